@@ -1,0 +1,666 @@
+//! What may be done, what the guard says to it, and what became of it.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::alert::{AlertKind, Severity, Subject};
+use crate::ids::{ActionId, AlertId, ApprovalId, IncidentId, MachineId, PlanId, ProcRef};
+
+/// How dangerous an action is; derived from the registry, never from what a model claims.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Risk {
+    /// Changes nothing that matters.
+    Info,
+    /// Changes something that can be put right.
+    Warning,
+    /// May lose work or service: a person types YES.
+    Critical,
+    /// Not done for anyone.
+    Deny,
+}
+
+impl Risk {
+    /// The name in JSON, SQL and on screens.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Risk::Info => "info",
+            Risk::Warning => "warning",
+            Risk::Critical => "critical",
+            Risk::Deny => "deny",
+        }
+    }
+}
+
+impl fmt::Display for Risk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A way to free disk space.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "means", rename_all = "snake_case")]
+pub enum CleanMeans {
+    /// Let journald drop archived entries until this much is left. Cannot be undone.
+    JournalVacuum {
+        /// What may remain.
+        keep_bytes: u64,
+    },
+    /// Remove downloaded package files (they can be fetched again).
+    PackageCache,
+    /// Move old regular files under these directories to the quarantine, whence undo restores them.
+    OldFiles {
+        /// Absolute directories.
+        directories: Vec<String>,
+        /// Only files not modified for this long.
+        older_than_secs: u64,
+    },
+}
+
+/// Something hale can do to a machine. Every mode decides about every one of these without `_`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind")]
+pub enum Action {
+    /// TERM, a grace period, then KILL, each through a pidfd.
+    #[serde(rename = "process.kill")]
+    ProcessKill {
+        /// Exactly these.
+        targets: Vec<ProcRef>,
+        /// Seconds between TERM and KILL.
+        grace_secs: u32,
+        /// KILL at once.
+        force: bool,
+        /// Also the other members of each target's process group, one by one, as they are at that moment.
+        group: bool,
+    },
+    /// STOP; undone by CONT.
+    #[serde(rename = "process.pause")]
+    ProcessPause {
+        /// Which.
+        target: ProcRef,
+    },
+    /// Change the nice value; undone by setting the old one.
+    #[serde(rename = "process.renice")]
+    ProcessRenice {
+        /// Which.
+        target: ProcRef,
+        /// New value, -20 to 19.
+        nice: i32,
+    },
+    /// Restart a systemd unit.
+    #[serde(rename = "service.restart")]
+    ServiceRestart {
+        /// `nginx.service`
+        unit: String,
+        /// The run that was judged; if the unit has another by now, the plan is stale.
+        invocation_id: Option<String>,
+    },
+    /// Start a systemd unit; undone by stopping it.
+    #[serde(rename = "service.start")]
+    ServiceStart {
+        /// Which.
+        unit: String,
+    },
+    /// Stop a systemd unit; undone by starting it.
+    #[serde(rename = "service.stop")]
+    ServiceStop {
+        /// Which.
+        unit: String,
+        /// The run that was judged.
+        invocation_id: Option<String>,
+    },
+    /// Have the kernel drop clean caches.
+    #[serde(rename = "memory.drop_caches")]
+    MemoryDropCaches,
+    /// Free disk space.
+    #[serde(rename = "disk.clean")]
+    DiskClean {
+        /// The file system that is short.
+        mount_point: String,
+        /// How, in this order, until it is enough.
+        means: Vec<CleanMeans>,
+        /// Enough.
+        target_free_percent: f64,
+    },
+    /// Tell a person.
+    #[serde(rename = "notify")]
+    Notify {
+        /// What.
+        message: String,
+        /// How bad.
+        severity: Severity,
+    },
+}
+
+macro_rules! action_kinds {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// The kind of an action, by the name that users and scripts see.
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+        )]
+        pub enum ActionKind {
+            $($(#[$doc])* #[serde(rename = $name)] $variant,)*
+        }
+
+        impl ActionKind {
+            /// Every kind.
+            pub const ALL: &'static [ActionKind] = &[$(ActionKind::$variant,)*];
+
+            /// The name in config, JSON, SQL and on screens.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(ActionKind::$variant => $name,)*
+                }
+            }
+
+            /// The kind with this name.
+            pub fn parse(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|kind| kind.as_str() == name)
+            }
+        }
+    };
+}
+
+action_kinds! {
+    /// See [`Action::ProcessKill`].
+    ProcessKill = "process.kill",
+    /// See [`Action::ProcessPause`].
+    ProcessPause = "process.pause",
+    /// See [`Action::ProcessRenice`].
+    ProcessRenice = "process.renice",
+    /// See [`Action::ServiceRestart`].
+    ServiceRestart = "service.restart",
+    /// See [`Action::ServiceStart`].
+    ServiceStart = "service.start",
+    /// See [`Action::ServiceStop`].
+    ServiceStop = "service.stop",
+    /// See [`Action::MemoryDropCaches`].
+    MemoryDropCaches = "memory.drop_caches",
+    /// See [`Action::DiskClean`].
+    DiskClean = "disk.clean",
+    /// See [`Action::Notify`].
+    Notify = "notify",
+}
+
+impl fmt::Display for ActionKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Action {
+    /// Its kind.
+    pub fn kind(&self) -> ActionKind {
+        match self {
+            Action::ProcessKill { .. } => ActionKind::ProcessKill,
+            Action::ProcessPause { .. } => ActionKind::ProcessPause,
+            Action::ProcessRenice { .. } => ActionKind::ProcessRenice,
+            Action::ServiceRestart { .. } => ActionKind::ServiceRestart,
+            Action::ServiceStart { .. } => ActionKind::ServiceStart,
+            Action::ServiceStop { .. } => ActionKind::ServiceStop,
+            Action::MemoryDropCaches => ActionKind::MemoryDropCaches,
+            Action::DiskClean { .. } => ActionKind::DiskClean,
+            Action::Notify { .. } => ActionKind::Notify,
+        }
+    }
+
+    /// What it is aimed at, for people.
+    pub fn target(&self) -> String {
+        match self {
+            Action::ProcessKill { targets, .. } => match targets.as_slice() {
+                [one] => one.to_string(),
+                many => {
+                    let pids: Vec<_> = many.iter().map(|t| t.pid.to_string()).collect();
+                    let name = many.first().map_or("", |t| t.name.as_str());
+                    format!("{} × {name}: {}", many.len(), pids.join(" "))
+                }
+            },
+            Action::ProcessPause { target } | Action::ProcessRenice { target, .. } => {
+                target.to_string()
+            }
+            Action::ServiceRestart { unit, .. }
+            | Action::ServiceStart { unit }
+            | Action::ServiceStop { unit, .. } => unit.clone(),
+            Action::MemoryDropCaches => "machine".to_owned(),
+            Action::DiskClean { mount_point, .. } => mount_point.clone(),
+            Action::Notify { .. } => "person".to_owned(),
+        }
+    }
+
+    /// What two actions may not both be doing something to at the same time.
+    pub fn target_keys(&self) -> Vec<String> {
+        match self {
+            Action::ProcessKill { targets, .. } => {
+                targets.iter().map(|t| format!("process:{}", t.key())).collect()
+            }
+            Action::ProcessPause { target } | Action::ProcessRenice { target, .. } => {
+                vec![format!("process:{}", target.key())]
+            }
+            Action::ServiceRestart { unit, .. }
+            | Action::ServiceStart { unit }
+            | Action::ServiceStop { unit, .. } => vec![format!("unit:{unit}")],
+            Action::MemoryDropCaches => vec!["machine:memory".to_owned()],
+            Action::DiskClean { mount_point, .. } => vec![format!("mount:{mount_point}")],
+            Action::Notify { .. } => Vec::new(),
+        }
+    }
+
+    /// The processes it would signal.
+    pub fn processes(&self) -> &[ProcRef] {
+        match self {
+            Action::ProcessKill { targets, .. } => targets,
+            Action::ProcessPause { target } | Action::ProcessRenice { target, .. } => {
+                std::slice::from_ref(target)
+            }
+            Action::ServiceRestart { .. }
+            | Action::ServiceStart { .. }
+            | Action::ServiceStop { .. }
+            | Action::MemoryDropCaches
+            | Action::DiskClean { .. }
+            | Action::Notify { .. } => &[],
+        }
+    }
+}
+
+/// A step of a plan, with the reason for it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PlanStep {
+    /// What.
+    pub action: Action,
+    /// Why this helps.
+    pub why: String,
+    /// What a person would type to do the same.
+    pub command: String,
+    /// What must be seen afterwards.
+    pub expectation: Expectation,
+}
+
+/// What to do about an incident: an immutable value. Leaves no choices to whoever carries it out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Plan {
+    /// Its id.
+    pub id: PlanId,
+    /// For which incident.
+    pub incident_id: IncidentId,
+    /// The alert it treats.
+    pub alert_id: AlertId,
+    /// That alert's kind: with the action's kind it is the pair that autonomy is granted on.
+    pub alert_kind: AlertKind,
+    /// Where.
+    pub machine_id: MachineId,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// In this order; the first that fails ends the plan.
+    pub steps: Vec<PlanStep>,
+}
+
+/// What must be observed after an action for it to count as a cure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Expectation {
+    /// All of these.
+    pub conditions: Vec<Condition>,
+    /// How long they must hold without a break.
+    pub hold_secs: u64,
+    /// Give up if they do not hold this long after the action ended.
+    pub within_secs: u64,
+}
+
+/// Something that can be seen in a snapshot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Condition {
+    /// None of these lives (zombies do not live).
+    ProcessesGone {
+        /// Which.
+        targets: Vec<ProcRef>,
+    },
+    /// This one is in the kernel's stopped state.
+    ProcessStopped {
+        /// Which.
+        target: ProcRef,
+    },
+    /// This one has this nice value.
+    ProcessNice {
+        /// Which.
+        target: ProcRef,
+        /// Wanted.
+        nice: i32,
+    },
+    /// The unit is active.
+    UnitActive {
+        /// Which.
+        unit: String,
+    },
+    /// The unit is not active.
+    UnitInactive {
+        /// Which.
+        unit: String,
+    },
+    /// The unit did not restart by itself any more than this since the action.
+    UnitSteady {
+        /// Which.
+        unit: String,
+        /// Restarts counted when the action ended.
+        restarts: u32,
+    },
+    /// The mount has at least this much free.
+    MountFree {
+        /// Where.
+        mount_point: String,
+        /// In percent.
+        free_percent: f64,
+    },
+    /// No finding of this kind about this subject any more.
+    FindingGone {
+        /// Which kind.
+        alert_kind: AlertKind,
+        /// About what.
+        subject: Subject,
+    },
+}
+
+/// What the guard decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// It may be done now, without a person.
+    Allow,
+    /// A person has to say yes.
+    Ask,
+    /// It is not done.
+    Deny,
+}
+
+impl Decision {
+    /// The name in JSON, SQL and on screens.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Decision::Allow => "allow",
+            Decision::Ask => "ask",
+            Decision::Deny => "deny",
+        }
+    }
+}
+
+/// One reason of a verdict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Reason {
+    /// Stable id of the rule: `guard.protected_pid`, `guard.mode.observe`, …
+    pub rule: String,
+    /// In words.
+    pub text: String,
+}
+
+/// The guard's answer to one action.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Verdict {
+    /// What.
+    pub decision: Decision,
+    /// How dangerous.
+    pub risk: Risk,
+    /// Whether it can be undone.
+    pub reversible: bool,
+    /// How many things it touches.
+    pub blast_radius: u32,
+    /// Why; never empty. The reason that decided comes first.
+    pub reasons: Vec<Reason>,
+}
+
+/// Where an action is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionState {
+    /// Proposed.
+    Planned,
+    /// A person has to say yes.
+    AwaitingApproval,
+    /// The guard or a person said no, or the world had changed.
+    Refused,
+    /// On disk, about to be done.
+    Intended,
+    /// Being done, or done and being verified.
+    Running,
+    /// Done and verified.
+    Succeeded,
+    /// Done or tried, and not verified.
+    Failed,
+    /// Done and put back.
+    Undone,
+    /// hale cannot know whether it was done.
+    Unknown,
+}
+
+impl ActionState {
+    /// The name in JSON, SQL and on screens.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ActionState::Planned => "planned",
+            ActionState::AwaitingApproval => "awaiting_approval",
+            ActionState::Refused => "refused",
+            ActionState::Intended => "intended",
+            ActionState::Running => "running",
+            ActionState::Succeeded => "succeeded",
+            ActionState::Failed => "failed",
+            ActionState::Undone => "undone",
+            ActionState::Unknown => "unknown",
+        }
+    }
+
+    /// Whether nothing more will happen to it.
+    pub fn is_final(self) -> bool {
+        match self {
+            ActionState::Planned
+            | ActionState::AwaitingApproval
+            | ActionState::Intended
+            | ActionState::Running => false,
+            ActionState::Refused
+            | ActionState::Succeeded
+            | ActionState::Failed
+            | ActionState::Undone
+            | ActionState::Unknown => true,
+        }
+    }
+}
+
+/// How an action can be put back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "undo", rename_all = "snake_case")]
+pub enum Undo {
+    /// It cannot.
+    None {
+        /// Why not.
+        why: String,
+    },
+    /// CONT.
+    Continue {
+        /// Whom.
+        target: ProcRef,
+    },
+    /// Set the old nice value.
+    Renice {
+        /// Whose.
+        target: ProcRef,
+        /// The old value.
+        nice: i32,
+    },
+    /// Start the unit again.
+    StartUnit {
+        /// Which.
+        unit: String,
+    },
+    /// Stop the unit again.
+    StopUnit {
+        /// Which.
+        unit: String,
+    },
+    /// Move quarantined files back.
+    RestoreFiles {
+        /// Directory of the quarantine under the data directory; its `manifest.jsonl` says what lay where.
+        quarantine: String,
+    },
+}
+
+/// What was true of the target just before the action, read by the executor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PreState {
+    /// When.
+    pub read_at: Timestamp,
+    /// The facts that identify the target's state; an approval binds to these. Sorted keys, no clock, no counters.
+    pub facts: serde_json::Value,
+}
+
+/// What an executor reports when it is done. Not a proof: proof is what is observed afterwards.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Outcome {
+    /// Whether the executor did what it was told.
+    pub done: bool,
+    /// Exit code or errno of the thing that was called, where there is one.
+    pub exit: Option<i32>,
+    /// What it did, in words, with figures.
+    pub detail: String,
+    /// How to put it back.
+    pub undo: Undo,
+}
+
+/// What verification saw.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Verification {
+    /// Whether all conditions held for the whole hold time.
+    pub verified: bool,
+    /// When that was decided.
+    pub decided_at: Timestamp,
+    /// One line a condition: what was seen.
+    pub observations: Vec<String>,
+}
+
+/// Who wants something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "actor", rename_all = "snake_case")]
+pub enum Actor {
+    /// The loop itself.
+    Hale,
+    /// A person on this machine.
+    User {
+        /// User id.
+        uid: u32,
+    },
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Actor::Hale => f.write_str("hale"),
+            Actor::User { uid } => write!(f, "uid:{uid}"),
+        }
+    }
+}
+
+/// An action from proposal to end, as it is stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ActionRecord {
+    /// Its id.
+    pub id: ActionId,
+    /// Its plan, unless a person asked for it directly.
+    pub plan_id: Option<PlanId>,
+    /// Its incident, if any.
+    pub incident_id: Option<IncidentId>,
+    /// The alert it treats, if any.
+    pub alert_id: Option<AlertId>,
+    /// That alert's kind.
+    pub alert_kind: Option<AlertKind>,
+    /// Where.
+    pub machine_id: MachineId,
+    /// Who wants it.
+    pub requested_by: Actor,
+    /// What, why and what must be seen afterwards.
+    pub step: PlanStep,
+    /// What the guard said, last time it was asked.
+    pub verdict: Verdict,
+    /// Where in its life.
+    pub state: ActionState,
+    /// When it was proposed.
+    pub created_at: Timestamp,
+    /// When its intent was written; from then on it may have touched the world.
+    pub intended_at: Option<Timestamp>,
+    /// When it reached a final state.
+    pub finished_at: Option<Timestamp>,
+    /// The boot during which it was intended: after a reboot nothing of a process is left.
+    pub boot_id: String,
+    /// The target just before.
+    pub pre_state: Option<PreState>,
+    /// What the executor reported.
+    pub outcome: Option<Outcome>,
+    /// What was seen afterwards.
+    pub verification: Option<Verification>,
+    /// In words: why it was refused, failed, or is unknown.
+    pub note: Option<String>,
+}
+
+/// Where an approval is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ApprovalState {
+    /// Waits for a person.
+    Pending,
+    /// Said yes; not yet used.
+    Approved,
+    /// Used: it cannot be used again.
+    Used,
+    /// Said no.
+    Rejected,
+    /// Too late.
+    Expired,
+    /// The target changed, or the trouble was over.
+    Voided,
+}
+
+impl ApprovalState {
+    /// The name in JSON, SQL and on screens.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ApprovalState::Pending => "pending",
+            ApprovalState::Approved => "approved",
+            ApprovalState::Used => "used",
+            ApprovalState::Rejected => "rejected",
+            ApprovalState::Expired => "expired",
+            ApprovalState::Voided => "voided",
+        }
+    }
+}
+
+/// A question to a person: may this very action be done to this very state?
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Its id.
+    pub id: ApprovalId,
+    /// Which action.
+    pub action_id: ActionId,
+    /// Hash over action and pre-state facts: what is done must hash to the same.
+    pub binding: String,
+    /// Where in its life.
+    pub state: ApprovalState,
+    /// When it was asked.
+    pub created_at: Timestamp,
+    /// When it lapses.
+    pub expires_at: Timestamp,
+    /// When it was answered.
+    pub decided_at: Option<Timestamp>,
+    /// Who answered.
+    pub decided_by: Option<String>,
+    /// Their words.
+    pub why: Option<String>,
+}
+
+impl Approval {
+    /// The binding of an action and the state it was judged on.
+    pub fn binding_of(action: &Action, pre_state: &PreState) -> String {
+        let action = serde_json::to_string(action).unwrap_or_default();
+        crate::ids::hex_digest(&[&action, &pre_state.facts.to_string()], 32)
+    }
+}

@@ -1,0 +1,303 @@
+//! What any face of hale (CLI, TUI, web, MCP, HTTP) may ask for. No face has a power that the
+//! others lack, and the guard sees every [`Command`].
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::action::{Action, Actor};
+use crate::alert::AlertState;
+use crate::audit::AuditEntry;
+use crate::ids::{AlertId, ApprovalId, IncidentId, MachineId};
+use crate::incident::{IncidentState, TimelineEntry};
+use crate::view::{
+    ActionView, AlertView, AlertsView, ApprovalView, ApprovalsView, DoctorView, Explanation,
+    HealthView, IncidentView, IncidentsView, ReportView, StatusView, Table, TriageView,
+};
+
+/// A question. Answering it changes nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "query", rename_all = "snake_case")]
+pub enum Query {
+    /// → [`View::Status`]
+    Status {
+        /// None: this machine.
+        machine: Option<MachineId>,
+    },
+    /// → [`View::Health`]
+    Health,
+    /// → [`View::Alerts`], newest first.
+    Alerts {
+        /// Only these states; empty: open and acknowledged.
+        states: Vec<AlertState>,
+        /// 0: all.
+        limit: u32,
+    },
+    /// → [`View::Alert`]
+    Alert {
+        /// Id, or the start of one.
+        id: AlertId,
+    },
+    /// → [`View::Incidents`], newest first.
+    Incidents {
+        /// Only this state.
+        state: Option<IncidentState>,
+        /// 0: all.
+        limit: u32,
+    },
+    /// → [`View::Incident`]
+    Incident {
+        /// Id, or the start of one.
+        id: IncidentId,
+    },
+    /// → [`View::Approvals`], newest first.
+    Approvals {
+        /// Also those that are decided.
+        all: bool,
+    },
+    /// → [`View::Approval`]
+    Approval {
+        /// Id, or the start of one.
+        id: ApprovalId,
+    },
+    /// → [`View::Triage`]
+    Triage,
+    /// → [`View::Report`]
+    Report {
+        /// From.
+        since: Timestamp,
+    },
+    /// → [`View::Explanation`]
+    Explain {
+        /// A pid, an alert's or an incident's id.
+        what: String,
+    },
+    /// → [`View::Audit`], oldest first.
+    Audit {
+        /// The newest so many; 0: all.
+        limit: u32,
+    },
+    /// → [`View::AuditCheck`]
+    AuditVerify,
+    /// → [`View::Table`]
+    Sql {
+        /// One statement that only reads.
+        sql: String,
+        /// At most so many rows.
+        limit_rows: u32,
+    },
+    /// → [`View::Doctor`]
+    Doctor,
+}
+
+/// A wish to change something. Every one is judged and audited.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// Take an alert: → [`View::Alert`]
+    AckAlert {
+        /// Which.
+        id: AlertId,
+    },
+    /// Close an alert: → [`View::Alert`]
+    CloseAlert {
+        /// Which.
+        id: AlertId,
+        /// In the person's words.
+        why: Option<String>,
+    },
+    /// Say yes: → [`View::Approval`]
+    Approve {
+        /// Which.
+        id: ApprovalId,
+    },
+    /// Say no: → [`View::Approval`]
+    Reject {
+        /// Which.
+        id: ApprovalId,
+        /// In the person's words.
+        why: Option<String>,
+    },
+    /// Stop all actions: → [`View::Paused`]
+    Pause {
+        /// None: until resumed.
+        for_secs: Option<u64>,
+    },
+    /// Let actions go on: → [`View::Paused`]
+    Resume,
+    /// Add a note to an incident: → [`View::Incident`]
+    NoteIncident {
+        /// Which.
+        id: IncidentId,
+        /// The note.
+        text: String,
+    },
+    /// A person asks for an action directly, having confirmed it. Judged, done, verified, audited:
+    /// → [`View::Action`]
+    Act {
+        /// What.
+        action: Action,
+        /// Whether the person typed YES.
+        confirmed_critical: bool,
+    },
+    /// Put an action back: → [`View::Action`]
+    Undo {
+        /// Which.
+        id: crate::ids::ActionId,
+    },
+    /// Apply retention now, and compact: → [`View::Done`]
+    Vacuum {
+        /// Only say what would go.
+        dry_run: bool,
+    },
+    /// Write telemetry and state as Parquet files: → [`View::Done`]
+    Export {
+        /// Directory, made if missing.
+        directory: String,
+    },
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "view", content = "data", rename_all = "snake_case")]
+pub enum View {
+    /// See [`StatusView`].
+    Status(Box<StatusView>),
+    /// See [`HealthView`].
+    Health(HealthView),
+    /// See [`AlertsView`].
+    Alerts(AlertsView),
+    /// See [`AlertView`].
+    Alert(Box<AlertView>),
+    /// See [`IncidentsView`].
+    Incidents(IncidentsView),
+    /// See [`IncidentView`].
+    Incident(Box<IncidentView>),
+    /// See [`ApprovalsView`].
+    Approvals(ApprovalsView),
+    /// See [`ApprovalView`].
+    Approval(Box<ApprovalView>),
+    /// See [`ActionView`].
+    Action(Box<ActionView>),
+    /// See [`TriageView`].
+    Triage(TriageView),
+    /// See [`ReportView`].
+    Report(Box<ReportView>),
+    /// See [`Explanation`].
+    Explanation(Box<Explanation>),
+    /// Entries of the audit chain.
+    Audit(Vec<AuditEntry>),
+    /// Whether the chain is whole.
+    AuditCheck(AuditCheck),
+    /// Rows.
+    Table(Table),
+    /// See [`DoctorView`].
+    Doctor(DoctorView),
+    /// Until when actions are stopped; none: they are not. The far future: until resumed.
+    Paused(Option<Timestamp>),
+    /// Done; what, in words.
+    Done(String),
+}
+
+/// What `hale audit verify` found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AuditCheck {
+    /// Entries read.
+    pub entries: u64,
+    /// The first entry that is wrong, and how; none if the chain is whole.
+    pub broken_at: Option<u64>,
+    /// In words.
+    pub finding: String,
+}
+
+/// Why a question or a wish was not answered: decides the exit code and the HTTP status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// The request itself is wrong: exit 2, 400.
+    Usage,
+    /// There is no such thing: exit 1, 404.
+    NotFound,
+    /// The guard, or a rule, says no: exit 3, 403.
+    Refused,
+    /// A person has to approve first: exit 4, 409.
+    NeedsApproval,
+    /// It did not work: exit 1, 500.
+    Failed,
+    /// Data is missing or stale: exit 5, 503.
+    Degraded,
+}
+
+/// What was wrong, where, and what to do next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ApiError {
+    /// Which sort.
+    pub kind: ErrorKind,
+    /// What was wrong, and where.
+    pub message: String,
+    /// The next step for the person.
+    pub hint: Option<String>,
+}
+
+impl ApiError {
+    /// An error without a hint.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        ApiError { kind, message: message.into(), hint: None }
+    }
+
+    /// The same with the next step.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+/// Something that happened, for the live stream and `hale watch --format jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", content = "data", rename_all = "snake_case")]
+pub enum Event {
+    /// An alert opened, changed or closed.
+    Alert(Box<AlertView>),
+    /// An incident opened or changed its state.
+    Incident(Box<IncidentView>),
+    /// A line of an incident's story.
+    Thought {
+        /// Which incident.
+        incident_id: Option<IncidentId>,
+        /// The line.
+        entry: TimelineEntry,
+    },
+    /// Health was judged anew.
+    Health(HealthView),
+    /// An action changed its state.
+    Action(Box<ActionView>),
+    /// Something is expected to happen.
+    Prediction(crate::health::Prediction),
+}
+
+/// A future that a [`Handle`] returns.
+pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<View, ApiError>> + Send + 'a>>;
+
+/// The way into hale, in this process or over its socket.
+pub trait Handle: Send + Sync {
+    /// Asks.
+    fn query(&self, query: Query) -> Answer<'_>;
+
+    /// Wishes.
+    fn command(&self, command: Command, actor: Actor) -> Answer<'_>;
+
+    /// Seconds since each source was last read well, for the robot envelope.
+    fn staleness(&self) -> std::collections::BTreeMap<String, u64>;
+}

@@ -1,0 +1,24 @@
+//! The nouns of hale. Pure data: no I/O, no runtime, no clock, no randomness.
+//!
+//! Everything that two rooms of the house talk about is defined here once, and named the same in
+//! code, SQL, JSON and on screens. Units stand in the names: `_bytes`, `_percent`, `_secs`, `_ms`.
+//! Percentages run from 0 to 100; CPU percent of a process is of *one* core (200 = two cores).
+
+pub mod action;
+pub mod alert;
+pub mod api;
+pub mod audit;
+pub mod config;
+pub mod health;
+pub mod ids;
+pub mod incident;
+pub mod lesson;
+pub mod sample;
+pub mod snapshot;
+pub mod text;
+pub mod view;
+
+pub use ids::{
+    ActionId, AlertId, ApprovalId, EvidenceId, Fingerprint, IncidentId, MachineId, PlanId, ProcRef,
+};
+pub use jiff::Timestamp;
