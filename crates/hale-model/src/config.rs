@@ -4,6 +4,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod load;
+mod reference;
+mod shape;
+
+pub use load::{ConfigError, ConfigErrors, Loaded, check_listen, parse};
+pub use reference::reference_page;
+
 /// What hale may do by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
