@@ -306,6 +306,9 @@ pub struct Finding {
     pub vars: BTreeMap<String, serde_json::Value>,
     /// What it rests on; never empty.
     pub evidence: Vec<Evidence>,
+    /// Commands a person may want to run, most useful first; every figure in them is quoted for a shell.
+    #[serde(default)]
+    pub suggested_actions: Vec<String>,
     /// Since when it has been so.
     pub since: Timestamp,
 }
