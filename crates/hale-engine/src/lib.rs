@@ -1,1 +1,43 @@
-//! placeholder
+//! The running agent: one event loop that observes, orients, decides, acts, verifies and remembers.
+//!
+//! Deliberately absent: opinions (they are in hale-brain), SQL (hale-store), anything that changes a
+//! host (hale-act), screens (hale, hale-serve). A turn of the loop takes no input but the world and
+//! what is stored, so that a restart, a lost event and a timer are one path, and the next turn is
+//! the retry.
+
+mod agent;
+mod cases;
+mod commands;
+mod core;
+mod desk;
+mod doctor;
+mod files;
+mod flow;
+mod offline;
+mod recover;
+mod telemetry;
+
+use std::path::{Path, PathBuf};
+
+use hale_model::config::Config;
+
+pub use agent::{Agent, OnceReport, run_once};
+pub use offline::offline;
+
+/// Everything that is fixed for the life of an agent or a command.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The configuration, checked.
+    pub config: Config,
+    /// Where it came from (it may not exist: then it is the defaults).
+    pub config_path: PathBuf,
+    /// Where hale keeps its files.
+    pub data_dir: PathBuf,
+    /// Users' own rule files: path and text.
+    pub user_rules: Vec<(String, String)>,
+}
+
+/// The socket that a running agent of this data directory answers on.
+pub fn agent_socket(data_dir: &Path) -> PathBuf {
+    data_dir.join("hale.sock")
+}

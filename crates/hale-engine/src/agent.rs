@@ -1,0 +1,227 @@
+//! The agent: the loop, its timers, its end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hale_act::notify::{Notifier, NotifySettings};
+use hale_model::action::Actor;
+use hale_model::api::{Answer, ApiError, Command, ErrorKind, Handle, Query};
+use hale_model::view::StatusView;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use crate::Settings;
+use crate::core::{Applied, Core, Purpose, Reply};
+use crate::desk::Desk;
+use crate::files::{Files, Lock};
+use crate::telemetry::{TelemetryThread, store_error};
+
+/// Wishes that wait for the loop.
+const COMMANDS_MAX: usize = 64;
+/// Ends of actions that wait for the loop.
+const RESULTS_MAX: usize = 64;
+/// How often the loop looks while something is being verified.
+const VERIFY_INTERVAL: Duration = Duration::from_secs(1);
+/// A turn that takes longer is logged.
+const SLOW_TURN: Duration = Duration::from_secs(1);
+/// Time that notifications under way get at the end.
+const NOTIFY_DRAIN: Duration = Duration::from_secs(3);
+
+struct Wish {
+    command: Command,
+    actor: Actor,
+    reply: Reply,
+}
+
+/// A running agent.
+pub struct Agent {
+    core: Core,
+    desk: Arc<Desk>,
+    telemetry: TelemetryThread,
+    wishes: mpsc::Receiver<Wish>,
+    wish_sender: mpsc::Sender<Wish>,
+    results: mpsc::Receiver<Applied>,
+    shutdown: CancellationToken,
+    _lock: Lock,
+}
+
+/// What one pass found: `hale up --once`.
+pub struct OnceReport {
+    /// The machine after that pass.
+    pub status: StatusView,
+}
+
+impl Agent {
+    /// Takes the data directory, opens what is in it, looks at the machine for the first time, and
+    /// settles what an earlier agent left unfinished. `terminal`: whether notifications may be
+    /// written to standard error.
+    ///
+    /// # Errors
+    /// Another agent runs here; a database is damaged or newer than this program.
+    pub async fn start(settings: Settings, terminal: bool) -> Result<Agent, ApiError> {
+        let files = Files::new(&settings.data_dir);
+        files.prepare()?;
+        let lock = Lock::take(&files)?;
+        let (telemetry, set_aside) =
+            TelemetryThread::start(&files.telemetry()).map_err(store_error)?;
+        let (results_sender, results) = mpsc::channel(RESULTS_MAX);
+        let (wish_sender, wishes) = mpsc::channel(COMMANDS_MAX);
+        let machine = hale_observe::LocalObserver::new(
+            hale_observe::Roots::default(),
+            configured_machine(&settings),
+        )
+        .machine_id()
+        .clone();
+        let notifier = Notifier::start(NotifySettings {
+            config: settings.config.notifications.clone(),
+            data_dir: settings.data_dir.clone(),
+            terminal,
+            machine,
+        });
+        let mut core = Core::open(
+            settings.clone(),
+            Purpose::Watch,
+            Some(telemetry.handle().clone()),
+            Some(notifier),
+            results_sender,
+        )?;
+        if let Some(text) = set_aside {
+            core.warn("telemetry", text);
+        }
+        let desk =
+            Desk::new(settings, core.shared.clone(), Some(telemetry.handle().clone()), true);
+        core.begin_watch().await?;
+        Ok(Agent {
+            core,
+            desk,
+            telemetry,
+            wishes,
+            wish_sender,
+            results,
+            shutdown: CancellationToken::new(),
+            _lock: lock,
+        })
+    }
+
+    /// The way in for every face.
+    pub fn handle(&self) -> Arc<dyn Handle> {
+        Arc::new(AgentHandle { desk: self.desk.clone(), wishes: self.wish_sender.clone() })
+    }
+
+    /// Cancel it to end the agent.
+    pub fn shutdown_token(&self) -> CancellationToken {
+        self.shutdown.clone()
+    }
+
+    /// Runs until the token is cancelled, then saves what was learned.
+    ///
+    /// # Errors
+    /// None today: whatever fails inside is retried, and shown by `status` and `doctor`.
+    pub async fn run_until_shutdown(self) -> Result<(), ApiError> {
+        let Agent { mut core, telemetry, mut wishes, wish_sender, mut results, shutdown, _lock, .. } = self;
+        drop(wish_sender);
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+        let watchdog = sd_notify::watchdog_enabled();
+        let interval = Duration::from_secs(core.settings.config.general.interval_secs);
+        let mut ticks = tokio::time::interval_at(Instant::now() + interval, interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            // Commands and results first: they are rare, and a person waits.
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                Some(wish) = wishes.recv() => core.command(wish.command, wish.actor, wish.reply).await,
+                Some(applied) = results.recv() => core.applied(applied).await,
+                _ = ticks.tick() => timed_turn(&mut core).await,
+                () = tokio::time::sleep(VERIFY_INTERVAL), if core.is_verifying() => timed_turn(&mut core).await,
+            }
+            if watchdog.is_some() {
+                let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
+            }
+        }
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+        end(core, telemetry).await;
+        Ok(())
+    }
+}
+
+async fn timed_turn(core: &mut Core) {
+    let begun = Instant::now();
+    core.turn().await;
+    let took = begun.elapsed();
+    if took > SLOW_TURN {
+        tracing::warn!("a turn of the loop took {} ms", took.as_millis());
+    }
+}
+
+async fn end(mut core: Core, telemetry: TelemetryThread) {
+    core.save_alerts();
+    core.save_memory();
+    if let Some(notifier) = core.into_notifier() {
+        notifier.shutdown(NOTIFY_DRAIN).await;
+    }
+    telemetry.stop();
+}
+
+/// One pass of the agent over the machine, cures included where the mode allows them: two looks one
+/// interval apart (rates need two), and further ones while an action is being verified.
+///
+/// # Errors
+/// As [`Agent::start`].
+pub async fn run_once(settings: Settings) -> Result<OnceReport, ApiError> {
+    let interval = Duration::from_secs(settings.config.general.interval_secs.min(5));
+    let mut agent = Agent::start(settings, false).await?;
+    tokio::time::sleep(interval).await;
+    agent.core.turn().await;
+    while agent.core.is_verifying() {
+        tokio::select! {
+            Some(applied) = agent.results.recv() => agent.core.applied(applied).await,
+            () = tokio::time::sleep(VERIFY_INTERVAL) => agent.core.turn().await,
+        }
+    }
+    let status = match agent.desk.answer(Query::Status { machine: None })? {
+        hale_model::api::View::Status(status) => *status,
+        _ => return Err(ApiError::new(ErrorKind::Failed, "status gave another answer")),
+    };
+    end(agent.core, agent.telemetry).await;
+    Ok(OnceReport { status })
+}
+
+fn configured_machine(settings: &Settings) -> Option<hale_model::MachineId> {
+    let configured = settings.config.general.machine_id.trim();
+    (!configured.is_empty()).then(|| configured.into())
+}
+
+struct AgentHandle {
+    desk: Arc<Desk>,
+    wishes: mpsc::Sender<Wish>,
+}
+
+fn ending<T>(_: T) -> ApiError {
+    ApiError::new(ErrorKind::Failed, "the agent is ending")
+}
+
+impl Handle for AgentHandle {
+    fn query(&self, query: Query) -> Answer<'_> {
+        let desk = self.desk.clone();
+        Box::pin(async move {
+            tokio::task::spawn_blocking(move || desk.answer(query)).await.unwrap_or_else(|error| {
+                Err(ApiError::new(ErrorKind::Failed, format!("the question could not be answered: {error}")))
+            })
+        })
+    }
+
+    fn command(&self, command: Command, actor: Actor) -> Answer<'_> {
+        Box::pin(async move {
+            let (reply, answer) = oneshot::channel();
+            self.wishes.send(Wish { command, actor, reply }).await.map_err(ending)?;
+            answer.await.unwrap_or_else(|e| Err(ending(e)))
+        })
+    }
+
+    fn staleness(&self) -> BTreeMap<String, u64> {
+        self.desk.staleness()
+    }
+}

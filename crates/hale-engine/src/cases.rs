@@ -1,0 +1,255 @@
+//! The life of an incident: what its alerts lead to.
+
+use hale_act::notify::{Notification, NotificationKind};
+use hale_brain::diagnose::{self, Correlation, DiagnoseInput, Diagnosed};
+use hale_model::action::{Action, ActionRecord, ActionState, Decision, Plan};
+use hale_model::alert::{Alert, AlertState, Severity};
+use hale_model::incident::{Agent, IncidentState};
+use hale_model::snapshot::Snapshot;
+use hale_model::{IncidentId, Timestamp};
+
+use crate::core::{Case, Core};
+use crate::flow::Proposed;
+use crate::telemetry::store_error;
+
+/// Plans made for one incident before a person has to look.
+const PLANS_PER_INCIDENT_MAX: u32 = 3;
+
+impl Core {
+    /// New alerts join what they belong to, or begin an incident.
+    pub(crate) fn correlate(&mut self, fresh: &[Alert], snapshot: &Snapshot) {
+        if fresh.is_empty() {
+            return;
+        }
+        let open: Vec<_> = self
+            .cases
+            .values()
+            .map(|case| (case.incident.clone(), self.alerts_of(case)))
+            .collect();
+        for correlation in diagnose::correlate(Timestamp::now(), fresh, &open, snapshot) {
+            let (id, alerts) = match correlation {
+                Correlation::New(incident) => {
+                    let (id, alerts) = (incident.id.clone(), incident.alerts.clone());
+                    self.cases.insert(id.clone(), Case::new(incident));
+                    (id, alerts)
+                }
+                Correlation::Join { incident, alert } => {
+                    let Some(case) = self.cases.get_mut(&incident) else { continue };
+                    if !case.incident.alerts.contains(&alert) {
+                        case.incident.alerts.push(alert.clone());
+                    }
+                    case.needs_diagnosis = true;
+                    (incident, vec![alert])
+                }
+            };
+            for alert_id in alerts {
+                self.book.set_incident(&alert_id, &id);
+                self.mark_unsaved(&alert_id);
+                let Some(alert) = self.book.get(&alert_id).cloned() else { continue };
+                if let Some(case) = self.cases.get_mut(&id) {
+                    case.incident.severity = case.incident.severity.max(alert.severity);
+                }
+                self.think(&id, Agent::Scout, "alert_opened", alert.summary);
+            }
+        }
+    }
+
+    pub(crate) fn alerts_of(&self, case: &Case) -> Vec<Alert> {
+        case.incident.alerts.iter().filter_map(|id| self.book.get(id).cloned()).collect()
+    }
+
+    /// Every incident makes the step that the world now allows.
+    pub(crate) async fn advance_cases(&mut self, snapshot: &Snapshot) {
+        let ids: Vec<IncidentId> = self.cases.keys().cloned().collect();
+        for id in ids {
+            let Some(case) = self.cases.get(&id) else { continue };
+            if self.running.values().any(|r| r.record.incident_id.as_ref() == Some(&id)) {
+                continue;
+            }
+            let over = self.alerts_of(case).iter().all(|a| a.state == AlertState::Closed);
+            if over {
+                self.resolve(&id);
+            } else if case.needs_diagnosis {
+                self.diagnose(&id, snapshot).await;
+            } else if case.plan.is_some() && case.incident.state == IncidentState::Acting {
+                self.next_step(&id, snapshot).await;
+            }
+        }
+        self.save_alerts();
+        self.cases.retain(|_, case| case.incident.state != IncidentState::Resolved);
+    }
+
+    async fn diagnose(&mut self, id: &IncidentId, snapshot: &Snapshot) {
+        let Some(case) = self.cases.get(id) else { return };
+        let lessons = match self.state.lessons() {
+            Ok(lessons) => lessons,
+            Err(error) => {
+                self.warn("state", store_error(error).message);
+                Vec::new()
+            }
+        };
+        let alerts: Vec<Alert> =
+            self.alerts_of(case).into_iter().filter(|a| a.state != AlertState::Closed).collect();
+        let Diagnosed { diagnosis, plan, no_plan_because } = diagnose::diagnose(&DiagnoseInput {
+            now: Timestamp::now(),
+            incident: &case.incident,
+            alerts: &alerts,
+            snapshot,
+            config: &self.settings.config,
+            lessons: &lessons,
+        });
+        let is_news = case.incident.diagnosis.as_ref().is_none_or(|d| {
+            d.cause_kind != diagnosis.cause_kind || (d.confidence - diagnosis.confidence).abs() > 0.1
+        });
+        let Some(case) = self.cases.get_mut(id) else { return };
+        case.needs_diagnosis = false;
+        case.incident.diagnosis = Some(diagnosis.clone());
+        case.incident.severity =
+            alerts.iter().map(|a| a.severity).max().unwrap_or(case.incident.severity).max(case.incident.severity);
+        if is_news {
+            case.incident.state = IncidentState::Diagnosing;
+            let confidence = (100.0 * diagnosis.confidence).round();
+            let text = format!("{} ({confidence} % sure)", diagnosis.cause);
+            self.think(id, Agent::Brain, "diagnosis", text);
+        }
+        match plan {
+            Some(plan) => self.adopt(id, plan, snapshot).await,
+            None => {
+                let why = no_plan_because.unwrap_or_else(|| "no cure is known".to_owned());
+                self.leave_to_person(id, &why);
+            }
+        }
+    }
+
+    /// Takes a plan up, unless it is what was already proposed or what already failed.
+    async fn adopt(&mut self, id: &IncidentId, plan: Plan, snapshot: &Snapshot) {
+        let past = match self.state.actions_of(id) {
+            Ok(past) => past,
+            Err(error) => {
+                // Without the record of what was done nothing may be done again.
+                self.warn("state", store_error(error).message);
+                if let Some(case) = self.cases.get_mut(id) {
+                    case.needs_diagnosis = true;
+                }
+                return;
+            }
+        };
+        let proposed_before = |action: &Action| past.iter().any(|r| same_attempt(r, action));
+        if plan.steps.iter().any(|step| proposed_before(&step.action)) {
+            return;
+        }
+        let Some(case) = self.cases.get_mut(id) else { return };
+        if case.plans_made >= PLANS_PER_INCIDENT_MAX {
+            self.escalate(id, &format!("{PLANS_PER_INCIDENT_MAX} plans were made and the trouble goes on"));
+            return;
+        }
+        case.plans_made += 1;
+        case.next_step = 0;
+        self.withdraw_proposals(id, &past);
+        if let Err(error) = self.state.put_plan(&plan) {
+            self.warn("state", store_error(error).message);
+            if let Some(case) = self.cases.get_mut(id) {
+                case.needs_diagnosis = true;
+                case.plans_made -= 1;
+            }
+            return;
+        }
+        if let Some(case) = self.cases.get_mut(id) {
+            case.plan = Some(plan);
+        }
+        self.next_step(id, snapshot).await;
+    }
+
+    /// Proposes the next step of the plan, or ends the plan.
+    pub(crate) async fn next_step(&mut self, id: &IncidentId, snapshot: &Snapshot) {
+        let Some(case) = self.cases.get_mut(id) else { return };
+        let Some(plan) = case.plan.clone() else { return };
+        let Some(step) = plan.steps.get(case.next_step).cloned() else {
+            // Every step was verified and an alert is still open: look again with what is left.
+            case.plan = None;
+            case.needs_diagnosis = true;
+            return;
+        };
+        let index = case.next_step;
+        case.next_step += 1;
+        match self.propose(&plan, index, step, snapshot).await {
+            Proposed::Begun => self.set_state(id, IncidentState::Acting),
+            Proposed::Asked => self.set_state(id, IncidentState::AwaitingApproval),
+            Proposed::Only(why) | Proposed::Refused(why) => {
+                if let Some(case) = self.cases.get_mut(id) {
+                    case.plan = None;
+                }
+                self.leave_to_person(id, &why);
+            }
+        }
+    }
+
+    pub(crate) fn set_state(&mut self, id: &IncidentId, state: IncidentState) {
+        if let Some(case) = self.cases.get_mut(id) {
+            case.incident.state = state;
+        }
+    }
+
+    /// hale will not act: serious trouble goes to a person, the rest stays open and visible.
+    fn leave_to_person(&mut self, id: &IncidentId, why: &str) {
+        let Some(case) = self.cases.get_mut(id) else { return };
+        if case.incident.severity >= Severity::High {
+            self.escalate(id, why);
+        } else if case.incident.state != IncidentState::Open {
+            case.incident.state = IncidentState::Open;
+            self.think(id, Agent::Brain, "no_action", why.to_owned());
+        }
+    }
+
+    pub(crate) fn escalate(&mut self, id: &IncidentId, why: &str) {
+        let Some(case) = self.cases.get_mut(id) else { return };
+        case.plan = None;
+        if case.incident.state == IncidentState::Escalated {
+            return;
+        }
+        case.incident.state = IncidentState::Escalated;
+        let incident = case.incident.clone();
+        let commands = incident
+            .alerts
+            .iter()
+            .filter_map(|alert| self.book.get(alert))
+            .flat_map(|alert| alert.suggested_actions.clone())
+            .take(5)
+            .collect();
+        self.think(id, Agent::Fixer, "escalated", format!("a person is needed: {why}"));
+        self.notify(Notification {
+            at: Timestamp::now(),
+            kind: NotificationKind::Escalation,
+            severity: incident.severity,
+            machine_id: incident.machine_id.clone(),
+            title: format!("needs a person · {}", incident.title),
+            text: why.to_owned(),
+            alert: None,
+            incident_id: Some(incident.id.to_string()),
+            commands,
+            key: format!("{}:escalated", incident.id),
+        });
+    }
+
+    fn resolve(&mut self, id: &IncidentId) {
+        let past = self.state.actions_of(id).unwrap_or_default();
+        self.withdraw_proposals(id, &past);
+        let Some(case) = self.cases.get_mut(id) else { return };
+        case.incident.state = IncidentState::Resolved;
+        case.incident.closed_at = Some(Timestamp::now());
+        let cured = past.iter().any(|r| r.state == ActionState::Succeeded);
+        let text = if cured { "cured and verified" } else { "over without an action by hale" };
+        self.think(id, Agent::Fixer, "resolved", text.to_owned());
+    }
+}
+
+/// A step that was already proposed for this incident and must not come up again by itself. It may
+/// if it succeeded (the trouble came back) and if the guard had allowed it but it never began (the
+/// world had changed, or hale was cut off).
+fn same_attempt(record: &ActionRecord, action: &Action) -> bool {
+    let same = record.step.action.kind() == action.kind()
+        && record.step.action.target_keys() == action.target_keys();
+    let never_began =
+        record.state == ActionState::Refused && record.verdict.decision == Decision::Allow;
+    same && record.state != ActionState::Succeeded && !never_began
+}

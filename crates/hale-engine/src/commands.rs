@@ -1,0 +1,418 @@
+//! What people ask for: every wish is judged and audited like the loop's own.
+
+use hale_model::action::{
+    Action, ActionRecord, ActionState, Actor, Approval, ApprovalState, Condition, Decision,
+    Expectation, PlanStep,
+};
+use hale_model::alert::{Alert, AlertState};
+use hale_model::api::{ApiError, Command, ErrorKind, View};
+use hale_model::incident::{Agent, IncidentState, TimelineEntry};
+use hale_model::snapshot::Snapshot;
+use hale_model::view::{ActionView, AlertView, ApprovalView, IncidentView};
+use hale_model::{ActionId, AlertId, ApprovalId, IncidentId, Timestamp};
+use hale_store::Take;
+use serde_json::json;
+
+use crate::core::{Core, PAUSED_KEY, Reply};
+use crate::telemetry::store_error;
+
+type Result<T> = std::result::Result<T, ApiError>;
+
+impl Core {
+    /// Carries out a wish. The answer may come later: when what was done has been verified.
+    pub(crate) async fn command(&mut self, command: Command, actor: Actor, reply: Reply) {
+        let answer = match command {
+            Command::Act { action, confirmed_critical } => {
+                return self.act_for(action, &actor, confirmed_critical, reply).await;
+            }
+            Command::AckAlert { id } => self.acknowledge(&id, &actor),
+            Command::CloseAlert { id, why } => self.close_alert(&id, why, &actor),
+            Command::Approve { id } => self.answer_approval(&id, true, None, &actor).await,
+            Command::Reject { id, why } => self.answer_approval(&id, false, why, &actor).await,
+            Command::Pause { for_secs } => self.pause(for_secs, &actor),
+            Command::Resume => self.resume(&actor),
+            Command::NoteIncident { id, text } => self.note(&id, text, &actor),
+            Command::Undo { id } => self.undo(&id, &actor).await,
+            Command::Vacuum { dry_run } => self.vacuum(dry_run, &actor),
+            Command::Export { directory } => self.export(&directory),
+        };
+        let _ = reply.send(answer);
+    }
+
+    /// Until when actions are stopped. Read each time: `hale pause` works with no agent too.
+    pub(crate) fn paused_until(&self) -> Option<Timestamp> {
+        match self.state.setting(PAUSED_KEY) {
+            Ok(text) => parse_pause(text.as_deref()),
+            // Not knowing whether a person said stop, hale stops.
+            Err(error) => {
+                self.warn("state", store_error(error).message);
+                Some(Timestamp::MAX)
+            }
+        }
+    }
+
+    fn pause(&mut self, for_secs: Option<u64>, actor: &Actor) -> Result<View> {
+        let until = for_secs
+            .and_then(|secs| i64::try_from(secs).ok())
+            .and_then(|secs| Timestamp::now().checked_add(jiff::SignedDuration::from_secs(secs)).ok())
+            .unwrap_or(Timestamp::MAX);
+        self.state.set_setting(PAUSED_KEY, &until.to_string()).map_err(store_error)?;
+        self.audit(&actor.to_string(), "pause", "actions", &json!({ "until": until }));
+        Ok(View::Paused(Some(until)))
+    }
+
+    fn resume(&mut self, actor: &Actor) -> Result<View> {
+        self.state.set_setting(PAUSED_KEY, "").map_err(store_error)?;
+        self.audit(&actor.to_string(), "resume", "actions", &json!({}));
+        Ok(View::Paused(None))
+    }
+
+    fn stored_alert(&self, id: &AlertId) -> Result<Alert> {
+        self.state.alert(id.as_str()).map_err(store_error)?.ok_or_else(|| not_found("alert", id.as_str(), "hale alerts list"))
+    }
+
+    fn acknowledge(&mut self, id: &AlertId, actor: &Actor) -> Result<View> {
+        let mut alert = self.stored_alert(id)?;
+        if alert.state == AlertState::Closed {
+            return Err(ApiError::new(ErrorKind::Failed, format!("{} is closed already", alert.id)));
+        }
+        alert = self.book.acknowledge(&alert.id).unwrap_or(alert);
+        alert.state = AlertState::Acknowledged;
+        self.settle_alert(alert, "ack", None, actor)
+    }
+
+    fn close_alert(&mut self, id: &AlertId, why: Option<String>, actor: &Actor) -> Result<View> {
+        let mut alert = self.stored_alert(id)?;
+        let now = Timestamp::now();
+        let reason = why.clone().unwrap_or_else(|| format!("closed by {actor}"));
+        alert = self.book.close(&alert.id, now, &reason).unwrap_or(alert);
+        alert.state = AlertState::Closed;
+        alert.closed_at.get_or_insert(now);
+        alert.close_reason.get_or_insert(reason);
+        self.settle_alert(alert, "close", why, actor)
+    }
+
+    fn settle_alert(&mut self, alert: Alert, kind: &str, why: Option<String>, actor: &Actor) -> Result<View> {
+        self.state.put_alert(&alert).map_err(store_error)?;
+        self.audit(&actor.to_string(), kind, alert.id.as_str(), &json!({ "why": why }));
+        if let Some(incident) = alert.incident_id.clone() {
+            let words = why.map(|w| format!(": {w}")).unwrap_or_default();
+            self.tell(&incident, kind, format!("{actor} {kind} {}{words}", alert.id))?;
+        }
+        Ok(View::Alert(Box::new(AlertView::from(&alert))))
+    }
+
+    /// A person's line in an incident's story, which may be long over.
+    fn tell(&mut self, incident: &IncidentId, kind: &str, text: String) -> Result<()> {
+        let entry = TimelineEntry { ts: Timestamp::now(), agent: Agent::Person, kind: kind.to_owned(), text };
+        self.state.add_timeline(incident, &entry).map_err(store_error)
+    }
+
+    fn note(&mut self, id: &IncidentId, text: String, actor: &Actor) -> Result<View> {
+        let incident = self
+            .state
+            .incident(id.as_str())
+            .map_err(store_error)?
+            .ok_or_else(|| not_found("incident", id.as_str(), "hale incidents list"))?;
+        self.tell(&incident.id, "note", text.clone())?;
+        self.audit(&actor.to_string(), "note", incident.id.as_str(), &json!({ "text": text }));
+        let actions = self.state.actions_of(&incident.id).map_err(store_error)?;
+        let timeline = self.state.timeline(&incident.id).map_err(store_error)?;
+        Ok(View::Incident(Box::new(IncidentView::new(&incident, &actions, timeline))))
+    }
+
+    async fn answer_approval(
+        &mut self,
+        id: &ApprovalId,
+        yes: bool,
+        why: Option<String>,
+        actor: &Actor,
+    ) -> Result<View> {
+        let mut approval = self
+            .state
+            .approval(id.as_str())
+            .map_err(store_error)?
+            .ok_or_else(|| not_found("approval", id.as_str(), "hale approvals list"))?;
+        let now = Timestamp::now();
+        if approval.state == ApprovalState::Pending && approval.expires_at <= now {
+            approval.state = ApprovalState::Expired;
+            self.state.put_approval(&approval).map_err(store_error)?;
+        }
+        if approval.state != ApprovalState::Pending {
+            let message = format!("{} is {}, not pending", approval.id, approval.state.as_str());
+            return Err(ApiError::new(ErrorKind::Refused, message)
+                .hint("an approval is used once and lapses; `hale approvals list` shows what waits now"));
+        }
+        approval.state = if yes { ApprovalState::Approved } else { ApprovalState::Rejected };
+        approval.decided_at = Some(now);
+        approval.decided_by = Some(actor.to_string());
+        approval.why = why.clone();
+        self.state.put_approval(&approval).map_err(store_error)?;
+        let kind = if yes { "approve" } else { "reject" };
+        let details = json!({ "action": approval.action_id, "why": why });
+        self.audit(&actor.to_string(), kind, approval.id.as_str(), &details);
+        let record = self.action_of(&approval)?;
+        if let Some(incident) = record.incident_id.clone() {
+            let words = why.map(|w| format!(": {w}")).unwrap_or_default();
+            self.tell(&incident, kind, format!("{actor} said {}{words}", if yes { "yes" } else { "no" }))?;
+        }
+        if let Some(snapshot) = self.snapshot() {
+            self.settle_approvals(&snapshot).await;
+        }
+        let approval = self.state.approval(approval.id.as_str()).map_err(store_error)?.unwrap_or(approval);
+        Ok(View::Approval(Box::new(ApprovalView::new(&approval, &self.action_of(&approval)?))))
+    }
+
+    fn action_of(&self, approval: &Approval) -> Result<ActionRecord> {
+        self.state
+            .action(approval.action_id.as_str())
+            .map_err(store_error)?
+            .ok_or_else(|| not_found("action", approval.action_id.as_str(), "hale doctor"))
+    }
+
+    /// Uses what was approved, ends what was rejected or lapsed. Part of every turn, so that an
+    /// answer given while no agent ran is found by the next one.
+    pub(crate) async fn settle_approvals(&mut self, snapshot: &Snapshot) {
+        let approvals = match self.state.approvals(true) {
+            Ok(approvals) => approvals,
+            Err(error) => return self.warn("state", store_error(error).message),
+        };
+        for mut approval in approvals {
+            let Ok(record) = self.action_of(&approval) else { continue };
+            if record.state != ActionState::AwaitingApproval {
+                continue;
+            }
+            match approval.state {
+                ApprovalState::Pending if approval.expires_at <= Timestamp::now() => {
+                    approval.state = ApprovalState::Expired;
+                    if let Err(error) = self.state.put_approval(&approval) {
+                        self.warn("state", store_error(error).message);
+                        continue;
+                    }
+                    self.drop_asked(record, "nobody answered in time");
+                }
+                ApprovalState::Pending => {}
+                ApprovalState::Approved => self.use_approval(&approval, record, snapshot).await,
+                ApprovalState::Rejected => {
+                    let why = approval.why.clone().unwrap_or_else(|| "a person said no".to_owned());
+                    self.drop_asked(record, &why);
+                }
+                ApprovalState::Expired | ApprovalState::Voided | ApprovalState::Used => {
+                    self.drop_asked(record, &format!("its approval is {}", approval.state.as_str()));
+                }
+            }
+        }
+    }
+
+    fn drop_asked(&mut self, record: ActionRecord, why: &str) {
+        let incident = record.incident_id.clone();
+        self.end(record, ActionState::Refused, Some(why.to_owned()));
+        if let Some(incident) = incident {
+            self.escalate(&incident, why);
+        }
+    }
+
+    async fn use_approval(&mut self, approval: &Approval, mut record: ActionRecord, snapshot: &Snapshot) {
+        let action = record.step.action.clone();
+        let now_state = match self.actuator.pre_state(&action).await {
+            Ok(state) => state,
+            Err(error) => {
+                self.void(approval, record, &error.to_string());
+                return;
+            }
+        };
+        let binding = Approval::binding_of(&action, &now_state);
+        let taken = match self.state.take_approval(&approval.id, &binding, Timestamp::now()) {
+            Ok(taken) => taken,
+            Err(error) => return self.warn("state", store_error(error).message),
+        };
+        match taken {
+            Take::Taken => {}
+            Take::BindingChanged => {
+                self.void(approval, record, "the target changed after it was approved");
+                return;
+            }
+            Take::Expired => return self.drop_asked(record, "its approval lapsed"),
+            Take::NotApproved(state) => {
+                return self.drop_asked(record, &format!("its approval is {}", state.as_str()));
+            }
+        }
+        // The yes of a person answers the mode, not the rest of the guard.
+        let alert_kind = record.alert_kind.clone();
+        let verdict = self.judge(&action, alert_kind.as_ref(), &Actor::Hale, snapshot, true, true);
+        record.verdict = verdict;
+        let incident = record.incident_id.clone();
+        if record.verdict.decision != Decision::Allow {
+            let why = record.verdict.reasons.first().map(|r| r.text.clone()).unwrap_or_default();
+            return self.drop_asked(record, &why);
+        }
+        match self.begin(record, snapshot, None).await {
+            Ok(()) => {
+                if let Some(incident) = incident {
+                    self.set_state(&incident, IncidentState::Acting);
+                }
+            }
+            Err(error) => {
+                if let Some(incident) = incident {
+                    self.escalate(&incident, &error.message);
+                }
+            }
+        }
+    }
+
+    fn void(&mut self, approval: &Approval, record: ActionRecord, why: &str) {
+        let mut approval = approval.clone();
+        approval.state = ApprovalState::Voided;
+        approval.why = Some(why.to_owned());
+        if let Err(error) = self.state.put_approval(&approval) {
+            self.warn("state", store_error(error).message);
+        }
+        let incident = record.incident_id.clone();
+        self.end(record, ActionState::Refused, Some(why.to_owned()));
+        // What holds now deserves a new look and, if need be, a new question.
+        if let Some(case) = incident.as_ref().and_then(|id| self.cases.get_mut(id)) {
+            case.plan = None;
+            case.needs_diagnosis = true;
+        }
+    }
+
+    /// A person asks for an action directly.
+    async fn act_for(&mut self, action: Action, actor: &Actor, confirmed_critical: bool, reply: Reply) {
+        let Some(snapshot) = self.snapshot() else {
+            let error = ApiError::new(ErrorKind::Degraded, "nothing was observed yet")
+                .hint("try again in a few seconds");
+            let _ = reply.send(Err(error));
+            return;
+        };
+        let verdict = self.judge(&action, None, actor, &snapshot, false, confirmed_critical);
+        let now = Timestamp::now();
+        let record = ActionRecord {
+            id: ActionId::of(&format!("{actor} {now}"), 0),
+            plan_id: None,
+            incident_id: None,
+            alert_id: None,
+            alert_kind: None,
+            machine_id: snapshot.machine_id.clone(),
+            requested_by: actor.clone(),
+            step: PlanStep {
+                expectation: expectation_of(&action),
+                why: format!("{actor} asked for it"),
+                command: String::new(),
+                action,
+            },
+            verdict,
+            state: ActionState::Planned,
+            created_at: now,
+            intended_at: None,
+            finished_at: None,
+            boot_id: snapshot.host.boot_id.clone(),
+            pre_state: None,
+            outcome: None,
+            verification: None,
+            note: None,
+        };
+        let details = json!({ "action": record.step.action, "verdict": record.verdict });
+        self.audit(&actor.to_string(), "verdict", record.id.as_str(), &details);
+        let reasons = record.verdict.reasons.iter().map(|r| format!("{} [{}]", r.text, r.rule));
+        let why = reasons.collect::<Vec<_>>().join("; ");
+        match record.verdict.decision {
+            Decision::Allow => {
+                // begin() answers in both cases.
+                let _ = self.begin(record, &snapshot, Some(reply)).await;
+            }
+            Decision::Ask => {
+                self.end(record, ActionState::Refused, Some(why.clone()));
+                let error = ApiError::new(ErrorKind::NeedsApproval, why);
+                let _ = reply.send(Err(error));
+            }
+            Decision::Deny => {
+                self.end(record, ActionState::Refused, Some(why.clone()));
+                let _ = reply.send(Err(ApiError::new(ErrorKind::Refused, format!("refused: {why}"))));
+            }
+        }
+    }
+
+    async fn undo(&mut self, id: &ActionId, actor: &Actor) -> Result<View> {
+        let mut record = self
+            .state
+            .action(id.as_str())
+            .map_err(store_error)?
+            .ok_or_else(|| not_found("action", id.as_str(), "hale incidents list"))?;
+        if !record.state.is_final() {
+            return Err(ApiError::new(ErrorKind::Failed, format!("{} is still {}", record.id, record.state.as_str()))
+                .hint("wait until it has ended"));
+        }
+        let Some(undo) = record.outcome.as_ref().map(|o| o.undo.clone()) else {
+            return Err(ApiError::new(ErrorKind::Refused, format!("{} was never done, so there is nothing to put back", record.id)));
+        };
+        if let hale_model::action::Undo::None { why } = &undo {
+            return Err(ApiError::new(ErrorKind::Refused, format!("{} cannot be put back: {why}", record.id)));
+        }
+        if self.paused_until().is_some_and(|until| until > Timestamp::now()) {
+            return Err(ApiError::new(ErrorKind::Refused, "actions are paused").hint("hale resume"));
+        }
+        let did = self.undo_now(&record.id, &undo).await?;
+        record.state = ActionState::Undone;
+        record.note = Some(format!("{actor} put it back: {did}"));
+        self.state.put_action(&record).map_err(store_error)?;
+        if let Some(incident) = record.incident_id.clone() {
+            self.tell(&incident, "undone", format!("{actor} put {} back: {did}", record.id))?;
+        }
+        Ok(View::Action(Box::new(ActionView::from(&record))))
+    }
+
+    fn vacuum(&mut self, dry_run: bool, actor: &Actor) -> Result<View> {
+        let hours = self.settings.config.history.retention_hours;
+        let did = self.with_telemetry(|t| t.retain(Timestamp::now(), hours, dry_run))?;
+        if !dry_run {
+            self.audit(&actor.to_string(), "vacuum", "telemetry", &json!({ "did": did }));
+        }
+        Ok(View::Done(did))
+    }
+
+    fn export(&mut self, directory: &str) -> Result<View> {
+        let directory = std::path::PathBuf::from(directory);
+        let state = crate::files::Files::new(&self.settings.data_dir).state();
+        self.with_telemetry(|t| t.export(Some(&state), &directory)).map(View::Done)
+    }
+}
+
+/// What must be seen after an action that a person asked for directly.
+fn expectation_of(action: &Action) -> Expectation {
+    let (conditions, hold_secs, within_secs) = match action {
+        Action::ProcessKill { targets, grace_secs, .. } => {
+            (vec![Condition::ProcessesGone { targets: targets.clone() }], 1, u64::from(*grace_secs) + 15)
+        }
+        Action::ProcessPause { target } => {
+            (vec![Condition::ProcessStopped { target: target.clone() }], 1, 10)
+        }
+        Action::ProcessRenice { target, nice } => {
+            (vec![Condition::ProcessNice { target: target.clone(), nice: *nice }], 0, 10)
+        }
+        Action::ServiceRestart { unit, .. } | Action::ServiceStart { unit } => {
+            (vec![Condition::UnitActive { unit: unit.clone() }], 5, 60)
+        }
+        Action::ServiceStop { unit, .. } => {
+            (vec![Condition::UnitInactive { unit: unit.clone() }], 2, 60)
+        }
+        Action::DiskClean { mount_point, target_free_percent, .. } => {
+            let free = Condition::MountFree {
+                mount_point: mount_point.clone(),
+                free_percent: *target_free_percent,
+            };
+            (vec![free], 0, 30)
+        }
+        Action::MemoryDropCaches | Action::Notify { .. } => (Vec::new(), 0, 10),
+    };
+    Expectation { conditions, hold_secs, within_secs }
+}
+
+/// The stored end of a pause; none if it is over.
+pub(crate) fn parse_pause(text: Option<&str>) -> Option<Timestamp> {
+    text.and_then(|t| t.parse().ok()).filter(|until: &Timestamp| *until > Timestamp::now())
+}
+
+pub(crate) fn not_found(what: &str, id: &str, list: &str) -> ApiError {
+    ApiError::new(ErrorKind::NotFound, format!("there is no {what} `{id}`"))
+        .hint(format!("`{list}` shows what there is"))
+}

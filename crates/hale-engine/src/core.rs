@@ -1,0 +1,467 @@
+//! One turn of the loop, and everything it keeps between turns.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use hale_act::{ActRoots, Actuator};
+use hale_act::notify::{Notification, NotificationKind, Notifier};
+use hale_brain::detect::{AlertBook, AlertChange, BrainMemory, Orient, Orientation, Rules};
+use hale_brain::verify::Watch;
+use hale_model::action::{ActionRecord, ActionState, Plan};
+use hale_model::alert::{Alert, AlertState, Finding};
+use hale_model::api::ApiError;
+use hale_model::incident::{Agent, Incident, IncidentState, TimelineEntry};
+use hale_model::sample::{JournalEntry, Sample, Source};
+use hale_model::snapshot::Snapshot;
+use hale_model::view::AlertView;
+use hale_model::{ActionId, AlertId, IncidentId, Timestamp};
+use hale_observe::{LocalObserver, Roots};
+use hale_store::{Access, State};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::Settings;
+use crate::files::Files;
+use crate::telemetry::{Job, TelemetryHandle, store_error};
+
+/// Journal entries that wait for the next stored sample.
+const PENDING_JOURNAL_ENTRIES_MAX: usize = 5_000;
+/// Between two saves of what the brain has learned.
+const MEMORY_SAVE_SECS: u64 = 300;
+/// Between two runs of retention.
+const RETENTION_SECS: u64 = 3600;
+
+const MEMORY_KEY: &str = "brain.memory";
+pub(crate) const PAUSED_KEY: &str = "paused_until";
+const JOURNAL_CURSOR: &str = "journal";
+
+/// An answer that a person waits for.
+pub(crate) type Reply = oneshot::Sender<Result<hale_model::api::View, ApiError>>;
+
+/// What an executor's task sends back to the loop.
+pub(crate) struct Applied {
+    pub(crate) id: ActionId,
+    pub(crate) result: Result<hale_model::action::Outcome, hale_act::ActError>,
+    pub(crate) ended_at_boottime_ns: u64,
+}
+
+/// An action between intent and its end.
+pub(crate) struct Running {
+    pub(crate) record: ActionRecord,
+    pub(crate) target_class: String,
+    /// None while the executor works.
+    pub(crate) watch: Option<Watch>,
+    pub(crate) replies: Vec<Reply>,
+}
+
+/// An incident that is not resolved, and what is being done about it.
+pub(crate) struct Case {
+    pub(crate) incident: Incident,
+    pub(crate) plan: Option<Plan>,
+    pub(crate) next_step: usize,
+    pub(crate) plans_made: u32,
+    pub(crate) needs_diagnosis: bool,
+}
+
+impl Case {
+    pub(crate) fn new(incident: Incident) -> Case {
+        Case { incident, plan: None, next_step: 0, plans_made: 0, needs_diagnosis: true }
+    }
+}
+
+/// What the newest turn saw, for whoever asks.
+#[derive(Default)]
+pub(crate) struct Latest {
+    pub(crate) snapshot: Option<Arc<Snapshot>>,
+    pub(crate) orientation: Option<Arc<Orientation>>,
+    pub(crate) warnings: BTreeMap<&'static str, String>,
+}
+
+pub(crate) type Shared = Arc<RwLock<Latest>>;
+
+/// How a core is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The running agent, or one pass of it: alerts, incidents, cures.
+    Watch,
+    /// One wish of a person while no agent runs: looks at the world, judges, acts, verifies.
+    Errand,
+}
+
+pub(crate) struct Core {
+    pub(crate) settings: Settings,
+    pub(crate) purpose: Purpose,
+    pub(crate) observer: LocalObserver,
+    pub(crate) state: State,
+    pub(crate) actuator: Actuator,
+    pub(crate) book: AlertBook,
+    pub(crate) cases: BTreeMap<IncidentId, Case>,
+    pub(crate) running: HashMap<ActionId, Running>,
+    pub(crate) results: mpsc::Sender<Applied>,
+    pub(crate) shared: Shared,
+    pub(crate) own_uid: u32,
+    orient: Orient,
+    last_sample: Option<Sample>,
+    telemetry: Option<TelemetryHandle>,
+    notifier: Option<Notifier>,
+    pending_journal: Vec<JournalEntry>,
+    unsaved_alerts: BTreeSet<AlertId>,
+    unsaved_timeline: Vec<(IncidentId, TimelineEntry)>,
+    last_cursor: Option<String>,
+    stored_at_boottime_ns: Option<u64>,
+    memory_saved_at_boottime_ns: u64,
+    retained_at_boottime_ns: u64,
+}
+
+impl Core {
+    /// Opens the state and remembers what was going on.
+    pub(crate) fn open(
+        settings: Settings,
+        purpose: Purpose,
+        telemetry: Option<TelemetryHandle>,
+        notifier: Option<Notifier>,
+        results: mpsc::Sender<Applied>,
+    ) -> Result<Core, ApiError> {
+        let files = Files::new(&settings.data_dir);
+        let state = State::open(&files.state(), Access::Write).map_err(store_error)?;
+        let configured = settings.config.general.machine_id.trim();
+        let machine_id = (!configured.is_empty()).then(|| configured.into());
+        let mut observer = LocalObserver::new(Roots::default(), machine_id);
+        let cursor = state
+            .cursor(observer.machine_id(), JOURNAL_CURSOR, "")
+            .map_err(store_error)?;
+        observer.resume_journal(cursor);
+
+        let (rules, problems) = Rules::with_user_rules(&settings.user_rules);
+        let mut warnings = BTreeMap::new();
+        if !problems.is_empty() {
+            let text = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            tracing::warn!("{text}");
+            warnings.insert("rules", text);
+        }
+        let memory = load_memory(&state)?;
+        let not_closed = state
+            .alerts(&[AlertState::Open, AlertState::Acknowledged], 0)
+            .map_err(store_error)?;
+        let mut cases = BTreeMap::new();
+        for incident in state.open_incidents().map_err(store_error)? {
+            let mut case = Case::new(incident);
+            let actions = state.actions_of(&case.incident.id).map_err(store_error)?;
+            let tried = actions.iter().filter(|a| a.state != ActionState::Refused).count();
+            case.plans_made = u32::try_from(tried).unwrap_or(u32::MAX);
+            // Where a person has the word, the question stands until something new comes up.
+            case.needs_diagnosis = !matches!(
+                case.incident.state,
+                IncidentState::Escalated | IncidentState::AwaitingApproval
+            );
+            cases.insert(case.incident.id.clone(), case);
+        }
+        Ok(Core {
+            purpose,
+            observer,
+            state,
+            actuator: Actuator::new(ActRoots::new(&settings.data_dir)),
+            book: AlertBook::new(not_closed),
+            cases,
+            running: HashMap::new(),
+            results,
+            shared: Arc::new(RwLock::new(Latest { warnings, ..Latest::default() })),
+            own_uid: rustix::process::getuid().as_raw(),
+            orient: Orient::new(rules, memory),
+            last_sample: None,
+            telemetry,
+            notifier,
+            pending_journal: Vec::new(),
+            unsaved_alerts: BTreeSet::new(),
+            unsaved_timeline: Vec::new(),
+            last_cursor: None,
+            stored_at_boottime_ns: None,
+            memory_saved_at_boottime_ns: 0,
+            retained_at_boottime_ns: 0,
+            settings,
+        })
+    }
+
+    /// Looks at the world once and does what follows from it.
+    pub(crate) async fn turn(&mut self) {
+        let sample = match self.purpose {
+            Purpose::Watch => self.observer.collect().await,
+            // An errand needs to see its target, not the journal's history.
+            Purpose::Errand => {
+                self.observer
+                    .collect_only(&[Source::Process, Source::Memory, Source::Cpu, Source::Disk, Source::Unit])
+                    .await
+            }
+        };
+        let snapshot = Arc::new(Snapshot::derive(&sample, self.last_sample.as_ref()));
+        let orientation = Arc::new(self.orient.turn(&snapshot, &self.settings.config));
+
+        if self.purpose == Purpose::Watch {
+            self.follow_alerts(&snapshot, &orientation.findings);
+        }
+        self.step_watches(&snapshot, &orientation.findings).await;
+        if self.purpose == Purpose::Watch {
+            self.settle_approvals(&snapshot).await;
+            self.advance_cases(&snapshot).await;
+            self.keep(&sample, &snapshot, &orientation);
+        }
+        self.last_sample = Some(sample);
+        self.publish(|latest| {
+            latest.snapshot = Some(snapshot);
+            latest.orientation = Some(orientation);
+        });
+    }
+
+    /// The first look, then what an earlier agent left unfinished, before anything new is begun.
+    pub(crate) async fn begin_watch(&mut self) -> Result<(), ApiError> {
+        let sample = self.observer.collect().await;
+        let snapshot = Arc::new(Snapshot::derive(&sample, None));
+        self.reconcile(&snapshot).await?;
+        self.last_sample = Some(sample);
+        self.publish(|latest| latest.snapshot = Some(snapshot));
+        Ok(())
+    }
+
+    /// Whether something is being verified: then the loop looks more often.
+    pub(crate) fn is_verifying(&self) -> bool {
+        !self.running.is_empty()
+    }
+
+    pub(crate) fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.shared.read().unwrap_or_else(PoisonError::into_inner).snapshot.clone()
+    }
+
+    pub(crate) fn publish(&self, change: impl FnOnce(&mut Latest)) {
+        change(&mut self.shared.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn follow_alerts(&mut self, snapshot: &Snapshot, findings: &[Finding]) {
+        let changes = self.book.step(snapshot, findings, &self.settings.config);
+        let mut fresh: Vec<Alert> = Vec::new();
+        for change in &changes {
+            let (alert, thought) = match change {
+                AlertChange::Opened(alert) => (alert, Some("alert_opened")),
+                AlertChange::Reopened(alert) => (alert, Some("alert_reopened")),
+                AlertChange::Escalated(alert) => (alert, Some("alert_escalated")),
+                AlertChange::Closed(alert) => (alert, Some("alert_closed")),
+                AlertChange::Updated(alert) => (alert, None),
+            };
+            self.unsaved_alerts.insert(alert.id.clone());
+            match change {
+                AlertChange::Opened(alert) => {
+                    fresh.push(alert.clone());
+                    self.notify_alert(NotificationKind::Opened, alert);
+                }
+                // A case that is over does not come back: a flap that outlives it is a new one.
+                AlertChange::Reopened(alert) if !self.has_case(alert) => fresh.push(alert.clone()),
+                AlertChange::Reopened(alert) | AlertChange::Updated(alert) => {
+                    self.look_again(alert);
+                }
+                AlertChange::Escalated(alert) => {
+                    self.look_again(alert);
+                    self.notify_alert(NotificationKind::Escalated, alert);
+                }
+                AlertChange::Closed(alert) => self.notify_alert(NotificationKind::Closed, alert),
+            }
+            if let (Some(kind), Some(incident)) = (thought, alert.incident_id.clone()) {
+                self.think(&incident, Agent::Scout, kind, alert.summary.clone());
+            }
+        }
+        self.correlate(&fresh, snapshot);
+        self.save_alerts();
+    }
+
+    fn has_case(&self, alert: &Alert) -> bool {
+        alert.incident_id.as_ref().is_some_and(|id| self.cases.contains_key(id))
+    }
+
+    fn look_again(&mut self, alert: &Alert) {
+        if let Some(case) = alert.incident_id.as_ref().and_then(|id| self.cases.get_mut(id)) {
+            case.needs_diagnosis = true;
+        }
+    }
+
+    pub(crate) fn mark_unsaved(&mut self, alert: &AlertId) {
+        self.unsaved_alerts.insert(alert.clone());
+    }
+
+    /// Writes what is new in one transaction. On a full disk everything stays marked, and the next
+    /// turn tries again: the book in memory is what counts meanwhile.
+    pub(crate) fn save_alerts(&mut self) {
+        if self.unsaved_alerts.is_empty() && self.unsaved_timeline.is_empty() {
+            return;
+        }
+        let alerts: Vec<Alert> =
+            self.unsaved_alerts.iter().filter_map(|id| self.book.get(id).cloned()).collect();
+        let incidents: Vec<Incident> = self.cases.values().map(|c| c.incident.clone()).collect();
+        let timeline = &self.unsaved_timeline;
+        let saved = self.state.atomically(|state| {
+            // Incidents first: alerts and timeline entries point at them.
+            incidents.iter().try_for_each(|i| state.put_incident(i))?;
+            alerts.iter().try_for_each(|a| state.put_alert(a))?;
+            timeline.iter().try_for_each(|(id, entry)| state.add_timeline(id, entry))
+        });
+        match saved {
+            Ok(()) => {
+                self.unsaved_alerts.clear();
+                self.unsaved_timeline.clear();
+                self.publish(|latest| {
+                    latest.warnings.remove("state");
+                });
+            }
+            Err(error) => self.warn("state", store_error(error).message),
+        }
+    }
+
+    /// Says that something of hale itself does not work; shown by `status` and `doctor`.
+    pub(crate) fn warn(&self, part: &'static str, text: String) {
+        tracing::warn!("{text}");
+        self.publish(|latest| {
+            latest.warnings.insert(part, text);
+        });
+    }
+
+    /// A line of an incident's story, for the timeline and for whoever watches.
+    pub(crate) fn think(&mut self, incident: &IncidentId, agent: Agent, kind: &str, text: String) {
+        tracing::info!(target: "thought", "{}: {}", agent.as_str(), hale_model::text::printable(&text));
+        let entry = TimelineEntry { ts: Timestamp::now(), agent, kind: kind.to_owned(), text };
+        self.unsaved_timeline.push((incident.clone(), entry));
+    }
+
+    /// An entry of the audit chain. Losing one is said, never silent.
+    pub(crate) fn audit(&self, actor: &str, kind: &str, subject: &str, details: &serde_json::Value) {
+        if let Err(error) = self.state.append_audit(Timestamp::now(), actor, kind, subject, details) {
+            self.warn("audit", store_error(error).message);
+        }
+    }
+
+    pub(crate) fn notify(&self, notification: Notification) {
+        if let Some(notifier) = &self.notifier {
+            notifier.send(notification);
+        }
+    }
+
+    fn notify_alert(&self, kind: NotificationKind, alert: &Alert) {
+        self.notify(Notification {
+            at: Timestamp::now(),
+            kind,
+            severity: alert.severity,
+            machine_id: alert.machine_id.clone(),
+            title: format!("{} · {}", alert.kind, alert.subject),
+            text: alert.summary.clone(),
+            alert: Some(AlertView::from(alert)),
+            incident_id: alert.incident_id.as_ref().map(ToString::to_string),
+            commands: alert.suggested_actions.clone(),
+            key: format!("{}:{}", alert.fingerprint, alert.state.as_str()),
+        });
+    }
+
+    fn keep(&mut self, sample: &Sample, snapshot: &Arc<Snapshot>, orientation: &Orientation) {
+        if let Some(journal) = &sample.journal {
+            let room = PENDING_JOURNAL_ENTRIES_MAX.saturating_sub(self.pending_journal.len());
+            if journal.entries.len() > room {
+                tracing::warn!(
+                    "{} journal entries were not stored: more than {PENDING_JOURNAL_ENTRIES_MAX} between two stored samples",
+                    journal.entries.len() - room
+                );
+            }
+            self.pending_journal.extend(journal.entries.iter().take(room).cloned());
+        }
+        let now_ns = sample.boottime_ns;
+        let due = |last: u64, secs: u64| now_ns.saturating_sub(last) >= secs * 1_000_000_000;
+        let history = self.settings.config.history.clone();
+        let store_due =
+            self.stored_at_boottime_ns.is_none_or(|last| due(last, history.snapshot_interval_secs));
+        if store_due && let Some(telemetry) = &self.telemetry {
+            let mut sample = sample.clone();
+            if let Some(journal) = &mut sample.journal {
+                journal.entries = std::mem::take(&mut self.pending_journal);
+            }
+            telemetry.send(Job::Store {
+                sample: Box::new(sample),
+                snapshot: snapshot.clone(),
+                health: orientation.health.clone(),
+                predictions: orientation.predictions.clone(),
+            });
+            self.stored_at_boottime_ns = Some(now_ns);
+            match telemetry.losses() {
+                Some(text) => self.warn("telemetry", text),
+                None => self.publish(|latest| {
+                    latest.warnings.remove("telemetry");
+                }),
+            }
+            self.save_cursor();
+        }
+        if self.memory_saved_at_boottime_ns == 0 {
+            self.memory_saved_at_boottime_ns = now_ns;
+        } else if due(self.memory_saved_at_boottime_ns, MEMORY_SAVE_SECS) {
+            self.save_memory();
+            self.memory_saved_at_boottime_ns = now_ns;
+        }
+        if history.retention_hours > 0
+            && due(self.retained_at_boottime_ns, RETENTION_SECS)
+            && let Some(telemetry) = &self.telemetry
+        {
+            telemetry.send(Job::Retain {
+                now: sample.collected_at,
+                retention_hours: history.retention_hours,
+            });
+            self.retained_at_boottime_ns = now_ns;
+        }
+        if let Some(journal) = &sample.journal
+            && journal.cursor.is_some()
+        {
+            self.last_cursor = journal.cursor.clone();
+        }
+    }
+
+    fn save_cursor(&self) {
+        if let Some(cursor) = &self.last_cursor
+            && let Err(error) =
+                self.state.set_cursor(self.observer.machine_id(), JOURNAL_CURSOR, "", cursor)
+        {
+            self.warn("state", store_error(error).message);
+        }
+    }
+
+    /// What was learned survives; also called when the agent ends.
+    pub(crate) fn save_memory(&self) {
+        self.save_cursor();
+        let saved = serde_json::to_string(&self.orient.memory())
+            .map_err(|e| ApiError::new(hale_model::api::ErrorKind::Failed, e.to_string()))
+            .and_then(|text| self.state.set_setting(MEMORY_KEY, &text).map_err(store_error));
+        if let Err(error) = saved {
+            self.warn("state", error.message);
+        }
+    }
+
+    /// Runs something on the telemetry database; an errand opens it for just that.
+    pub(crate) fn with_telemetry<T>(
+        &self,
+        work: impl FnOnce(&mut hale_store::Telemetry) -> Result<T, hale_store::StoreError>,
+    ) -> Result<T, ApiError> {
+        match &self.telemetry {
+            Some(telemetry) => telemetry.with(work),
+            None => {
+                let path = Files::new(&self.settings.data_dir).telemetry();
+                let mut telemetry =
+                    hale_store::Telemetry::open(&path, Access::Write).map_err(store_error)?;
+                work(&mut telemetry).map_err(store_error)
+            }
+        }
+    }
+
+    pub(crate) fn into_notifier(self) -> Option<Notifier> {
+        self.notifier
+    }
+}
+
+/// What was learned. A memory that this version cannot read is begun anew, and said so.
+fn load_memory(state: &State) -> Result<BrainMemory, ApiError> {
+    let Some(text) = state.setting(MEMORY_KEY).map_err(store_error)? else {
+        return Ok(BrainMemory::default());
+    };
+    Ok(serde_json::from_str(&text).unwrap_or_else(|error| {
+        tracing::warn!("learned baselines cannot be read ({error}); learning begins anew");
+        BrainMemory::default()
+    }))
+}

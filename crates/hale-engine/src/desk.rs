@@ -1,0 +1,387 @@
+//! Answers questions from what is stored and what was seen last. Never changes anything, never
+//! holds the loop up.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hale_brain::detect::health_of;
+use hale_brain::diagnose;
+use hale_model::Timestamp;
+use hale_model::action::{ActionRecord, ActionState, Approval, ApprovalState};
+use hale_model::alert::{Alert, AlertState};
+use hale_model::api::{ApiError, ErrorKind, Query, View};
+use hale_model::health::Health;
+use hale_model::incident::Incident;
+use hale_model::snapshot::{Process, Snapshot};
+use hale_model::view::{
+    ActionCount, AlertCount, AlertView, AlertsView, ApprovalView, ApprovalsView, HealthView, IncidentView,
+    IncidentsView, MachineHealth, ProcessView, ReportView, StatusView, Table,
+};
+use hale_store::{Access, State, StoreError};
+
+use crate::Settings;
+use crate::commands::{not_found, parse_pause};
+use crate::core::{Latest, PAUSED_KEY, Shared};
+use crate::files::Files;
+use crate::telemetry::{TelemetryHandle, store_error};
+
+type Result<T> = std::result::Result<T, ApiError>;
+
+/// Processes in each of the two lists of `status`.
+const TOP_PROCESSES: usize = 8;
+/// Rows of a SQL answer when the question names no limit.
+const SQL_ROWS_DEFAULT: u32 = 10_000;
+
+/// Where questions are answered.
+pub(crate) struct Desk {
+    pub(crate) settings: Settings,
+    pub(crate) files: Files,
+    pub(crate) shared: Shared,
+    /// None: no agent in this process; the file is opened read-only for each question.
+    pub(crate) telemetry: Option<TelemetryHandle>,
+    pub(crate) agent_running: bool,
+    state: Mutex<Option<State>>,
+}
+
+impl Desk {
+    pub(crate) fn new(
+        settings: Settings,
+        shared: Shared,
+        telemetry: Option<TelemetryHandle>,
+        agent_running: bool,
+    ) -> Arc<Desk> {
+        let files = Files::new(&settings.data_dir);
+        Arc::new(Desk { settings, files, shared, telemetry, agent_running, state: Mutex::new(None) })
+    }
+
+    /// Answers. `Doctor` is answered elsewhere: it has to try things out.
+    pub(crate) fn answer(&self, query: Query) -> Result<View> {
+        match query {
+            Query::Status { machine } => {
+                let view = self.status()?;
+                match machine {
+                    Some(wanted) if wanted != view.machine_id => Err(ApiError::new(
+                        ErrorKind::NotFound,
+                        format!("there is no machine `{wanted}`; this one is `{}`", view.machine_id),
+                    )
+                    .hint("hale watches the machine it runs on")),
+                    Some(_) | None => Ok(View::Status(Box::new(view))),
+                }
+            }
+            Query::Health => Ok(View::Health(HealthView::from([self.health()?].as_slice()))),
+            Query::Alerts { states, limit } => {
+                let states =
+                    if states.is_empty() { vec![AlertState::Open, AlertState::Acknowledged] } else { states };
+                let alerts = self.read_or(Vec::new(), |s| s.alerts(&states, limit))?;
+                Ok(View::Alerts(AlertsView { alerts: alerts.iter().map(AlertView::from).collect() }))
+            }
+            Query::Alert { id } => {
+                let alert = self.alert(id.as_str())?;
+                Ok(View::Alert(Box::new(AlertView::from(&alert))))
+            }
+            Query::Incidents { state, limit } => {
+                let incidents = self.read_or(Vec::new(), |s| s.incidents(state, limit))?;
+                let incidents =
+                    incidents.iter().map(|i| self.incident_view(i)).collect::<Result<Vec<_>>>()?;
+                Ok(View::Incidents(IncidentsView { incidents }))
+            }
+            Query::Incident { id } => {
+                let incident = self.incident(id.as_str())?;
+                Ok(View::Incident(Box::new(self.incident_view(&incident)?)))
+            }
+            Query::Approvals { all } => {
+                let approvals = self.approvals(all)?;
+                let approvals = approvals.iter().map(|(a, r)| ApprovalView::new(a, r)).collect();
+                Ok(View::Approvals(ApprovalsView { approvals }))
+            }
+            Query::Approval { id } => {
+                let approval = self
+                    .read_or(None, |s| s.approval(id.as_str()))?
+                    .ok_or_else(|| not_found("approval", id.as_str(), "hale approvals list"))?;
+                let record = self
+                    .read_or(None, |s| s.action(approval.action_id.as_str()))?
+                    .ok_or_else(|| not_found("action", approval.action_id.as_str(), "hale doctor"))?;
+                Ok(View::Approval(Box::new(ApprovalView::new(&approval, &record))))
+            }
+            Query::Triage => self.triage(),
+            Query::Report { since } => self.report(since),
+            Query::Explain { what } => self.explain(&what),
+            Query::Audit { limit } => Ok(View::Audit(self.read_or(Vec::new(), |s| s.audit(limit))?)),
+            Query::AuditVerify => Ok(View::AuditCheck(self.read(State::verify_audit)?)),
+            Query::Sql { sql, limit_rows } => Ok(View::Table(self.sql(&sql, limit_rows)?)),
+            Query::Doctor => Ok(View::Doctor(crate::doctor::examine(self))),
+        }
+    }
+
+    pub(crate) fn latest<T>(&self, look: impl FnOnce(&Latest) -> T) -> T {
+        look(&self.shared.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn snapshot(&self) -> Result<Arc<Snapshot>> {
+        self.latest(|l| l.snapshot.clone()).ok_or_else(|| {
+            ApiError::new(ErrorKind::Degraded, "nothing was observed yet").hint("try again in a few seconds")
+        })
+    }
+
+    /// Runs a read on the state; a missing file is an error with the next step.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&State) -> std::result::Result<T, StoreError>) -> Result<T> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.is_none() {
+            *state = Some(State::open(&self.files.state(), Access::Read).map_err(store_error)?);
+        }
+        match state.as_ref() {
+            Some(state) => read(state).map_err(store_error),
+            None => Err(ApiError::new(ErrorKind::Failed, "the state database is not open")),
+        }
+    }
+
+    /// The same where no file yet simply means that nothing happened yet.
+    fn read_or<T>(
+        &self,
+        nothing: T,
+        read: impl FnOnce(&State) -> std::result::Result<T, StoreError>,
+    ) -> Result<T> {
+        if self.files.state().exists() { self.read(read) } else { Ok(nothing) }
+    }
+
+    fn alert(&self, id: &str) -> Result<Alert> {
+        self.read_or(None, |s| s.alert(id))?.ok_or_else(|| not_found("alert", id, "hale alerts list"))
+    }
+
+    fn incident(&self, id: &str) -> Result<Incident> {
+        self.read_or(None, |s| s.incident(id))?
+            .ok_or_else(|| not_found("incident", id, "hale incidents list"))
+    }
+
+    fn open_alerts(&self) -> Result<Vec<Alert>> {
+        self.read_or(Vec::new(), |s| s.alerts(&[AlertState::Open, AlertState::Acknowledged], 0))
+    }
+
+    fn alerts_of(&self, incident: &Incident) -> Result<Vec<Alert>> {
+        let alerts = incident.alerts.iter().map(|id| self.read(|s| s.alert(id.as_str())));
+        Ok(alerts.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
+    fn incident_view(&self, incident: &Incident) -> Result<IncidentView> {
+        let actions = self.read(|s| s.actions_of(&incident.id))?;
+        let timeline = self.read(|s| s.timeline(&incident.id))?;
+        Ok(IncidentView::new(incident, &actions, timeline))
+    }
+
+    fn approvals(&self, all: bool) -> Result<Vec<(Approval, ActionRecord)>> {
+        let approvals = self.read_or(Vec::new(), |s| s.approvals(true))?;
+        let mut pairs = Vec::new();
+        for approval in approvals {
+            let Some(record) = self.read(|s| s.action(approval.action_id.as_str()))? else { continue };
+            let waits = approval.state == ApprovalState::Pending
+                && record.state == ActionState::AwaitingApproval
+                && approval.expires_at > Timestamp::now();
+            if all || waits {
+                pairs.push((approval, record));
+            }
+        }
+        Ok(pairs)
+    }
+
+    fn health(&self) -> Result<Health> {
+        if let Some(orientation) = self.latest(|l| l.orientation.clone()) {
+            return Ok(orientation.health.clone());
+        }
+        let snapshot = self.snapshot()?;
+        let alerts = self.open_alerts()?;
+        Ok(health_of(&snapshot, &alerts.iter().collect::<Vec<_>>(), &self.settings.config))
+    }
+
+    pub(crate) fn paused_until(&self) -> Result<Option<Timestamp>> {
+        Ok(parse_pause(self.read_or(None, |s| s.setting(PAUSED_KEY))?.as_deref()))
+    }
+
+    fn status(&self) -> Result<StatusView> {
+        let snapshot = self.snapshot()?;
+        let health = self.health()?;
+        let mut alerts = self.open_alerts()?;
+        alerts.sort_by_key(|alert| (std::cmp::Reverse(alert.severity), alert.first_seen_at));
+        let predictions = self.latest(|l| l.orientation.as_ref().map(|o| o.predictions.clone()));
+        let pressure = [
+            ("cpu", snapshot.system.cpu_pressure),
+            ("memory", snapshot.system.memory_pressure),
+            ("io", snapshot.system.io_pressure),
+        ];
+        Ok(StatusView {
+            machine_id: snapshot.machine_id.clone(),
+            collected_at: snapshot.collected_at,
+            os: snapshot.host.os.clone(),
+            kernel: snapshot.host.kernel.clone(),
+            cores: snapshot.host.cores,
+            uptime_secs: snapshot.boottime_ns / 1_000_000_000,
+            agent_running: self.agent_running,
+            mode: self.settings.config.general.mode,
+            paused_until: self.paused_until()?,
+            health: MachineHealth {
+                id: health.machine_id,
+                score: health.score,
+                severity: health.severity,
+                top_issue: health.top_issue,
+                factors: health.factors,
+            },
+            system: snapshot.system.clone(),
+            pressure: pressure
+                .into_iter()
+                .filter_map(|(name, p)| Some((name.to_owned(), p?)))
+                .collect(),
+            top_cpu: top(&snapshot, |p| p.cpu_percent.unwrap_or(0.0)),
+            top_memory: top(&snapshot, |p| p.rss_bytes as f64),
+            mounts: snapshot.mounts.clone(),
+            devices: snapshot.devices.clone(),
+            interfaces: snapshot.interfaces.clone(),
+            tcp_states: snapshot.tcp_states.clone(),
+            gpus: snapshot.gpus.clone(),
+            temperatures: snapshot.temperatures.clone(),
+            failed_units: snapshot
+                .units
+                .iter()
+                .filter(|u| u.active_state == "failed" || u.sub_state == "auto-restart")
+                .cloned()
+                .collect(),
+            alerts: alerts.iter().map(AlertView::from).collect(),
+            predictions: predictions.unwrap_or_default(),
+            sources: snapshot.sources.clone(),
+        })
+    }
+
+    fn triage(&self) -> Result<View> {
+        let alerts = self.open_alerts()?;
+        let incidents = self.read_or(Vec::new(), State::open_incidents)?;
+        let approvals = self.approvals(false)?;
+        Ok(View::Triage(diagnose::triage(&alerts, &incidents, &approvals, &self.health()?)))
+    }
+
+    fn explain(&self, what: &str) -> Result<View> {
+        let snapshot = self.snapshot()?;
+        if let Ok(pid) = what.parse::<i32>() {
+            let alerts = self.open_alerts()?;
+            return diagnose::explain_process(&snapshot, pid, &alerts)
+                .map(|e| View::Explanation(Box::new(e)))
+                .ok_or_else(|| {
+                    ApiError::new(ErrorKind::NotFound, format!("there is no process {pid}"))
+                        .hint("`hale status` lists the busiest; `ps -e` all")
+                });
+        }
+        if what.starts_with("in-") {
+            let incident = self.incident(what)?;
+            let alerts = self.alerts_of(&incident)?;
+            let actions = self.read(|s| s.actions_of(&incident.id))?;
+            return Ok(View::Explanation(Box::new(diagnose::explain_incident(&incident, &alerts, &actions))));
+        }
+        if what.starts_with("al-") {
+            let alert = self.alert(what)?;
+            let incident = match &alert.incident_id {
+                Some(id) => self.read(|s| s.incident(id.as_str()))?,
+                None => None,
+            };
+            return Ok(View::Explanation(Box::new(diagnose::explain_alert(&alert, &snapshot, incident.as_ref()))));
+        }
+        Err(ApiError::new(ErrorKind::Usage, format!("`{what}` is not a pid, an alert or an incident"))
+            .hint("give a number, al-… or in-…; `hale alerts list` and `hale incidents list` show them"))
+    }
+
+    fn report(&self, since: Timestamp) -> Result<View> {
+        let snapshot = self.snapshot()?;
+        let until = Timestamp::now();
+        let incidents = self.read_or(Vec::new(), |s| s.incidents_between(since, until))?;
+        let alerts = self.read_or(Vec::new(), |s| s.alerts(&[], 0))?;
+        let actions = self.read_or(Vec::new(), |s| s.actions_since(since))?;
+        let interval = self.settings.config.history.snapshot_interval_secs;
+        let (trends, coverage) = if self.files.telemetry().exists() {
+            self.telemetry(|t| Ok((t.trends(since)?, t.coverage(since, until, interval)?)))?
+        } else {
+            (Vec::new(), 0.0)
+        };
+        Ok(View::Report(Box::new(ReportView {
+            machine_id: snapshot.machine_id.clone(),
+            since,
+            until,
+            incidents: incidents.iter().map(|i| self.incident_view(i)).collect::<Result<Vec<_>>>()?,
+            alert_counts: count_alerts(&alerts, since, until),
+            action_counts: count_actions(&actions),
+            trends,
+            predictions: self
+                .latest(|l| l.orientation.as_ref().map(|o| o.predictions.clone()))
+                .unwrap_or_default(),
+            coverage,
+        })))
+    }
+
+    fn telemetry<T>(
+        &self,
+        read: impl FnOnce(&mut hale_store::Telemetry) -> std::result::Result<T, StoreError>,
+    ) -> Result<T> {
+        match &self.telemetry {
+            Some(telemetry) => telemetry.with(read),
+            None => {
+                let mut telemetry =
+                    hale_store::Telemetry::open(&self.files.telemetry(), Access::Read).map_err(store_error)?;
+                read(&mut telemetry).map_err(store_error)
+            }
+        }
+    }
+
+    fn sql(&self, sql: &str, limit_rows: u32) -> Result<Table> {
+        let limit = if limit_rows == 0 { SQL_ROWS_DEFAULT } else { limit_rows };
+        let state = self.files.state();
+        match &self.telemetry {
+            Some(telemetry) => telemetry.with(|t| t.query(Some(&state), sql, limit)),
+            None => hale_store::query_readonly(&self.files.telemetry(), &state, sql, limit)
+                .map_err(store_error),
+        }
+    }
+
+    /// Seconds since each source was last read well.
+    pub(crate) fn staleness(&self) -> BTreeMap<String, u64> {
+        let now = Timestamp::now();
+        self.latest(|l| {
+            let sources = l.snapshot.iter().flat_map(|s| &s.sources);
+            sources
+                .filter_map(|s| {
+                    let secs = now.duration_since(s.last_fresh_at?).as_secs();
+                    Some((s.source.to_string(), u64::try_from(secs).unwrap_or(0)))
+                })
+                .collect()
+        })
+    }
+}
+
+fn top(snapshot: &Snapshot, by: impl Fn(&Process) -> f64) -> Vec<ProcessView> {
+    let mut all: Vec<&Process> = snapshot.processes.iter().filter(|p| by(p) > 0.0).collect();
+    all.sort_by(|a, b| by(b).total_cmp(&by(a)).then(a.pid.cmp(&b.pid)));
+    all.into_iter().take(TOP_PROCESSES).map(ProcessView::from).collect()
+}
+
+fn count_alerts(alerts: &[Alert], since: Timestamp, until: Timestamp) -> Vec<AlertCount> {
+    let mut counts: BTreeMap<String, AlertCount> = BTreeMap::new();
+    for alert in alerts {
+        let (from, to) = (alert.first_seen_at.max(since), alert.closed_at.unwrap_or(until).min(until));
+        if to < from {
+            continue;
+        }
+        let count = counts.entry(alert.kind.to_string()).or_insert_with(|| AlertCount {
+            kind: alert.kind.to_string(),
+            count: 0,
+            open_secs: 0,
+        });
+        count.count += 1;
+        count.open_secs += u64::try_from(to.duration_since(from).as_secs()).unwrap_or(0);
+    }
+    counts.into_values().collect()
+}
+
+fn count_actions(actions: &[ActionRecord]) -> Vec<ActionCount> {
+    let mut counts: BTreeMap<(String, &str), u32> = BTreeMap::new();
+    for record in actions {
+        *counts.entry((record.step.action.kind().to_string(), record.state.as_str())).or_default() += 1;
+    }
+    counts
+        .into_iter()
+        .map(|((kind, state), count)| ActionCount { kind, state: state.to_owned(), count })
+        .collect()
+}

@@ -1,0 +1,503 @@
+//! The life of an action: judged, intended, done, verified, and put back if that fails.
+
+use std::time::Duration;
+
+use hale_act::notify::{Notification, NotificationKind};
+use hale_act::ActError;
+use hale_brain::decide::{self, GuardInput};
+use hale_brain::remember;
+use hale_brain::verify::Watch;
+use hale_model::action::{
+    Action, ActionRecord, ActionState, Actor, Approval, ApprovalState, Decision, Outcome, Plan,
+    PlanStep, Undo, Verdict, Verification,
+};
+use hale_model::alert::{AlertKind, Finding, Severity};
+use hale_model::api::{ApiError, ErrorKind, View};
+use hale_model::incident::{Agent, IncidentState};
+use hale_model::snapshot::Snapshot;
+use hale_model::view::ActionView;
+use hale_model::{ActionId, ApprovalId, IncidentId, Timestamp};
+use serde_json::json;
+
+use crate::core::{Applied, Core, Reply, Running};
+use crate::telemetry::store_error;
+
+/// Reading a target's state before an action.
+const PRE_STATE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Putting an action back.
+const UNDO_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// What became of a proposal.
+pub(crate) enum Proposed {
+    /// It is being done.
+    Begun,
+    /// A person is asked.
+    Asked,
+    /// This mode only tells; why.
+    Only(String),
+    /// Not done; why.
+    Refused(String),
+}
+
+impl Core {
+    /// Has the guard judge a step, and does what it says.
+    pub(crate) async fn propose(
+        &mut self,
+        plan: &Plan,
+        index: usize,
+        step: PlanStep,
+        snapshot: &Snapshot,
+    ) -> Proposed {
+        let verdict =
+            self.judge(&step.action, Some(&plan.alert_kind), &Actor::Hale, snapshot, false, false);
+        let record = ActionRecord {
+            id: ActionId::of(plan.id.as_str(), index),
+            plan_id: Some(plan.id.clone()),
+            incident_id: Some(plan.incident_id.clone()),
+            alert_id: Some(plan.alert_id.clone()),
+            alert_kind: Some(plan.alert_kind.clone()),
+            machine_id: plan.machine_id.clone(),
+            requested_by: Actor::Hale,
+            step,
+            verdict,
+            state: ActionState::Planned,
+            created_at: Timestamp::now(),
+            intended_at: None,
+            finished_at: None,
+            boot_id: snapshot.host.boot_id.clone(),
+            pre_state: None,
+            outcome: None,
+            verification: None,
+            note: None,
+        };
+        self.tell_verdict(&record);
+        match record.verdict.decision {
+            Decision::Allow => match self.begin(record, snapshot, None).await {
+                Ok(()) => Proposed::Begun,
+                Err(error) => Proposed::Refused(error.message),
+            },
+            Decision::Ask => self.ask(record).await,
+            Decision::Deny => {
+                let why = first_reason(&record.verdict);
+                let by_mode = is_mode_reason(&record.verdict);
+                let state = if by_mode { ActionState::Planned } else { ActionState::Refused };
+                self.end(record, state, Some(why.clone()));
+                if by_mode { Proposed::Only(why) } else { Proposed::Refused(why) }
+            }
+        }
+    }
+
+    pub(crate) fn judge(
+        &self,
+        action: &Action,
+        alert_kind: Option<&AlertKind>,
+        actor: &Actor,
+        snapshot: &Snapshot,
+        approved: bool,
+        confirmed_critical: bool,
+    ) -> Verdict {
+        let now = Timestamp::now();
+        let hour_ago = now - Duration::from_secs(3600);
+        // Without its record the guard must not believe that nothing was done.
+        let (recent, lessons) = match (self.state.actions_since(hour_ago), self.state.lessons()) {
+            (Ok(recent), Ok(lessons)) => (recent, lessons),
+            (Err(error), _) | (_, Err(error)) => {
+                return decide::refuse(
+                    action,
+                    "guard.no_record",
+                    format!("the record of actions cannot be read: {}", store_error(error).message),
+                );
+            }
+        };
+        let in_flight: Vec<String> =
+            self.running.values().flat_map(|r| r.record.step.action.target_keys()).collect();
+        decide::judge(&GuardInput {
+            now,
+            mode: self.settings.config.general.mode,
+            action,
+            alert_kind,
+            actor,
+            own_uid: self.own_uid,
+            snapshot,
+            config: &self.settings.config,
+            paused_until: self.paused_until(),
+            recent: &recent,
+            in_flight: &in_flight,
+            lessons: &lessons,
+            approved,
+            confirmed_critical,
+        })
+    }
+
+    fn tell_verdict(&mut self, record: &ActionRecord) {
+        let verdict = &record.verdict;
+        let text = format!(
+            "{} {}: {} ({} risk). {}",
+            record.step.action.kind(),
+            record.step.action.target(),
+            verdict.decision.as_str(),
+            verdict.risk,
+            first_reason(verdict),
+        );
+        if let Some(incident) = &record.incident_id {
+            self.think(&incident.clone(), Agent::Guard, "verdict", text);
+        }
+        self.audit(
+            &record.requested_by.to_string(),
+            "verdict",
+            record.id.as_str(),
+            &json!({ "action": record.step.action, "verdict": verdict }),
+        );
+    }
+
+    /// Puts the question to a person, bound to this action and this state of its target.
+    async fn ask(&mut self, mut record: ActionRecord) -> Proposed {
+        let pre_state = match self.pre_state(&record.step.action).await {
+            Ok(pre_state) => pre_state,
+            Err(error) => {
+                let why = error.to_string();
+                self.end(record, ActionState::Refused, Some(why.clone()));
+                return Proposed::Refused(why);
+            }
+        };
+        let now = Timestamp::now();
+        let expires = Duration::from_secs(self.settings.config.autonomy.approval_expires_secs);
+        let approval = Approval {
+            id: ApprovalId::of(&record.id, now),
+            action_id: record.id.clone(),
+            binding: Approval::binding_of(&record.step.action, &pre_state),
+            state: ApprovalState::Pending,
+            created_at: now,
+            expires_at: now + expires,
+            decided_at: None,
+            decided_by: None,
+            why: None,
+        };
+        record.pre_state = Some(pre_state);
+        record.state = ActionState::AwaitingApproval;
+        let saved = self.state.atomically(|state| {
+            state.put_action(&record)?;
+            state.put_approval(&approval)
+        });
+        if let Err(error) = saved {
+            let why = store_error(error).message;
+            self.warn("state", why.clone());
+            return Proposed::Refused(why);
+        }
+        let text = format!("{} {}", record.step.action.kind(), record.step.action.target());
+        if let Some(incident) = record.incident_id.clone() {
+            self.think(&incident, Agent::Guard, "approval", format!("asks a person: {text} ({})", approval.id));
+        }
+        self.notify(Notification {
+            at: now,
+            kind: NotificationKind::NeedsApproval,
+            severity: Severity::High,
+            machine_id: record.machine_id.clone(),
+            title: format!("may hale do this? {text}"),
+            text: record.step.why.clone(),
+            alert: None,
+            incident_id: record.incident_id.as_ref().map(ToString::to_string),
+            commands: vec![format!("hale approve {}", approval.id), format!("hale reject {}", approval.id)],
+            key: approval.id.to_string(),
+        });
+        Proposed::Asked
+    }
+
+    async fn pre_state(&self, action: &Action) -> Result<hale_model::action::PreState, ApiError> {
+        match tokio::time::timeout(PRE_STATE_TIMEOUT, self.actuator.pre_state(action)).await {
+            Ok(result) => result.map_err(act_error),
+            Err(_) => Err(ApiError::new(
+                ErrorKind::Failed,
+                format!("the state of {} could not be read within {} s", action.target(), PRE_STATE_TIMEOUT.as_secs()),
+            )),
+        }
+    }
+
+    /// Reads the target once more, writes the intent, and only then lets the executor at it.
+    pub(crate) async fn begin(
+        &mut self,
+        mut record: ActionRecord,
+        snapshot: &Snapshot,
+        reply: Option<Reply>,
+    ) -> Result<(), ApiError> {
+        let pre_state = match self.pre_state(&record.step.action).await {
+            Ok(pre_state) => pre_state,
+            Err(error) => return Err(self.refuse_begun(record, error, reply)),
+        };
+        record.pre_state = Some(pre_state.clone());
+        record.state = ActionState::Intended;
+        record.intended_at = Some(Timestamp::now());
+        if let Err(error) = self.state.put_intent(&record) {
+            let error = store_error(error)
+                .prefixed("the intent could not be written, so nothing was done");
+            return Err(self.refuse_begun(record, error, reply));
+        }
+        let text = format!("{} {}", record.step.action.kind(), record.step.action.target());
+        if let Some(incident) = record.incident_id.clone() {
+            self.think(&incident, Agent::Fixer, "intent", text);
+        }
+        self.audit(
+            &record.requested_by.to_string(),
+            "intent",
+            record.id.as_str(),
+            &json!({ "action": record.step.action, "pre_state": pre_state.facts }),
+        );
+        record.state = ActionState::Running;
+        self.put_action(&record);
+
+        let target_class = remember::target_class(&record.step.action, snapshot);
+        let (id, action) = (record.id.clone(), record.step.action.clone());
+        let replies = reply.into_iter().collect();
+        self.running.insert(id.clone(), Running { record, target_class, watch: None, replies });
+        let (actuator, results) = (self.actuator.clone(), self.results.clone());
+        tokio::spawn(async move {
+            let result = actuator.apply(&id, &action, &pre_state).await;
+            let ended_at_boottime_ns = boottime_ns();
+            // The loop is gone only when the agent ends: then the intent is reconciled on start.
+            let _ = results.send(Applied { id, result, ended_at_boottime_ns }).await;
+        });
+        Ok(())
+    }
+
+    fn refuse_begun(&mut self, record: ActionRecord, error: ApiError, reply: Option<Reply>) -> ApiError {
+        self.end(record, ActionState::Refused, Some(error.message.clone()));
+        if let Some(reply) = reply {
+            let _ = reply.send(Err(error.clone()));
+        }
+        error
+    }
+
+    /// The executor has ended: from now on the world is watched.
+    pub(crate) async fn applied(&mut self, applied: Applied) {
+        let Some(mut running) = self.running.remove(&applied.id) else { return };
+        match applied.result {
+            Ok(outcome) if outcome.done => {
+                self.tell_outcome(&running.record, &outcome);
+                running.record.outcome = Some(outcome);
+                running.watch = Some(Watch::new(
+                    running.record.step.expectation.clone(),
+                    applied.ended_at_boottime_ns,
+                ));
+                self.put_action(&running.record);
+                if let Some(incident) = &running.record.incident_id {
+                    self.set_state(&incident.clone(), IncidentState::Verifying);
+                }
+                self.running.insert(applied.id, running);
+            }
+            Ok(outcome) => {
+                self.tell_outcome(&running.record, &outcome);
+                let why = outcome.detail.clone();
+                running.record.outcome = Some(outcome);
+                self.put_back(running, why).await;
+            }
+            Err(error) if error.is_refusal() => {
+                let api = act_error(error);
+                let incident = running.record.incident_id.clone();
+                self.end(running.record, ActionState::Refused, Some(api.message.clone()));
+                if let Some(incident) = incident {
+                    // The world has changed: what holds now is looked at in the next turn.
+                    if let Some(case) = self.cases.get_mut(&incident) {
+                        case.plan = None;
+                        case.needs_diagnosis = true;
+                    }
+                }
+                for reply in running.replies {
+                    let _ = reply.send(Err(api.clone()));
+                }
+            }
+            Err(error) => {
+                let why = act_error(error).message;
+                self.put_back(running, why).await;
+            }
+        }
+    }
+
+    fn tell_outcome(&mut self, record: &ActionRecord, outcome: &Outcome) {
+        if let Some(incident) = &record.incident_id {
+            self.think(&incident.clone(), Agent::Fixer, "outcome", outcome.detail.clone());
+        }
+        self.audit("hale", "outcome", record.id.as_str(), &json!(outcome));
+    }
+
+    /// Looks for the effect of what was done.
+    pub(crate) async fn step_watches(&mut self, snapshot: &Snapshot, findings: &[Finding]) {
+        let ids: Vec<ActionId> = self.running.keys().cloned().collect();
+        for id in ids {
+            let Some(running) = self.running.get_mut(&id) else { continue };
+            let Some(watch) = &mut running.watch else { continue };
+            let Some(verification) = watch.step(snapshot, findings) else { continue };
+            let Some(running) = self.running.remove(&id) else { continue };
+            self.verified(running, verification).await;
+        }
+    }
+
+    async fn verified(&mut self, mut running: Running, verification: Verification) {
+        let seen = verification.observations.join("; ");
+        self.audit("hale", "outcome", running.record.id.as_str(), &json!({ "verification": verification }));
+        let success = verification.verified;
+        running.record.verification = Some(verification);
+        if !success {
+            self.put_back(running, format!("verification failed: {seen}")).await;
+            return;
+        }
+        if let Some(incident) = running.record.incident_id.clone() {
+            self.think(&incident, Agent::Fixer, "verified", seen);
+            self.set_state(&incident, IncidentState::Acting);
+        }
+        if let Some(alert) = running.record.alert_id.clone()
+            && self.book.close(&alert, Timestamp::now(), "acted").is_some()
+        {
+            self.mark_unsaved(&alert);
+        }
+        self.finish(running, ActionState::Succeeded, None);
+    }
+
+    /// What did not work is put back where it can be, and a person is told.
+    async fn put_back(&mut self, mut running: Running, why: String) {
+        let undo = running.record.outcome.as_ref().map(|o| o.undo.clone());
+        let id = running.record.id.clone();
+        let (state, note) = match undo {
+            Some(undo) if !matches!(undo, Undo::None { .. }) => {
+                match self.undo_now(&id, &undo).await {
+                    Ok(did) => (ActionState::Undone, format!("{why}; put back: {did}")),
+                    Err(error) => (ActionState::Failed, format!("{why}; putting it back failed: {error}")),
+                }
+            }
+            Some(_) | None => (ActionState::Failed, why),
+        };
+        running.record.finished_at = Some(Timestamp::now());
+        let incident = running.record.incident_id.clone();
+        if let Some(incident) = &incident {
+            let kind = if state == ActionState::Undone { "undone" } else { "failed" };
+            self.think(incident, Agent::Fixer, kind, note.clone());
+        }
+        self.finish(running, state, Some(note.clone()));
+        if let Some(incident) = incident {
+            self.escalate(&incident, &note);
+        }
+    }
+
+    pub(crate) async fn undo_now(&mut self, id: &ActionId, undo: &Undo) -> Result<String, ApiError> {
+        let result = match tokio::time::timeout(UNDO_TIMEOUT, self.actuator.undo(id, undo)).await {
+            Ok(result) => result.map_err(act_error),
+            Err(_) => Err(ApiError::new(
+                ErrorKind::Failed,
+                format!("not put back within {} s", UNDO_TIMEOUT.as_secs()),
+            )),
+        };
+        let details = match &result {
+            Ok(did) => json!({ "undo": undo, "did": did }),
+            Err(error) => json!({ "undo": undo, "error": error.message }),
+        };
+        self.audit("hale", "undo", id.as_str(), &details);
+        result
+    }
+
+    /// The end of an action that was tried: record, lesson, notification, answer.
+    fn finish(&mut self, running: Running, state: ActionState, note: Option<String>) {
+        let Running { mut record, target_class, replies, .. } = running;
+        record.state = state;
+        record.finished_at = Some(Timestamp::now());
+        record.note = note;
+        self.put_action(&record);
+        self.learn(&record, &target_class);
+        if record.requested_by == Actor::Hale {
+            self.notify(Notification {
+                at: Timestamp::now(),
+                kind: NotificationKind::ActionDone,
+                severity: Severity::Medium,
+                machine_id: record.machine_id.clone(),
+                title: format!("{} {}: {}", record.step.action.kind(), record.step.action.target(), state.as_str()),
+                text: record.note.clone().unwrap_or_else(|| record.step.why.clone()),
+                alert: None,
+                incident_id: record.incident_id.as_ref().map(ToString::to_string),
+                commands: Vec::new(),
+                key: format!("{}:{}", record.id, state.as_str()),
+            });
+        }
+        let view = View::Action(Box::new(ActionView::from(&record)));
+        for reply in replies {
+            let _ = reply.send(Ok(view.clone()));
+        }
+    }
+
+    fn learn(&mut self, record: &ActionRecord, target_class: &str) {
+        let mut lessons = match self.state.lessons() {
+            Ok(lessons) => lessons,
+            Err(error) => return self.warn("state", store_error(error).message),
+        };
+        let Some(change) = remember::record(&mut lessons, record, target_class, Timestamp::now()) else {
+            return;
+        };
+        if let Err(error) = self.state.put_lesson(&change.lesson) {
+            self.warn("state", store_error(error).message);
+        }
+        if change.promoted || change.demoted {
+            let details = json!({ "lesson": change.lesson, "promoted": change.promoted, "why": change.why });
+            self.audit("hale", "autonomy", target_class, &details);
+        }
+    }
+
+    /// The end of an action that was not tried.
+    pub(crate) fn end(&mut self, mut record: ActionRecord, state: ActionState, note: Option<String>) {
+        record.state = state;
+        if state.is_final() {
+            record.finished_at = Some(Timestamp::now());
+        }
+        record.note = note;
+        self.put_action(&record);
+    }
+
+    pub(crate) fn put_action(&self, record: &ActionRecord) {
+        if let Err(error) = self.state.put_action(record) {
+            self.warn("state", store_error(error).message);
+        }
+    }
+
+    /// Proposals that a newer plan, or the end of the trouble, has overtaken.
+    pub(crate) fn withdraw_proposals(&mut self, incident: &IncidentId, past: &[ActionRecord]) {
+        for record in past.iter().filter(|r| r.state == ActionState::AwaitingApproval) {
+            let voided = self.state.approval_of(&record.id).and_then(|approval| match approval {
+                Some(mut approval)
+                    if matches!(approval.state, ApprovalState::Pending | ApprovalState::Approved) =>
+                {
+                    approval.state = ApprovalState::Voided;
+                    approval.decided_at = Some(Timestamp::now());
+                    self.state.put_approval(&approval)
+                }
+                Some(_) | None => Ok(()),
+            });
+            if let Err(error) = voided {
+                self.warn("state", store_error(error).message);
+            }
+            self.end(record.clone(), ActionState::Refused, Some("overtaken: no longer needed as proposed".to_owned()));
+            self.think(incident, Agent::Guard, "approval", format!("question withdrawn: {}", record.id));
+        }
+    }
+}
+
+fn first_reason(verdict: &Verdict) -> String {
+    verdict.reasons.first().map(|r| r.text.clone()).unwrap_or_default()
+}
+
+fn is_mode_reason(verdict: &Verdict) -> bool {
+    verdict.reasons.first().is_some_and(|r| r.rule.starts_with("guard.mode."))
+}
+
+/// An executor's error as people's words.
+pub(crate) fn act_error(error: ActError) -> ApiError {
+    let kind = if error.is_refusal() { ErrorKind::Refused } else { ErrorKind::Failed };
+    let mut message = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        message.push_str(": ");
+        message.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    ApiError { kind, message, hint: error.hint() }
+}
+
+pub(crate) fn boottime_ns() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
+}

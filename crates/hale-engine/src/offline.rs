@@ -1,0 +1,133 @@
+//! The same answers with no agent running: from the files, and from one look at the machine.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use hale_model::action::Actor;
+use hale_model::api::{Answer, ApiError, Command, ErrorKind, Handle, Query};
+use hale_model::sample::{Sample, Source};
+use hale_model::snapshot::Snapshot;
+use hale_observe::{LocalObserver, Roots};
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use crate::Settings;
+use crate::core::{Core, Latest, Purpose};
+use crate::desk::Desk;
+use crate::files::Files;
+
+/// Between the two samples of a one-shot look: rates need two.
+const LOOK_APART: Duration = Duration::from_millis(60);
+/// Between two looks while a person waits for a verification.
+const ERRAND_INTERVAL: Duration = Duration::from_millis(500);
+/// The longest an errand may take, verification included.
+const ERRAND_SECS_MAX: u64 = 300;
+
+struct Offline {
+    settings: Settings,
+    desk: Arc<Desk>,
+    looked: Mutex<bool>,
+}
+
+/// A handle that needs no agent. Commands are carried out in this process.
+pub fn offline(settings: Settings) -> Arc<dyn Handle> {
+    let shared = Arc::new(RwLock::new(Latest::default()));
+    let desk = Desk::new(settings.clone(), shared, None, false);
+    Arc::new(Offline { settings, desk, looked: Mutex::new(false) })
+}
+
+impl Offline {
+    /// Looks at the machine, once for the life of this handle.
+    async fn look(&self) {
+        let mut looked = self.looked.lock().await;
+        if *looked {
+            return;
+        }
+        let configured = self.settings.config.general.machine_id.trim();
+        let machine = (!configured.is_empty()).then(|| configured.into());
+        let mut observer = LocalObserver::new(Roots::default(), machine);
+        let sources = [
+            Source::Process,
+            Source::Memory,
+            Source::Cpu,
+            Source::Gpu,
+            Source::Disk,
+            Source::Network,
+            Source::Unit,
+        ];
+        let before: Sample = observer.collect_only(&sources).await;
+        tokio::time::sleep(LOOK_APART).await;
+        let sample = observer.collect_only(&sources).await;
+        let snapshot = Arc::new(Snapshot::derive(&sample, Some(&before)));
+        self.desk.shared.write().unwrap_or_else(PoisonError::into_inner).snapshot = Some(snapshot);
+        *looked = true;
+    }
+
+    async fn errand(
+        &self,
+        command: Command,
+        actor: Actor,
+    ) -> Result<hale_model::api::View, ApiError> {
+        Files::new(&self.settings.data_dir).prepare()?;
+        let (results, mut applied) = mpsc::channel(4);
+        let mut core = Core::open(self.settings.clone(), Purpose::Errand, None, None, results)?;
+        core.turn().await;
+        let (reply, mut answer) = oneshot::channel();
+        core.command(command, actor, reply).await;
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(ERRAND_SECS_MAX);
+        loop {
+            tokio::select! {
+                answer = &mut answer => {
+                    return answer.unwrap_or_else(|_| {
+                        Err(ApiError::new(ErrorKind::Failed, "the command ended without an answer"))
+                    });
+                }
+                Some(applied) = applied.recv() => core.applied(applied).await,
+                () = tokio::time::sleep(ERRAND_INTERVAL), if core.is_verifying() => core.turn().await,
+                () = tokio::time::sleep_until(deadline) => {
+                    return Err(ApiError::new(
+                        ErrorKind::Failed,
+                        format!("not verified within {ERRAND_SECS_MAX} s"),
+                    )
+                    .hint("`hale audit list` shows what was done"));
+                }
+            }
+        }
+    }
+}
+
+impl Handle for Offline {
+    fn query(&self, query: Query) -> Answer<'_> {
+        Box::pin(async move {
+            let needs_a_look = match &query {
+                Query::Status { .. }
+                | Query::Health
+                | Query::Triage
+                | Query::Report { .. }
+                | Query::Explain { .. }
+                | Query::Doctor => true,
+                Query::Alerts { .. }
+                | Query::Alert { .. }
+                | Query::Incidents { .. }
+                | Query::Incident { .. }
+                | Query::Approvals { .. }
+                | Query::Approval { .. }
+                | Query::Audit { .. }
+                | Query::AuditVerify
+                | Query::Sql { .. } => false,
+            };
+            if needs_a_look {
+                self.look().await;
+            }
+            self.desk.answer(query)
+        })
+    }
+
+    fn command(&self, command: Command, actor: Actor) -> Answer<'_> {
+        Box::pin(self.errand(command, actor))
+    }
+
+    fn staleness(&self) -> BTreeMap<String, u64> {
+        self.desk.staleness()
+    }
+}
