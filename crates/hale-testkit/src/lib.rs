@@ -1,1 +1,4 @@
-//! placeholder
+//! What the fault programs, the drills and the benchmarks share: a view of the world that owes
+//! nothing to hale's own collectors, so that it can judge them.
+
+pub mod world;
