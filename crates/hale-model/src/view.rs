@@ -30,6 +30,24 @@ pub struct Envelope<T> {
     pub warnings: Vec<String>,
 }
 
+impl<T> Envelope<T> {
+    /// The answer to `hale robot COMMAND`, made at this moment.
+    pub fn new(
+        command: &str,
+        generated_at: Timestamp,
+        data: T,
+        staleness: BTreeMap<String, u64>,
+    ) -> Self {
+        Envelope {
+            schema_version: format!("hale.robot.{command}.v1"),
+            generated_at,
+            data,
+            staleness,
+            warnings: Vec::new(),
+        }
+    }
+}
+
 /// `robot health`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HealthView {
@@ -474,6 +492,85 @@ pub struct StatusView {
     pub predictions: Vec<Prediction>,
     /// How each source did.
     pub sources: Vec<SourceStatus>,
+}
+
+/// One machine in brief: a line of `robot machines`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MachineSummary {
+    /// The machine.
+    pub id: MachineId,
+    /// Health: 0 (worst) to 1.
+    pub score: f64,
+    /// What that score means.
+    pub severity: Severity,
+    /// What weighs most.
+    pub top_issue: Option<String>,
+    /// When it was last measured.
+    pub collected_at: Timestamp,
+    /// Operating system.
+    pub os: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// CPUs.
+    pub cores: u32,
+    /// Seconds since boot.
+    pub uptime_secs: u64,
+    /// Alerts that are open or acknowledged.
+    pub alerts: u32,
+}
+
+impl From<&StatusView> for MachineSummary {
+    fn from(status: &StatusView) -> Self {
+        MachineSummary {
+            id: status.machine_id.clone(),
+            score: status.health.score,
+            severity: status.health.severity,
+            top_issue: status.health.top_issue.clone(),
+            collected_at: status.collected_at,
+            os: status.os.clone(),
+            kernel: status.kernel.clone(),
+            cores: status.cores,
+            uptime_secs: status.uptime_secs,
+            alerts: u32::try_from(status.alerts.len()).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// `robot machines`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MachinesView {
+    /// Every machine that hale watches.
+    pub machines: Vec<MachineSummary>,
+}
+
+/// The whole-machine figures alone: `GET /api/v1/metrics/summary`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MetricsSummary {
+    /// The machine.
+    pub machine_id: MachineId,
+    /// When it was measured.
+    pub collected_at: Timestamp,
+    /// Whole-machine figures.
+    pub system: System,
+    /// `cpu`, `memory`, `io`.
+    pub pressure: BTreeMap<String, Pressure>,
+    /// File systems.
+    pub mounts: Vec<Mount>,
+    /// GPUs.
+    pub gpus: Vec<GpuStat>,
+}
+
+impl From<&StatusView> for MetricsSummary {
+    fn from(status: &StatusView) -> Self {
+        MetricsSummary {
+            machine_id: status.machine_id.clone(),
+            collected_at: status.collected_at,
+            system: status.system.clone(),
+            pressure: status.pressure.clone(),
+            mounts: status.mounts.clone(),
+            gpus: status.gpus.clone(),
+        }
+    }
 }
 
 /// The answer to a SQL query: cells are JSON values in column order.

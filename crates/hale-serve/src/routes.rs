@@ -1,0 +1,394 @@
+//! The routes. Lists and views are answered in the envelope of `hale robot`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::{DefaultBodyLimit, Path, Query as UrlQuery, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router};
+use hale_model::alert::AlertState;
+use hale_model::api::{ApiError, Command, ErrorKind, Handle, Query, View};
+use hale_model::incident::IncidentState;
+use hale_model::text::parse_duration;
+use hale_model::view::{Envelope, MachineSummary, MachinesView, MetricsSummary, StatusView};
+use hale_model::{AlertId, ApprovalId, IncidentId, MachineId, Timestamp};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::access::{self, Peer};
+use crate::answer::{Refusal, unexpected_view};
+use crate::page;
+use crate::rpc::{RPC_PATH, RpcAnswer, RpcRequest};
+
+/// Bytes of a request's body.
+const LIMIT_BODY_BYTES: usize = 1024 * 1024;
+/// A question takes at most this long.
+const LIMIT_READ_SECS: u64 = 30;
+/// A change ends with its verification, which may watch for minutes.
+const LIMIT_CHANGE_SECS: u64 = 1800;
+/// Incidents in a list unless the request says otherwise.
+const DEFAULT_INCIDENTS: u32 = 50;
+/// Audit entries in a list unless the request says otherwise.
+const DEFAULT_AUDIT: u32 = 200;
+/// Rows of a SQL answer unless the request says otherwise, and at most.
+const DEFAULT_ROWS: u32 = 1000;
+const LIMIT_ROWS: u32 = 100_000;
+
+pub(crate) type Shared = Arc<dyn Handle>;
+type Reply = Result<Response, Refusal>;
+
+pub(crate) fn router(handle: Shared) -> Router {
+    let reads = Router::new()
+        .route("/", get(page::index))
+        .route("/live", get(page::live))
+        .route("/page.css", get(page::css))
+        .route("/page.js", get(page::js))
+        .route("/healthz", get(healthz))
+        .route("/api/v1/health", get(health))
+        .route("/api/v1/machines", get(machines))
+        .route("/api/v1/machines/{id}/overview", get(overview))
+        .route("/api/v1/alerts", get(alerts))
+        .route("/api/v1/incidents", get(incidents))
+        .route("/api/v1/incidents/{id}", get(incident))
+        .route("/api/v1/approvals", get(approvals))
+        .route("/api/v1/audit", get(audit))
+        .route("/api/v1/metrics/summary", get(metrics_summary))
+        .route("/api/v1/query", get(sql))
+        .layer(middleware::from_fn(|request: Request, next: Next| {
+            within(LIMIT_READ_SECS, request, next)
+        }));
+    let changes = Router::new()
+        .route("/api/v1/alerts/{id}/ack", post(ack_alert))
+        .route("/api/v1/alerts/{id}/close", post(close_alert))
+        .route("/api/v1/approvals/{id}/approve", post(approve))
+        .route("/api/v1/approvals/{id}/reject", post(reject))
+        .route("/api/v1/pause", post(pause))
+        .route("/api/v1/resume", post(resume))
+        .route(RPC_PATH, post(rpc))
+        .layer(middleware::from_fn(|request: Request, next: Next| {
+            within(LIMIT_CHANGE_SECS, request, next)
+        }));
+    reads
+        .merge(changes)
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(LIMIT_BODY_BYTES))
+        .layer(middleware::from_fn(access::check_browser))
+        .layer(middleware::map_response(harden))
+        .with_state(handle)
+}
+
+async fn within(limit_secs: u64, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(Duration::from_secs(limit_secs), next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Refusal::timed_out(
+            &format!("no answer within {limit_secs} s"),
+            "ask again; `hale doctor` checks the agent",
+        )
+        .into_response(),
+    }
+}
+
+/// What every response carries: nothing is cached, framed, sniffed or loaded from elsewhere.
+async fn harden(mut response: Response) -> Response {
+    use axum::http::{HeaderValue, header};
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
+             img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        ),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn no_such_route() -> Refusal {
+    Refusal::not_found("there is no such address", "the API is under /api/v1; try /api/v1/health")
+}
+
+async fn wrong_method() -> Refusal {
+    Refusal::method_not_allowed(
+        "this address does not take this method",
+        "questions are GET, changes are POST",
+    )
+}
+
+fn enveloped<T: Serialize>(handle: &Shared, command: &str, data: T) -> Response {
+    Json(Envelope::new(command, Timestamp::now(), data, handle.staleness())).into_response()
+}
+
+fn parameters<T>(query: Result<UrlQuery<T>, QueryRejection>) -> Result<T, Refusal> {
+    query.map(|UrlQuery(parameters)| parameters).map_err(|rejection| {
+        Refusal::bad_request(&rejection.body_text(), "check the names and values after the `?`")
+    })
+}
+
+fn body<T: DeserializeOwned + Default>(body: Result<Bytes, BytesRejection>) -> Result<T, Refusal> {
+    let bytes = read_body(body)?;
+    if bytes.is_empty() {
+        return Ok(T::default());
+    }
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Refusal::bad_request(&format!("the body is wrong: {error}"), "send a JSON object, or none")
+    })
+}
+
+fn read_body(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Refusal> {
+    body.map_err(|rejection| {
+        if rejection.status() == axum::http::StatusCode::PAYLOAD_TOO_LARGE {
+            Refusal::too_large(&format!("the body is over {LIMIT_BODY_BYTES} bytes"), "send less")
+        } else {
+            Refusal::bad_request(&rejection.body_text(), "send the whole body")
+        }
+    })
+}
+
+async fn healthz(State(handle): State<Shared>) -> Reply {
+    handle.query(Query::Health).await?;
+    Ok(Json(json!({"status": "ok"})).into_response())
+}
+
+async fn health(State(handle): State<Shared>) -> Reply {
+    let View::Health(view) = handle.query(Query::Health).await? else {
+        return Err(unexpected_view());
+    };
+    Ok(enveloped(&handle, "health", view))
+}
+
+pub(crate) async fn status_of(
+    handle: &Shared,
+    machine: Option<MachineId>,
+) -> Result<Box<StatusView>, Refusal> {
+    let View::Status(view) = handle.query(Query::Status { machine }).await? else {
+        return Err(unexpected_view());
+    };
+    Ok(view)
+}
+
+async fn machines(State(handle): State<Shared>) -> Reply {
+    let status = status_of(&handle, None).await?;
+    let machines = vec![MachineSummary::from(status.as_ref())];
+    Ok(enveloped(&handle, "machines", MachinesView { machines }))
+}
+
+async fn overview(State(handle): State<Shared>, Path(id): Path<String>) -> Reply {
+    let status = status_of(&handle, Some(MachineId(id))).await?;
+    Ok(enveloped(&handle, "machine", status))
+}
+
+async fn metrics_summary(State(handle): State<Shared>) -> Reply {
+    let status = status_of(&handle, None).await?;
+    Ok(enveloped(&handle, "metrics", MetricsSummary::from(status.as_ref())))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AlertsParameters {
+    state: Option<AlertState>,
+    limit: Option<u32>,
+}
+
+async fn alerts(
+    State(handle): State<Shared>,
+    query: Result<UrlQuery<AlertsParameters>, QueryRejection>,
+) -> Reply {
+    let AlertsParameters { state, limit } = parameters(query)?;
+    let query = Query::Alerts { states: state.into_iter().collect(), limit: limit.unwrap_or(0) };
+    let View::Alerts(view) = handle.query(query).await? else {
+        return Err(unexpected_view());
+    };
+    Ok(enveloped(&handle, "alerts", view))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IncidentsParameters {
+    state: Option<IncidentState>,
+    limit: Option<u32>,
+}
+
+async fn incidents(
+    State(handle): State<Shared>,
+    query: Result<UrlQuery<IncidentsParameters>, QueryRejection>,
+) -> Reply {
+    let IncidentsParameters { state, limit } = parameters(query)?;
+    let query = Query::Incidents { state, limit: limit.unwrap_or(DEFAULT_INCIDENTS) };
+    let View::Incidents(view) = handle.query(query).await? else {
+        return Err(unexpected_view());
+    };
+    Ok(enveloped(&handle, "incidents", view))
+}
+
+async fn incident(State(handle): State<Shared>, Path(id): Path<String>) -> Reply {
+    let View::Incident(view) = handle.query(Query::Incident { id: IncidentId(id) }).await? else {
+        return Err(unexpected_view());
+    };
+    Ok(enveloped(&handle, "incident", view))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ApprovalsParameters {
+    #[serde(default)]
+    all: bool,
+}
+
+async fn approvals(
+    State(handle): State<Shared>,
+    query: Result<UrlQuery<ApprovalsParameters>, QueryRejection>,
+) -> Reply {
+    let ApprovalsParameters { all } = parameters(query)?;
+    let View::Approvals(view) = handle.query(Query::Approvals { all }).await? else {
+        return Err(unexpected_view());
+    };
+    Ok(enveloped(&handle, "approvals", view))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AuditParameters {
+    limit: Option<u32>,
+}
+
+async fn audit(
+    State(handle): State<Shared>,
+    query: Result<UrlQuery<AuditParameters>, QueryRejection>,
+) -> Reply {
+    let AuditParameters { limit } = parameters(query)?;
+    let View::Audit(entries) =
+        handle.query(Query::Audit { limit: limit.unwrap_or(DEFAULT_AUDIT) }).await?
+    else {
+        return Err(unexpected_view());
+    };
+    Ok(enveloped(&handle, "audit", json!({"entries": entries})))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SqlParameters {
+    sql: String,
+    limit: Option<u32>,
+}
+
+async fn sql(
+    State(handle): State<Shared>,
+    query: Result<UrlQuery<SqlParameters>, QueryRejection>,
+) -> Reply {
+    let SqlParameters { sql, limit } = parameters(query)?;
+    let limit_rows = limit.unwrap_or(DEFAULT_ROWS).clamp(1, LIMIT_ROWS);
+    let View::Table(table) = handle.query(Query::Sql { sql, limit_rows }).await? else {
+        return Err(unexpected_view());
+    };
+    Ok(enveloped(&handle, "query", table))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WhyBody {
+    why: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct PauseBody {
+    /// `1h`, `90s`; none: until resumed.
+    r#for: Option<String>,
+}
+
+async fn change(handle: &Shared, peer: Peer, command: Command) -> Reply {
+    let actor = peer.actor()?;
+    let view = handle.command(command, actor).await?;
+    let data = serde_json::to_value(&view)
+        .map_err(|e| Refusal::from(ApiError::new(ErrorKind::Failed, e.to_string())))?;
+    Ok(Json(data).into_response())
+}
+
+async fn ack_alert(
+    State(handle): State<Shared>,
+    Extension(peer): Extension<Peer>,
+    Path(id): Path<String>,
+) -> Reply {
+    change(&handle, peer, Command::AckAlert { id: AlertId(id) }).await
+}
+
+async fn close_alert(
+    State(handle): State<Shared>,
+    Extension(peer): Extension<Peer>,
+    Path(id): Path<String>,
+    bytes: Result<Bytes, BytesRejection>,
+) -> Reply {
+    peer.actor()?;
+    let WhyBody { why } = body(bytes)?;
+    change(&handle, peer, Command::CloseAlert { id: AlertId(id), why }).await
+}
+
+async fn approve(
+    State(handle): State<Shared>,
+    Extension(peer): Extension<Peer>,
+    Path(id): Path<String>,
+) -> Reply {
+    change(&handle, peer, Command::Approve { id: ApprovalId(id) }).await
+}
+
+async fn reject(
+    State(handle): State<Shared>,
+    Extension(peer): Extension<Peer>,
+    Path(id): Path<String>,
+    bytes: Result<Bytes, BytesRejection>,
+) -> Reply {
+    peer.actor()?;
+    let WhyBody { why } = body(bytes)?;
+    change(&handle, peer, Command::Reject { id: ApprovalId(id), why }).await
+}
+
+async fn pause(
+    State(handle): State<Shared>,
+    Extension(peer): Extension<Peer>,
+    bytes: Result<Bytes, BytesRejection>,
+) -> Reply {
+    peer.actor()?;
+    let PauseBody { r#for } = body(bytes)?;
+    let for_secs = match r#for {
+        None => None,
+        Some(text) => Some(
+            parse_duration(&text)
+                .map_err(|e| Refusal::bad_request(&e, "send {\"for\": \"1h\"} or no body"))?,
+        ),
+    };
+    change(&handle, peer, Command::Pause { for_secs }).await
+}
+
+async fn resume(State(handle): State<Shared>, Extension(peer): Extension<Peer>) -> Reply {
+    change(&handle, peer, Command::Resume).await
+}
+
+async fn rpc(
+    State(handle): State<Shared>,
+    Extension(peer): Extension<Peer>,
+    bytes: Result<Bytes, BytesRejection>,
+) -> Reply {
+    let actor = peer.actor()?;
+    let request: RpcRequest = serde_json::from_slice(&read_body(bytes)?).map_err(|error| {
+        Refusal::bad_request(
+            &format!("the request is not understood: {error}"),
+            "the agent may be of another version than the command: restart it",
+        )
+    })?;
+    let result = match request {
+        RpcRequest::Query(query) => handle.query(query).await,
+        RpcRequest::Command(command) => handle.command(command, actor).await,
+    };
+    Ok(Json(RpcAnswer { staleness: handle.staleness(), result }).into_response())
+}
