@@ -1,1 +1,138 @@
-//! placeholder
+//! Did the cure work? The world is observed again; nobody asks the executor.
+//!
+//! A [`Watch`] looks at snapshots taken after the action ended. All conditions must hold, seen by
+//! fresh sources, without a break, for the stated time. What is not observed proves nothing: a
+//! stale source or a gap between snapshots starts the hold time anew, and never counts as cured.
+
+mod condition;
+
+use hale_model::action::{Expectation, Verification};
+use hale_model::alert::Finding;
+use hale_model::snapshot::Snapshot;
+
+use condition::Seen;
+
+const NANOS_PER_SEC: u64 = 1_000_000_000;
+
+/// Two snapshots further apart than this many times the distance before have a gap between them.
+const GAP_TIMES_SPACING: u64 = 3;
+
+/// A distance shorter than this (an extra look in between) says nothing about the rhythm.
+const MIN_SPACING_NS: u64 = 5 * NANOS_PER_SEC;
+
+/// Gaps that move the deadline; after these, time in which nobody looked is counted like any other.
+const MAX_GAPS_EXCUSED: u32 = 3;
+
+/// Watches for the effect of one action. Times are those of `Snapshot::boottime_ns`.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    expectation: Expectation,
+    /// Give up after this moment. Moved by time in which nobody looked.
+    deadline_ns: u64,
+    /// The newest snapshot that counted, or the end of the action.
+    last_ns: u64,
+    /// Since when all conditions have held.
+    held_since_ns: Option<u64>,
+    /// The distance between the last two snapshots.
+    spacing_ns: Option<u64>,
+    /// Gaps so far.
+    gaps: u32,
+    /// Restarts of units as first seen after the action.
+    first_restarts: condition::FirstRestarts,
+}
+
+impl Watch {
+    /// Watches from the moment the action ended, on the clock of `Snapshot::boottime_ns`.
+    pub fn new(expectation: Expectation, ended_at_boottime_ns: u64) -> Self {
+        let within_ns = expectation.within_secs.saturating_mul(NANOS_PER_SEC);
+        Watch {
+            deadline_ns: ended_at_boottime_ns.saturating_add(within_ns),
+            last_ns: ended_at_boottime_ns,
+            expectation,
+            held_since_ns: None,
+            spacing_ns: None,
+            gaps: 0,
+            first_restarts: condition::FirstRestarts::default(),
+        }
+    }
+
+    /// Looks at one snapshot and the findings in it. None: still undecided. Snapshots that are not
+    /// newer than the last one, or than the end of the action, are not looked at.
+    ///
+    /// After `within_secs` it is decided against the cure unless the conditions hold at that very
+    /// moment; then they get the time to hold to the end.
+    pub fn step(&mut self, snapshot: &Snapshot, findings: &[Finding]) -> Option<Verification> {
+        if snapshot.boottime_ns <= self.last_ns {
+            return None;
+        }
+        self.mind_gap(snapshot);
+        self.last_ns = snapshot.boottime_ns;
+
+        let seen: Vec<(Seen, String)> = self
+            .expectation
+            .conditions
+            .iter()
+            .map(|c| condition::look(c, snapshot, findings, &mut self.first_restarts))
+            .collect();
+        let holds = seen.iter().all(|(seen, _)| *seen == Seen::Holds);
+        let was_holding = self.held_since_ns.is_some();
+        self.held_since_ns =
+            holds.then(|| self.held_since_ns.unwrap_or(snapshot.boottime_ns));
+
+        let held_ns = self.held_since_ns.map_or(0, |since| snapshot.boottime_ns - since);
+        let hold_ns = self.expectation.hold_secs.saturating_mul(NANOS_PER_SEC);
+        let late = snapshot.boottime_ns > self.deadline_ns;
+        let verified = if holds && held_ns >= hold_ns && (!late || was_holding || hold_ns == 0) {
+            true
+        } else if late && !(holds && was_holding) {
+            false
+        } else {
+            return None;
+        };
+        Some(Verification {
+            verified,
+            decided_at: snapshot.collected_at,
+            observations: self.observations(seen, held_ns, verified),
+        })
+    }
+
+    /// Nothing is known about a time in which nobody looked: it breaks the hold, and it is not
+    /// counted against the cure either.
+    fn mind_gap(&mut self, snapshot: &Snapshot) {
+        let distance_ns = snapshot.boottime_ns - self.last_ns;
+        let own_ns = snapshot.elapsed_secs.filter(|s| *s > 0.0).map(|s| (s * 1e9) as u64);
+        let usual_ns = self.spacing_ns.or(own_ns).unwrap_or(0).max(MIN_SPACING_NS);
+        if distance_ns > usual_ns.saturating_mul(GAP_TIMES_SPACING) {
+            self.held_since_ns = None;
+            self.gaps = self.gaps.saturating_add(1);
+            if self.gaps <= MAX_GAPS_EXCUSED {
+                self.deadline_ns = self.deadline_ns.saturating_add(distance_ns - usual_ns);
+            }
+        }
+        self.spacing_ns = Some(distance_ns);
+    }
+
+    fn observations(
+        &self,
+        seen: Vec<(Seen, String)>,
+        held_ns: u64,
+        verified: bool,
+    ) -> Vec<String> {
+        let held = held_ns / NANOS_PER_SEC;
+        let mut lines: Vec<String> = seen
+            .into_iter()
+            .map(|(seen, text)| match seen {
+                Seen::Holds => text,
+                Seen::Broken => format!("not so: {text}"),
+                Seen::Unknown => format!("not seen: {text}"),
+            })
+            .collect();
+        if verified {
+            lines.push(format!("held for {held} s (asked: {} s)", self.expectation.hold_secs));
+        } else {
+            let within = self.expectation.within_secs;
+            lines.push(format!("given up {within} s after the action ended"));
+        }
+        lines
+    }
+}

@@ -1,0 +1,241 @@
+//! What hale knows about each of its actions: how dangerous it is, whether it can be put back, how
+//! much it touches, and with which symptom it is safe to do alone. Risk comes from here and from
+//! what is observed; what anybody claims about an action's risk is never read.
+
+use hale_model::action::{Action, ActionKind, CleanMeans, Risk};
+use hale_model::alert::AlertKind;
+use hale_model::config::Config;
+use hale_model::snapshot::{Process, Snapshot};
+
+use super::names::{argv0_name, service_of};
+
+/// What is always true of a kind of action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// How dangerous it is at least.
+    pub base_risk: Risk,
+    /// Whether what it did can be put back exactly.
+    pub reversible: bool,
+    /// What it does to the machine, for the table of actions.
+    pub effect: &'static str,
+}
+
+/// The registry: every kind of action has its line.
+pub fn facts(kind: ActionKind) -> Facts {
+    let line = |base_risk, reversible, effect| Facts { base_risk, reversible, effect };
+    match kind {
+        ActionKind::ProcessKill => line(Risk::Warning, false, "ends processes"),
+        ActionKind::ProcessPause => line(Risk::Warning, true, "stops a process until continued"),
+        ActionKind::ProcessRenice => line(Risk::Info, true, "changes a process's share of CPU"),
+        ActionKind::ServiceRestart => line(Risk::Warning, false, "interrupts a service briefly"),
+        ActionKind::ServiceStart => line(Risk::Warning, true, "starts a service"),
+        ActionKind::ServiceStop => line(Risk::Critical, true, "takes a service away"),
+        ActionKind::MemoryDropCaches => line(Risk::Warning, false, "makes files be read anew"),
+        ActionKind::DiskClean => line(Risk::Warning, true, "removes what can be missed"),
+        ActionKind::Notify => line(Risk::Info, false, "tells a person"),
+    }
+}
+
+/// What must hold besides the pair itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SafeIf {
+    /// Every target belongs to hale's own user, lost its parent, and belongs to no service and to
+    /// no container but hale's own.
+    OwnOrphans,
+    /// The unit is in `[allowlist] restartable_units`.
+    RestartableUnit,
+}
+
+/// An action that auto may do alone for this symptom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SafePair {
+    /// What is done.
+    pub action: ActionKind,
+    /// For which symptom.
+    pub alert: AlertKind,
+    /// On what condition.
+    pub condition: SafeIf,
+}
+
+/// The pairs that need no grant.
+pub const SAFE_PAIRS: &[SafePair] = &[
+    SafePair {
+        action: ActionKind::ProcessKill,
+        alert: AlertKind::ProcessGhostStorm,
+        condition: SafeIf::OwnOrphans,
+    },
+    SafePair {
+        action: ActionKind::ServiceRestart,
+        alert: AlertKind::ServiceFailed,
+        condition: SafeIf::RestartableUnit,
+    },
+];
+
+/// `action@alert kind`, as `[autonomy] allow` writes it.
+pub fn pair_name(action: ActionKind, alert: &AlertKind) -> String {
+    format!("{action}@{alert}")
+}
+
+/// Every living process that the action would signal: its targets and, where it takes whole
+/// process groups, their members. One entry a process.
+pub fn signalled<'a>(action: &Action, snapshot: &'a Snapshot) -> Vec<&'a Process> {
+    let targets: Vec<&Process> =
+        action.processes().iter().filter_map(|t| snapshot.living(t)).collect();
+    let whole_groups = matches!(action, Action::ProcessKill { group: true, .. });
+    let pgids: Vec<i32> =
+        if whole_groups { targets.iter().map(|p| p.pgid).collect() } else { Vec::new() };
+    snapshot
+        .processes
+        .iter()
+        .filter(|p| !p.is_zombie())
+        .filter(|p| targets.iter().any(|t| t.pid == p.pid) || pgids.contains(&p.pgid))
+        .collect()
+}
+
+/// How many things it touches: processes, units, ways of cleaning.
+pub fn blast_radius(action: &Action, snapshot: &Snapshot) -> u32 {
+    let count = match action {
+        Action::ProcessKill { targets, .. } => signalled(action, snapshot).len().max(targets.len()),
+        Action::ProcessPause { .. }
+        | Action::ProcessRenice { .. }
+        | Action::ServiceRestart { .. }
+        | Action::ServiceStart { .. }
+        | Action::ServiceStop { .. }
+        | Action::MemoryDropCaches => 1,
+        Action::DiskClean { means, .. } => means
+            .iter()
+            .map(|m| match m {
+                CleanMeans::JournalVacuum { .. } | CleanMeans::PackageCache => 1,
+                CleanMeans::OldFiles { directories, .. } => directories.len(),
+            })
+            .sum(),
+        Action::Notify { .. } => 0,
+    };
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// Whether this very action can be put back.
+pub fn reversible(action: &Action) -> bool {
+    let only_moves_files = match action {
+        Action::DiskClean { means, .. } => {
+            means.iter().all(|m| matches!(m, CleanMeans::OldFiles { .. }))
+        }
+        Action::ProcessKill { .. }
+        | Action::ProcessPause { .. }
+        | Action::ProcessRenice { .. }
+        | Action::ServiceRestart { .. }
+        | Action::ServiceStart { .. }
+        | Action::ServiceStop { .. }
+        | Action::MemoryDropCaches
+        | Action::Notify { .. } => true,
+    };
+    facts(action.kind()).reversible && only_moves_files
+}
+
+/// Something observed that makes an action more dangerous than its kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aggravation {
+    /// Stable id of the rule.
+    pub rule: &'static str,
+    /// How dangerous it makes it.
+    pub risk: Risk,
+    /// In words.
+    pub text: String,
+}
+
+/// What is observed that makes this very action more dangerous.
+pub fn aggravations(action: &Action, snapshot: &Snapshot, config: &Config) -> Vec<Aggravation> {
+    match action {
+        Action::ProcessKill { .. } => {
+            let mut found = too_many(action, snapshot, config);
+            found.extend(ends_a_service_or_session(action, snapshot));
+            found
+        }
+        Action::ProcessPause { .. } => ends_a_service_or_session(action, snapshot),
+        Action::ProcessRenice { target, nice } => {
+            let now = snapshot.living(target).map_or(0, |p| p.nice);
+            if *nice >= now {
+                return Vec::new();
+            }
+            vec![Aggravation {
+                rule: "guard.raises_priority",
+                risk: Risk::Warning,
+                text: format!("nice {nice} takes CPU from others: it is {now} now"),
+            }]
+        }
+        Action::ServiceRestart { .. }
+        | Action::ServiceStart { .. }
+        | Action::ServiceStop { .. }
+        | Action::MemoryDropCaches
+        | Action::DiskClean { .. }
+        | Action::Notify { .. } => Vec::new(),
+    }
+}
+
+fn too_many(action: &Action, snapshot: &Snapshot, config: &Config) -> Vec<Aggravation> {
+    let (count, limit) = (blast_radius(action, snapshot), config.autonomy.max_kills_per_action);
+    if count <= limit {
+        return Vec::new();
+    }
+    vec![Aggravation {
+        rule: "guard.blast_radius",
+        risk: Risk::Critical,
+        text: format!(
+            "signals {count} processes; without a person at most {limit} ([autonomy] \
+             max_kills_per_action)"
+        ),
+    }]
+}
+
+fn ends_a_service_or_session(action: &Action, snapshot: &Snapshot) -> Vec<Aggravation> {
+    let mut found = Vec::new();
+    for process in signalled(action, snapshot) {
+        if let Some(unit) = snapshot.units.iter().find(|u| u.main_pid == process.pid) {
+            found.push(Aggravation {
+                rule: "guard.unit_main_process",
+                risk: Risk::Critical,
+                text: format!(
+                    "{} is the main process of {}: `systemctl restart {}` is the way",
+                    process.proc_ref(),
+                    unit.unit,
+                    unit.unit
+                ),
+            });
+        } else if is_interactive_session(process) {
+            found.push(Aggravation {
+                rule: "guard.session_leader",
+                risk: Risk::Critical,
+                text: format!("{} leads a person's session", process.proc_ref()),
+            });
+        }
+    }
+    found
+}
+
+/// Programs in which a person sits, rather than programs that run something.
+const SESSION_PROGRAMS: &[&str] = &[
+    "ash", "bash", "csh", "dash", "elvish", "fish", "ksh", "login", "nu", "screen", "sh", "su",
+    "sudo", "tcsh", "tmux", "xonsh", "zellij", "zsh",
+];
+
+/// Whether a person is likely to sit in it: it leads its session, and is a shell that runs no
+/// script, or a terminal multiplexer.
+pub fn is_interactive_session(process: &Process) -> bool {
+    let name = argv0_name(&process.info).unwrap_or(&process.info.name);
+    let arguments = process.info.cmdline.split_whitespace().skip(1);
+    let runs_something = arguments.into_iter().any(|a| a == "-c" || !a.starts_with('-'));
+    let multiplexer = matches!(name, "tmux" | "screen" | "zellij" | "SCREEN");
+    process.sid == process.pid
+        && (multiplexer || (SESSION_PROGRAMS.contains(&name) && !runs_something))
+}
+
+/// How dangerous this very action is.
+pub fn risk(action: &Action, snapshot: &Snapshot, config: &Config) -> Risk {
+    let observed = aggravations(action, snapshot, config).into_iter().map(|a| a.risk).max();
+    facts(action.kind()).base_risk.max(observed.unwrap_or(Risk::Info))
+}
+
+/// Whether it belongs to a service that systemd manages, which is then the thing to act on.
+pub fn belongs_to_service(process: &Process) -> bool {
+    service_of(&process.info).is_some()
+}

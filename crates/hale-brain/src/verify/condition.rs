@@ -1,0 +1,185 @@
+//! What one snapshot says about one condition.
+
+use std::collections::BTreeMap;
+
+use hale_model::action::Condition;
+use hale_model::alert::{AlertKind, Finding, Subject};
+use hale_model::sample::{Source, SourceState};
+use hale_model::snapshot::Snapshot;
+
+/// What a snapshot says about a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// It holds.
+    Holds,
+    /// It does not hold.
+    Broken,
+    /// The source it rests on was not read: neither.
+    Unknown,
+}
+
+/// Automatic restarts of each unit as first counted after the action. Starting a unit by hand sets
+/// systemd's counter back, so the count from before may be higher than the one that matters.
+pub(super) type FirstRestarts = BTreeMap<String, u32>;
+
+fn so(holds: bool) -> Seen {
+    if holds { Seen::Holds } else { Seen::Broken }
+}
+
+/// What this snapshot says, with the line for the record.
+pub(super) fn look(
+    condition: &Condition,
+    snapshot: &Snapshot,
+    findings: &[Finding],
+    first_restarts: &mut FirstRestarts,
+) -> (Seen, String) {
+    let stale: Vec<Source> =
+        sources(condition).into_iter().filter(|s| !is_readable(snapshot, *s, condition)).collect();
+    if let Some(source) = stale.first() {
+        return (Seen::Unknown, format!("the {source} source could not be read"));
+    }
+    match condition {
+        Condition::ProcessesGone { targets } => {
+            let left: Vec<String> = targets
+                .iter()
+                .filter(|t| snapshot.living(t).is_some())
+                .map(|t| t.pid.to_string())
+                .collect();
+            let text = if left.is_empty() {
+                format!("{} of {} processes are gone", targets.len(), targets.len())
+            } else {
+                format!("still alive: {}", left.join(" "))
+            };
+            (so(left.is_empty()), text)
+        }
+        Condition::ProcessStopped { target } => match snapshot.living(target) {
+            Some(process) => {
+                (so(process.state == 'T'), format!("{target} is in state {}", process.state))
+            }
+            None => (Seen::Broken, format!("{target} is gone")),
+        },
+        Condition::ProcessNice { target, nice } => match snapshot.living(target) {
+            Some(process) => {
+                (so(process.nice == *nice), format!("{target} has nice {}", process.nice))
+            }
+            None => (Seen::Broken, format!("{target} is gone")),
+        },
+        Condition::UnitActive { unit } => unit_state(snapshot, unit, true),
+        Condition::UnitInactive { unit } => unit_state(snapshot, unit, false),
+        Condition::UnitSteady { unit, restarts } => match snapshot.unit(unit) {
+            Some(stat) => {
+                let first = *first_restarts.entry(unit.clone()).or_insert(stat.restarts);
+                let allowed = first.min(*restarts);
+                let text = format!("{unit} restarted by itself {} times", stat.restarts);
+                (so(stat.restarts <= allowed), text)
+            }
+            None => (Seen::Broken, format!("{unit} is not loaded")),
+        },
+        Condition::MountFree { mount_point, free_percent } => match snapshot.mount(mount_point) {
+            Some(mount) => (
+                so(mount.free_percent >= *free_percent),
+                format!("{mount_point} has {:.1} % free", mount.free_percent),
+            ),
+            None => (Seen::Broken, format!("nothing is mounted at {mount_point}")),
+        },
+        Condition::FindingGone { alert_kind, subject } => {
+            let key = subject.key();
+            let same = findings.iter().find(|f| f.kind == *alert_kind && f.subject.key() == key);
+            match same {
+                Some(finding) => (Seen::Broken, format!("{alert_kind}: {}", finding.summary)),
+                None => (Seen::Holds, format!("no {alert_kind} about {subject} any more")),
+            }
+        }
+    }
+}
+
+fn unit_state(snapshot: &Snapshot, unit: &str, wanted_active: bool) -> (Seen, String) {
+    match snapshot.unit(unit) {
+        Some(stat) => {
+            let active = stat.active_state == "active";
+            // Between two states it is neither: only a unit at rest is inactive.
+            let inactive = matches!(stat.active_state.as_str(), "inactive" | "failed");
+            let holds = if wanted_active { active } else { inactive };
+            (so(holds), format!("{unit} is {} ({})", stat.active_state, stat.sub_state))
+        }
+        // systemd forgets units that are not active.
+        None => (so(!wanted_active), format!("{unit} is not loaded")),
+    }
+}
+
+/// The sources that must be fresh for a condition to be seen at all.
+fn sources(condition: &Condition) -> Vec<Source> {
+    match condition {
+        Condition::ProcessesGone { .. }
+        | Condition::ProcessStopped { .. }
+        | Condition::ProcessNice { .. } => vec![Source::Process],
+        Condition::UnitActive { .. }
+        | Condition::UnitInactive { .. }
+        | Condition::UnitSteady { .. } => vec![Source::Unit],
+        Condition::MountFree { .. } => vec![Source::Disk],
+        Condition::FindingGone { alert_kind, subject } => sources_of(alert_kind, subject),
+    }
+}
+
+/// A source that this machine does not have cannot be waited for: a finding that could rest on it
+/// rests on the others. A condition about such a thing itself stays unseen.
+fn is_readable(snapshot: &Snapshot, source: Source, condition: &Condition) -> bool {
+    let absent =
+        snapshot.sources.iter().any(|s| s.source == source && s.state == SourceState::Absent);
+    let may_be_absent =
+        matches!(condition, Condition::FindingGone { .. }) && sources(condition).len() > 1;
+    snapshot.is_fresh(source) || (absent && may_be_absent)
+}
+
+/// What a finding of this kind rests on.
+fn sources_of(kind: &AlertKind, subject: &Subject) -> Vec<Source> {
+    match kind {
+        AlertKind::MemoryHigh | AlertKind::SwapHigh => vec![Source::Memory],
+        AlertKind::DiskSpace | AlertKind::DiskInodes | AlertKind::DiskFilling => {
+            vec![Source::Disk]
+        }
+        AlertKind::LoadHigh => vec![Source::Cpu],
+        AlertKind::TemperatureHigh => vec![Source::Cpu, Source::Gpu],
+        AlertKind::CpuHotProcess
+        | AlertKind::ProcessZombie
+        | AlertKind::ProcessOrphan
+        | AlertKind::ProcessDuplicates
+        | AlertKind::ProcessGhostStorm
+        | AlertKind::ProcessLeak
+        | AlertKind::ProcessFdLeak => vec![Source::Process],
+        AlertKind::KernelOom => vec![Source::Memory, Source::Journal],
+        AlertKind::ServiceFailed | AlertKind::ServiceFlapping => vec![Source::Unit],
+        AlertKind::JournalBurst => vec![Source::Journal],
+        AlertKind::ContainerUnhealthy
+        | AlertKind::ContainerRestarting
+        | AlertKind::HttpErrors
+        | AlertKind::HttpLatency
+        | AlertKind::MetricAnomaly
+        | AlertKind::Rule(_) => sources_of_subject(subject),
+        AlertKind::SourceStale => match subject {
+            Subject::Source { source } => vec![*source],
+            Subject::Machine
+            | Subject::Process { .. }
+            | Subject::ProcessGroup { .. }
+            | Subject::Unit { .. }
+            | Subject::Mount { .. }
+            | Subject::Sensor { .. }
+            | Subject::Metric { .. }
+            | Subject::Journal { .. } => Source::ALL.to_vec(),
+        },
+    }
+}
+
+fn sources_of_subject(subject: &Subject) -> Vec<Source> {
+    match subject {
+        Subject::Process { .. } | Subject::ProcessGroup { .. } => vec![Source::Process],
+        Subject::Unit { .. } => vec![Source::Unit],
+        Subject::Mount { .. } => vec![Source::Disk],
+        Subject::Sensor { .. } => vec![Source::Cpu, Source::Gpu],
+        Subject::Journal { .. } => vec![Source::Journal],
+        Subject::Source { source } => vec![*source],
+        Subject::Machine | Subject::Metric { .. } => {
+            vec![Source::Memory, Source::Cpu, Source::Disk, Source::Network, Source::Process]
+        }
+    }
+}
