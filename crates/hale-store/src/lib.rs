@@ -1,1 +1,9 @@
-//! placeholder
+//! Memory. State (what must not be forgotten) lives in SQLite, telemetry (what was measured) in
+//! DuckDB. No SQL exists outside this crate, and what users may ask in SQL is judged here.
+
+mod error;
+mod migrate;
+mod state;
+
+pub use error::StoreError;
+pub use state::{Access, State, Take};

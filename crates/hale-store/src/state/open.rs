@@ -1,0 +1,204 @@
+//! Opening the state database: refuses what it does not know before it writes a byte.
+
+use std::cell::RefCell;
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use hale_model::Timestamp;
+use rusqlite::{Connection, OpenFlags};
+
+use super::{Access, State};
+use crate::StoreError;
+use crate::migrate::{Migration, pending};
+
+const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    description: "alerts, incidents, actions, approvals, lessons, settings, cursors, audit",
+    sql: include_str!("../../migrations/state/0001_base.sql"),
+}];
+
+/// How long a writer waits for another one.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Pages kept in memory, in KiB.
+const CACHE_KIB: i64 = 2048;
+/// The WAL is cut back to this after a checkpoint.
+const WAL_LIMIT_BYTES: i64 = 4 << 20;
+
+impl State {
+    /// Opens the state database.
+    ///
+    /// # Errors
+    /// If it is missing (for reading), damaged, not hale's, or made by a newer hale: then the file
+    /// is as it was before.
+    pub fn open(path: &Path, access: Access) -> Result<State, StoreError> {
+        let is_new = match std::fs::metadata(path) {
+            Ok(found) => found.len() == 0,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => true,
+            Err(e) => return Err(StoreError::io(path, "look at", e)),
+        };
+        if is_new && access == Access::Read {
+            return Err(StoreError::Missing { path: path.to_owned() });
+        }
+        if !is_new {
+            check_length(path)?;
+            // Through a connection that cannot write: refusing must not even checkpoint the WAL.
+            let reader = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            pending(path, MIGRATIONS, &applied(path, &reader)?)?;
+            if access == Access::Read {
+                return Ok(State::with(path, reader));
+            }
+        } else {
+            create_private(path)?;
+        }
+        let writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        prepare(path, &writer)?;
+        migrate(path, &writer)?;
+        Ok(State::with(path, writer))
+    }
+
+    fn with(path: &Path, connection: Connection) -> State {
+        connection.set_prepared_statement_cache_capacity(64);
+        State { path: path.to_owned(), connection, pending_head: RefCell::new(None) }
+    }
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let error = |e| StoreError::sqlite(path, "open", e);
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(error)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(error)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(error)?;
+    Ok(connection)
+}
+
+fn create_private(path: &Path) -> Result<(), StoreError> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map(drop)
+        .map_err(|e| StoreError::io(path, "create", e))
+}
+
+fn prepare(path: &Path, connection: &Connection) -> Result<(), StoreError> {
+    // SQLite does not wait by itself when another process changes the journal mode too.
+    let deadline = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Ok(()) => break,
+            Err(e) => match StoreError::sqlite(path, "switch on the write-ahead log", e) {
+                StoreError::Busy { .. } if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                error => return Err(error),
+            },
+        }
+    }
+    let settings = format!(
+        "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; \
+         PRAGMA journal_size_limit = {WAL_LIMIT_BYTES}"
+    );
+    connection.execute_batch(&settings).map_err(|e| StoreError::sqlite(path, "configure", e))
+}
+
+/// SQLite notices that the end of a file is missing only when it reads there; then it may have
+/// written elsewhere already.
+fn check_length(path: &Path) -> Result<(), StoreError> {
+    let io = |e| StoreError::io(path, "read the header of", e);
+    let mut file = File::open(path).map_err(io)?;
+    let length = file.metadata().map_err(io)?.len();
+    let mut header = [0_u8; 100];
+    let corrupt = |detail: String| StoreError::Corrupt { path: path.to_owned(), detail };
+    if length < 100 {
+        return Err(corrupt(format!("only {length} bytes long")));
+    }
+    file.read_exact(&mut header).map_err(io)?;
+    if !header.starts_with(b"SQLite format 3\0") {
+        return Err(corrupt("not an SQLite file".to_owned()));
+    }
+    let word = |at: usize| header[at..at + 4].iter().fold(0_u64, |n, b| n << 8 | u64::from(*b));
+    let page_size = match u64::from(header[16]) << 8 | u64::from(header[17]) {
+        1 => 65_536,
+        size => size,
+    };
+    let expected = word(28) * page_size;
+    // With entries in the WAL the header may run ahead of the file: SQLite then puts it right.
+    let wal = std::fs::metadata(wal_path(path)).map_or(0, |m| m.len());
+    let header_is_valid = word(24) == word(92);
+    if wal == 0 && header_is_valid && length < expected {
+        return Err(corrupt(format!("{length} bytes long where {expected} were written")));
+    }
+    Ok(())
+}
+
+fn wal_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    name.into()
+}
+
+/// Which migrations made this file.
+fn applied(path: &Path, connection: &Connection) -> Result<Vec<(u32, String)>, StoreError> {
+    let error = |e| StoreError::sqlite(path, "read the schema version", e);
+    let tables = "SELECT count(*), count(*) FILTER (WHERE name = 'schema_migrations') \
+                  FROM sqlite_schema WHERE type = 'table'";
+    let (all, ours): (u32, u32) =
+        connection.query_row(tables, [], |row| Ok((row.get(0)?, row.get(1)?))).map_err(error)?;
+    if ours == 0 {
+        return if all == 0 {
+            Ok(Vec::new())
+        } else {
+            Err(StoreError::Corrupt {
+                path: path.to_owned(),
+                detail: "an SQLite database of another program".to_owned(),
+            })
+        };
+    }
+    connection
+        .prepare("SELECT version, checksum FROM schema_migrations ORDER BY version")
+        .and_then(|mut s| s.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect())
+        .map_err(error)
+}
+
+fn migrate(path: &Path, connection: &Connection) -> Result<(), StoreError> {
+    let error = |e| StoreError::sqlite(path, "migrate", e);
+    if pending(path, MIGRATIONS, &applied(path, connection)?)?.is_empty() {
+        return Ok(());
+    }
+    connection.execute_batch("BEGIN IMMEDIATE").map_err(error)?;
+    let result = migrate_locked(path, connection);
+    let end = if result.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    connection.execute_batch(end).map_err(error)?;
+    result
+}
+
+fn migrate_locked(path: &Path, connection: &Connection) -> Result<(), StoreError> {
+    let error = |e| StoreError::sqlite(path, "migrate", e);
+    connection
+        .execute_batch(
+            "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER PRIMARY KEY, \
+             applied_at TEXT NOT NULL, description TEXT NOT NULL, checksum TEXT NOT NULL)",
+        )
+        .map_err(error)?;
+    // Asked again now that nobody else can: another process may have been quicker.
+    for migration in pending(path, MIGRATIONS, &applied(path, connection)?)? {
+        connection.execute_batch(migration.sql).map_err(error)?;
+        connection
+            .execute(
+                "INSERT INTO schema_migrations VALUES (?1, ?2, ?3, ?4)",
+                (
+                    migration.version,
+                    Timestamp::now().to_string(),
+                    migration.description,
+                    migration.checksum(),
+                ),
+            )
+            .map_err(error)?;
+    }
+    Ok(())
+}
