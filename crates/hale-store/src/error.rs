@@ -114,6 +114,9 @@ pub enum StoreError {
         /// The limit.
         limit_secs: u64,
     },
+    /// The query needs more memory than it may use.
+    #[error("the query needs more memory than it may use")]
+    TooLarge,
     /// The start of an id fits more than one.
     #[error("`{prefix}` fits more than one {noun}: {}", matches.join(", "))]
     Ambiguous {
@@ -142,11 +145,13 @@ impl StoreError {
         source: std::io::Error,
     ) -> Self {
         let (path, operation) = (path.as_ref().to_owned(), operation.into());
-        match source.kind() {
-            std::io::ErrorKind::StorageFull => StoreError::Full { path, operation },
-            std::io::ErrorKind::NotFound => StoreError::Missing { path },
-            // The kinds are open-ended; only these two have an error of their own.
-            _ => StoreError::Io { path, operation, source },
+        let kind = source.kind();
+        if matches!(kind, std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded) {
+            StoreError::Full { path, operation }
+        } else if kind == std::io::ErrorKind::NotFound {
+            StoreError::Missing { path }
+        } else {
+            StoreError::Io { path, operation, source }
         }
     }
 
@@ -222,7 +227,7 @@ impl StoreError {
             StoreError::Query { .. } => {
                 "`SHOW TABLES` lists the tables, `DESCRIBE sys_samples` the columns of one".to_owned()
             }
-            StoreError::Timeout { .. } => {
+            StoreError::Timeout { .. } | StoreError::TooLarge => {
                 "ask for less: a shorter time in WHERE, or a LIMIT".to_owned()
             }
             StoreError::Ambiguous { .. } => "give more of the id".to_owned(),

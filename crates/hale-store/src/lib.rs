@@ -3,7 +3,11 @@
 
 mod error;
 mod migrate;
+mod sql;
 mod state;
+mod state_tables;
+mod telemetry;
 
 pub use error::StoreError;
 pub use state::{Access, State, Take};
+pub use telemetry::{MetricPoint, Telemetry, export_readonly, query_readonly};

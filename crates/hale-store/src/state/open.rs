@@ -88,16 +88,12 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
 fn prepare(path: &Path, connection: &Connection) -> Result<(), StoreError> {
     // SQLite does not wait by itself when another process changes the journal mode too.
     let deadline = Instant::now() + BUSY_TIMEOUT;
-    loop {
-        match connection.pragma_update(None, "journal_mode", "WAL") {
-            Ok(()) => break,
-            Err(e) => match StoreError::sqlite(path, "switch on the write-ahead log", e) {
-                StoreError::Busy { .. } if Instant::now() < deadline => {
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-                error => return Err(error),
-            },
+    while let Err(e) = connection.pragma_update(None, "journal_mode", "WAL") {
+        let error = StoreError::sqlite(path, "switch on the write-ahead log", e);
+        if !matches!(error, StoreError::Busy { .. }) || Instant::now() >= deadline {
+            return Err(error);
         }
+        std::thread::sleep(Duration::from_millis(20));
     }
     let settings = format!(
         "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; \

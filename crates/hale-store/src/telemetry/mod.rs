@@ -1,0 +1,317 @@
+//! What was measured, over time. DuckDB lets one process write and keeps the file locked meanwhile;
+//! so the agent owns it and answers for it, and others open it read-only when no agent runs.
+//!
+//! Rows are gathered in memory and written in one transaction; that it cannot be written now
+//! (disk full) costs nothing until the memory set aside for it is full, and then the oldest rows.
+
+mod connect;
+mod export;
+mod reports;
+mod retain;
+mod rows;
+mod tables;
+
+pub(crate) use connect::{Mode, connect, in_memory};
+pub use export::export_readonly;
+
+use std::cell::{Ref, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::path::{Path, PathBuf};
+
+use duckdb::types::Value;
+use duckdb::{Connection, appender_params_from_iter};
+use hale_model::Timestamp;
+use hale_model::health::{Health, Prediction};
+use hale_model::ids::MachineId;
+use hale_model::sample::{JournalEntry, Sample};
+use hale_model::snapshot::Snapshot;
+use hale_model::view::Table;
+
+use crate::{Access, State, StoreError, sql};
+use tables::TableId;
+
+/// Rows that wait for the disk: nearly an hour of a machine's samples.
+const BUFFER_LIMIT_ROWS: usize = 4000;
+/// Machines whose counters are remembered to tell how much they grew.
+const MACHINES_LIMIT: usize = 1024;
+
+/// A row, cells in the table's order.
+type Row = (TableId, Vec<Value>);
+
+/// The telemetry database.
+pub struct Telemetry {
+    path: PathBuf,
+    access: Access,
+    /// None after an error that DuckDB does not recover from: opened again when next needed.
+    connection: RefCell<Option<Connection>>,
+    waiting: VecDeque<Row>,
+    lost_rows: u64,
+    /// The counters of the newest stored sample of each machine.
+    last: HashMap<MachineId, Sample>,
+}
+
+impl std::fmt::Debug for Telemetry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Telemetry")
+            .field("path", &self.path)
+            .field("access", &self.access)
+            .field("waiting_rows", &self.waiting.len())
+            .field("lost_rows", &self.lost_rows)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Telemetry {
+    /// Opens the telemetry database.
+    ///
+    /// # Errors
+    /// If it is missing (for reading), held by another process, damaged, or made by a newer hale:
+    /// then the file is as it was before.
+    pub fn open(path: &Path, access: Access) -> Result<Telemetry, StoreError> {
+        let connection = connect(path, Mode::of(access))?;
+        Ok(Telemetry {
+            path: path.to_owned(),
+            access,
+            connection: RefCell::new(Some(connection)),
+            waiting: VecDeque::new(),
+            lost_rows: 0,
+            last: HashMap::new(),
+        })
+    }
+
+    /// Opens it for writing. A damaged file is renamed, never deleted, and a new one is made; then
+    /// what happened is told in words.
+    ///
+    /// # Errors
+    /// If a newer hale made the file, another process holds it, or nothing can be written there.
+    pub fn open_or_set_aside(path: &Path) -> Result<(Telemetry, Option<String>), StoreError> {
+        match Telemetry::open(path, Access::Write) {
+            Ok(telemetry) => Ok((telemetry, None)),
+            Err(StoreError::Corrupt { detail, .. }) => {
+                let (telemetry, kept) = connect::set_aside_and_open(path)?;
+                Ok((telemetry, Some(format!("{} was damaged ({detail}): {kept}", path.display()))))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Rows that could not be written and no longer fitted into memory, since this was opened.
+    pub fn lost_rows(&self) -> u64 {
+        self.lost_rows
+    }
+
+    /// Rows that wait to be written.
+    pub fn waiting_rows(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Takes a sample, with the journal entries that are in its snapshot. Entries of snapshots
+    /// in between that are not stored: [`Telemetry::append_journal`].
+    ///
+    /// # Errors
+    /// None now; the signature leaves room for a store that writes at once.
+    pub fn append(&mut self, sample: &Sample, snapshot: &Snapshot) -> Result<(), StoreError> {
+        let before = self.last.get(&sample.machine_id);
+        for row in rows::of_sample(sample, snapshot, before) {
+            self.push(row);
+        }
+        if self.last.len() >= MACHINES_LIMIT && !self.last.contains_key(&sample.machine_id) {
+            self.last.clear();
+        }
+        self.last.insert(sample.machine_id.clone(), rows::counters_of(sample));
+        self.append_journal(&sample.machine_id, sample.collected_at, &snapshot.journal)
+    }
+
+    /// Takes journal entries.
+    ///
+    /// # Errors
+    /// As [`Telemetry::append`].
+    pub fn append_journal(
+        &mut self,
+        machine: &MachineId,
+        collected_at: Timestamp,
+        entries: &[JournalEntry],
+    ) -> Result<(), StoreError> {
+        for entry in entries {
+            self.push(rows::of_journal(machine, collected_at, entry));
+        }
+        Ok(())
+    }
+
+    /// Takes a judgement of health, as points of the metrics `health.score` and `health.factor`.
+    ///
+    /// # Errors
+    /// As [`Telemetry::append`].
+    pub fn append_health(&mut self, health: &Health) -> Result<(), StoreError> {
+        for row in rows::of_health(health) {
+            self.push(row);
+        }
+        Ok(())
+    }
+
+    /// Takes a prediction, as points of the metrics `prediction.KIND` (seconds) and
+    /// `prediction.KIND.confidence`.
+    ///
+    /// # Errors
+    /// As [`Telemetry::append`].
+    pub fn append_prediction(&mut self, prediction: &Prediction) -> Result<(), StoreError> {
+        for row in rows::of_prediction(prediction) {
+            self.push(row);
+        }
+        Ok(())
+    }
+
+    /// Takes one figure that has no table of its own.
+    ///
+    /// # Errors
+    /// As [`Telemetry::append`].
+    pub fn append_metric(&mut self, point: &MetricPoint<'_>) -> Result<(), StoreError> {
+        self.push(rows::of_metric(point));
+        Ok(())
+    }
+
+    fn push(&mut self, row: Row) {
+        if self.waiting.len() >= BUFFER_LIMIT_ROWS {
+            self.waiting.pop_front();
+            self.lost_rows += 1;
+        }
+        self.waiting.push_back(row);
+    }
+
+    /// Writes what waits, in one transaction.
+    ///
+    /// # Errors
+    /// If it cannot be written. Then it goes on waiting, what was stored before is unharmed, and
+    /// the next flush tries again.
+    pub fn flush(&mut self) -> Result<(), StoreError> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let operation = "store telemetry";
+        let result = self.connection().and_then(|connection| {
+            write(&connection, &self.waiting)
+                .map_err(|e| StoreError::duckdb(&self.path, operation, e))
+        });
+        match result {
+            Ok(()) => {
+                self.waiting.clear();
+                // An hour of a full disk leaves no large buffer behind.
+                self.waiting.shrink_to(BUFFER_LIMIT_ROWS / 8);
+                Ok(())
+            }
+            Err(error) => {
+                // DuckDB may have declared this connection's database unusable.
+                self.close();
+                Err(error)
+            }
+        }
+    }
+
+    /// Answers one SQL statement that only reads, over telemetry and (given its path) state.
+    /// At most `limit_rows` rows; 0 is as many as fit the answer.
+    ///
+    /// # Errors
+    /// If the SQL would do more than read, is wrong, asks for too much memory, or takes too long.
+    pub fn query(
+        &self,
+        state_path: Option<&Path>,
+        sql: &str,
+        limit_rows: u32,
+    ) -> Result<Table, StoreError> {
+        let state = state_path.map(open_state).transpose()?.flatten();
+        // A connection of its own: what the query leaves behind goes with it.
+        let connection = self
+            .connection()?
+            .try_clone()
+            .map_err(|e| StoreError::duckdb(&self.path, "connect to", e))?;
+        sql::run(&connection, &self.path, state.as_ref(), sql, limit_rows)
+    }
+
+    fn connection(&self) -> Result<Ref<'_, Connection>, StoreError> {
+        if self.connection.borrow().is_none() {
+            *self.connection.borrow_mut() = Some(connect(&self.path, Mode::of(self.access))?);
+        }
+        Ref::filter_map(self.connection.borrow(), Option::as_ref)
+            .map_err(|_| StoreError::Missing { path: self.path.clone() })
+    }
+
+    fn close(&self) {
+        self.connection.borrow_mut().take();
+    }
+}
+
+/// One figure that has no table of its own.
+#[derive(Clone, Copy, Debug)]
+pub struct MetricPoint<'a> {
+    /// The machine.
+    pub machine_id: &'a MachineId,
+    /// When.
+    pub at: Timestamp,
+    /// Who says so: `health`, `baseline`, `agent`, …
+    pub source: &'a str,
+    /// Its name: `health.score`
+    pub metric: &'a str,
+    /// Of what; empty for the machine.
+    pub subject: &'a str,
+    /// The figure.
+    pub value: f64,
+    /// Its unit: `percent`, `bytes`, `secs`, `ratio`, …
+    pub unit: &'a str,
+    /// What else is known.
+    pub details: Option<&'a serde_json::Value>,
+}
+
+fn write(connection: &Connection, rows: &VecDeque<Row>) -> duckdb::Result<()> {
+    connection.execute_batch("BEGIN TRANSACTION")?;
+    let result = TableId::ALL.into_iter().try_for_each(|id| {
+        let mut of_table = rows.iter().filter(|(table, _)| *table == id).peekable();
+        if of_table.peek().is_none() {
+            return Ok(());
+        }
+        let mut appender = connection.appender(id.table().raw)?;
+        for (_, cells) in of_table {
+            appender.append_row(appender_params_from_iter(cells))?;
+        }
+        appender.flush()
+    });
+    match result {
+        Ok(()) => connection.execute_batch("COMMIT"),
+        Err(error) => {
+            // The first error tells; that rolling back fails too is part of it.
+            let _ = connection.execute_batch("ROLLBACK");
+            Err(error)
+        }
+    }
+}
+
+fn open_state(path: &Path) -> Result<Option<State>, StoreError> {
+    match State::open(path, Access::Read) {
+        Ok(state) => Ok(Some(state)),
+        Err(StoreError::Missing { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Answers one SQL statement that only reads, with no agent running. A file that does not exist yet
+/// counts as empty.
+///
+/// # Errors
+/// As [`Telemetry::query`]; and [`StoreError::Busy`] if an agent holds the file: ask it instead.
+pub fn query_readonly(
+    telemetry_path: &Path,
+    state_path: &Path,
+    sql: &str,
+    limit_rows: u32,
+) -> Result<Table, StoreError> {
+    let connection = match connect(telemetry_path, Mode::Read) {
+        Err(StoreError::Missing { .. }) => in_memory(telemetry_path, Mode::Read)?,
+        other => other?,
+    };
+    let state = open_state(state_path)?;
+    sql::run(&connection, telemetry_path, state.as_ref(), sql, limit_rows)
+}
