@@ -1,1 +1,104 @@
-//! placeholder
+//! Orient, first half: what is wrong, and what will be.
+//!
+//! [`Orient`] turns snapshots into findings (rules as data and detectors in code, one file each),
+//! predictions and health; [`AlertBook`] gives findings a life. Both tell time by the snapshot, keep
+//! bounded state, and give the same output for the same input.
+
+mod alerts;
+mod anomaly;
+mod baseline;
+mod clock;
+mod detectors;
+mod duplicates;
+mod expression;
+mod facts;
+mod filling;
+mod ghost_storm;
+mod health;
+mod hot_process;
+mod journal_burst;
+mod judge;
+mod kin;
+mod leak;
+mod memory;
+mod message;
+mod oom;
+mod orphan;
+mod rules;
+mod service;
+mod slope;
+mod stale;
+mod template;
+mod trend;
+mod zombie;
+
+use hale_model::alert::Finding;
+use hale_model::config::Config;
+use hale_model::health::{Health, Prediction};
+use hale_model::snapshot::Snapshot;
+
+pub use alerts::{AlertBook, AlertChange};
+pub use health::health_of;
+pub use memory::BrainMemory;
+pub use rules::{RuleError, Rules};
+
+use clock::Clock;
+use detectors::View;
+use judge::Judge;
+use kin::Kin;
+use memory::Learned;
+
+/// What one turn concludes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Orientation {
+    /// What is wrong now, worst first.
+    pub findings: Vec<Finding>,
+    /// What will be full, soonest first.
+    pub predictions: Vec<Prediction>,
+    /// How well the machine is, judged by these findings.
+    pub health: Health,
+}
+
+/// Judges one machine, turn after turn.
+pub struct Orient {
+    judge: Judge,
+    learned: Learned,
+    boot_id: String,
+    clock: Clock,
+}
+
+impl Orient {
+    /// Starts with what an earlier run remembered; an empty memory for a first start.
+    pub fn new(rules: Rules, memory: BrainMemory) -> Self {
+        let memory = memory.if_readable();
+        Orient {
+            judge: Judge::new(rules, memory.held),
+            learned: memory.learned,
+            boot_id: memory.boot_id,
+            clock: Clock::default(),
+        }
+    }
+
+    /// Judges one snapshot. Durations are told by its boot time; a jump of the wall clock changes
+    /// nothing. A first snapshot has no rates: what needs them starts with the second.
+    pub fn turn(&mut self, snapshot: &Snapshot, config: &Config) -> Orientation {
+        if snapshot.host.boot_id != self.boot_id {
+            self.learned.trends.clear();
+            self.judge.forget();
+            self.boot_id.clone_from(&snapshot.host.boot_id);
+        }
+        let tick = self.clock.advance(snapshot, config);
+        let kin = Kin::new(snapshot, config);
+        let view = View { snapshot, config, tick, kin: &kin };
+        filling::learn(&view, &mut self.learned);
+        let findings = self.judge.turn(&view, &mut self.learned);
+        let predictions = filling::predictions(&view, &self.learned);
+        let health = health::from_findings(snapshot, &findings, config);
+        Orientation { findings, predictions, health }
+    }
+
+    /// What to store, so that a restart goes on where this run stopped.
+    pub fn memory(&self) -> BrainMemory {
+        BrainMemory::new(self.boot_id.clone(), self.learned.clone(), self.judge.held())
+    }
+}
