@@ -1,1 +1,9 @@
-//! placeholder
+//! Readers of the world: read-only, fail-soft, each given its root (a path or an address), so that
+//! the same code reads this machine, a recorded one and a generated one.
+//!
+//! What is returned is what was measured ([`hale_model::sample::Sample`]); rates and percentages are
+//! derived elsewhere. A source that cannot be read says so in its own status and never stops another.
+
+pub mod local;
+
+pub use local::{BusAccess, JournalAccess, LocalObserver, Roots};

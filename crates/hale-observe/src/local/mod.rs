@@ -1,0 +1,233 @@
+//! The machine hale runs on, or a recording of one: one file a collector.
+
+mod cpu;
+mod disk;
+mod gpu;
+mod host;
+mod journal;
+mod memory;
+mod network;
+mod pressure;
+mod process;
+mod read;
+mod unit;
+mod worker;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hale_model::sample::{HostFacts, Sample, Source, SourceState, SourceStatus};
+use hale_model::{MachineId, Timestamp};
+
+use self::cpu::CpuCollector;
+use self::disk::DiskCollector;
+use self::gpu::GpuCollector;
+use self::journal::JournalCollector;
+use self::memory::MemoryCollector;
+use self::network::NetworkCollector;
+use self::process::ProcessCollector;
+use self::read::Scratch;
+use self::unit::UnitCollector;
+use self::worker::{Reading, Worker};
+
+/// Where each collector reads.
+#[derive(Clone, Debug)]
+pub struct Roots {
+    /// `/proc`, or a recording of one.
+    pub proc: PathBuf,
+    /// `/sys`, or a recording of one.
+    pub sys: PathBuf,
+    /// `/etc`, for names of users and of the system.
+    pub etc: PathBuf,
+    /// The kernel's ring buffer.
+    pub kmsg: PathBuf,
+    /// The journal.
+    pub journal: JournalAccess,
+    /// The bus that systemd is on.
+    pub system_bus: BusAccess,
+}
+
+impl Default for Roots {
+    /// The real machine.
+    fn default() -> Self {
+        Roots {
+            proc: "/proc".into(),
+            sys: "/sys".into(),
+            etc: "/etc".into(),
+            kmsg: "/dev/kmsg".into(),
+            journal: JournalAccess::Auto,
+            system_bus: BusAccess::System,
+        }
+    }
+}
+
+/// Whether to read the journal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JournalAccess {
+    /// `journalctl` if journald's files are there, else the kernel's ring buffer, else none.
+    Auto,
+    /// Not at all.
+    Disabled,
+}
+
+/// Which bus systemd is asked on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BusAccess {
+    /// The system bus.
+    System,
+    /// A D-Bus address (`unix:path=…`).
+    Address(String),
+    /// Not at all.
+    Disabled,
+}
+
+/// Reads one machine again and again. Every collector is read-only, has limits on what it reads, and
+/// fails alone: its source is then stale, with a note that names the file and the operation.
+pub struct LocalObserver {
+    roots: Roots,
+    machine_id: MachineId,
+    host: Arc<HostFacts>,
+    live: bool,
+    scratch: Scratch,
+    last_fresh_at: BTreeMap<Source, Timestamp>,
+    process: Worker<ProcessCollector>,
+    memory: Worker<MemoryCollector>,
+    cpu: Worker<CpuCollector>,
+    gpu: Worker<GpuCollector>,
+    disk: Worker<DiskCollector>,
+    network: Worker<NetworkCollector>,
+    journal: JournalCollector,
+    unit: UnitCollector,
+}
+
+impl LocalObserver {
+    /// An observer of the machine under these roots. `machine_id` defaults to its host name. What
+    /// cannot be read now is reported by the collections.
+    pub fn new(roots: Roots, machine_id: Option<MachineId>) -> LocalObserver {
+        let mut scratch = Scratch::default();
+        let units = host::Units::of(&mut scratch, &roots.proc);
+        let host = Arc::new(host::facts(&mut scratch, &roots.proc, &roots.etc, units));
+        let (proc, sys, etc) = (&roots.proc, &roots.sys, &roots.etc);
+        let of_proc = || proc.clone();
+        let of_both = || (proc.clone(), sys.clone());
+        let process = (proc.clone(), etc.clone());
+        let (memory, network) = (of_proc(), of_proc());
+        let (cpu, gpu, disk) = (of_both(), of_both(), of_both());
+        LocalObserver {
+            machine_id: machine_id.unwrap_or_else(|| MachineId::local(&host.hostname)),
+            live: read::is_procfs(&roots.proc),
+            last_fresh_at: BTreeMap::new(),
+            process: Worker::new("process", move || {
+                ProcessCollector::new(process.0.clone(), process.1.clone(), units)
+            }),
+            memory: Worker::new("memory", move || MemoryCollector::new(memory.clone())),
+            cpu: Worker::new("cpu", move || CpuCollector::new(cpu.0.clone(), cpu.1.clone())),
+            gpu: Worker::new("gpu", move || GpuCollector::new(gpu.0.clone(), gpu.1.clone())),
+            disk: Worker::new("disk", move || DiskCollector::new(disk.0.clone(), disk.1.clone())),
+            network: Worker::new("network", move || NetworkCollector::new(network.clone())),
+            journal: JournalCollector::new(
+                roots.journal.clone(),
+                roots.kmsg.clone(),
+                host.boot_id.clone(),
+            ),
+            unit: UnitCollector::new(roots.system_bus.clone(), roots.proc.clone()),
+            host,
+            scratch,
+            roots,
+        }
+    }
+
+    /// Goes on after this cursor of an earlier [`hale_model::sample::JournalSample`] instead of
+    /// from now on. Counts before the first collection only.
+    pub fn resume_journal(&mut self, cursor: Option<String>) {
+        self.journal.resume(cursor);
+    }
+
+    /// The machine's id.
+    pub fn machine_id(&self) -> &MachineId {
+        &self.machine_id
+    }
+
+    /// Reads every source once. Never fails, and takes at most about the time that one collector is
+    /// given; call it from within a tokio runtime with time and I/O.
+    pub async fn collect(&mut self) -> Sample {
+        self.collect_only(&Source::ALL).await
+    }
+
+    /// As [`LocalObserver::collect`], but only these sources.
+    pub async fn collect_only(&mut self, sources: &[Source]) -> Sample {
+        let collected_at = Timestamp::now();
+        let moment = host::moment(&mut self.scratch, &self.roots.proc, self.live);
+        let wanted = |source: Source| sources.contains(&source);
+        let (process, memory, cpu, gpu, disk, network, journal, unit) = tokio::join!(
+            when(wanted(Source::Process), self.process.collect(moment)),
+            when(wanted(Source::Memory), self.memory.collect(moment)),
+            when(wanted(Source::Cpu), self.cpu.collect(moment)),
+            when(wanted(Source::Gpu), self.gpu.collect(moment)),
+            when(wanted(Source::Disk), self.disk.collect(moment)),
+            when(wanted(Source::Network), self.network.collect(moment)),
+            when(wanted(Source::Journal), self.journal.collect(moment)),
+            when(wanted(Source::Unit), self.unit.collect(moment)),
+        );
+        let mut report = Report {
+            collected_at,
+            last_fresh_at: &mut self.last_fresh_at,
+            statuses: Vec::with_capacity(sources.len()),
+        };
+        let mut sample = Sample {
+            machine_id: self.machine_id.clone(),
+            collected_at,
+            boottime_ns: moment.boottime_ns,
+            host: self.host.clone(),
+            process: report.value(Source::Process, process),
+            memory: report.value(Source::Memory, memory),
+            cpu: report.value(Source::Cpu, cpu),
+            gpu: report.value(Source::Gpu, gpu),
+            disk: report.value(Source::Disk, disk),
+            journal: report.value(Source::Journal, journal),
+            network: report.value(Source::Network, network),
+            unit: report.value(Source::Unit, unit),
+            sources: Vec::new(),
+        };
+        sample.sources = report.statuses;
+        sample
+    }
+}
+
+async fn when<T>(wanted: bool, collect: impl Future<Output = Reading<T>>) -> Option<Reading<T>> {
+    if wanted { Some(collect.await) } else { None }
+}
+
+/// Puts together how each source did.
+struct Report<'a> {
+    collected_at: Timestamp,
+    last_fresh_at: &'a mut BTreeMap<Source, Timestamp>,
+    statuses: Vec<SourceStatus>,
+}
+
+impl Report<'_> {
+    fn value<T>(&mut self, source: Source, reading: Option<Reading<T>>) -> Option<T> {
+        let Reading { value, absent, mut notes, lost, took_us } = reading?;
+        let (state, value) = match value {
+            Ok(value) if absent => (SourceState::Absent, Some(value)),
+            Ok(value) => {
+                self.last_fresh_at.insert(source, self.collected_at);
+                (SourceState::Fresh, Some(value))
+            }
+            Err(error) => {
+                notes.insert(0, error.to_string());
+                (SourceState::Stale, None)
+            }
+        };
+        self.statuses.push(SourceStatus {
+            source,
+            state,
+            last_fresh_at: self.last_fresh_at.get(&source).copied(),
+            took_us,
+            note: (!notes.is_empty()).then(|| notes.join("; ")),
+            lost,
+        });
+        value
+    }
+}
