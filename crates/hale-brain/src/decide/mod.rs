@@ -2,14 +2,14 @@
 //!
 //! One pure function, asked at every boundary (when a plan is made, when an approval is used, just
 //! before the intent is written) with what is observed at that moment. First come the refusals that
-//! bind everyone ([`refuse`](self)), then who wants it: a person's own command needs at most their
+//! bind everyone (`refusals.rs`), then who wants it: a person's own command needs at most their
 //! confirmation; the loop's wish is held by the mode, by limits, and by what it is entitled to do
 //! alone. The first reason of a verdict is the one that decided; its id is stable.
 
 mod limits;
 pub mod modes;
 pub mod names;
-mod refuse;
+mod refusals;
 pub mod registry;
 
 use hale_model::Timestamp;
@@ -63,7 +63,7 @@ pub(crate) fn reason(rule: &str, text: impl Into<String>) -> Reason {
 pub fn judge(input: &GuardInput<'_>) -> Verdict {
     let aggravations = registry::aggravations(input.action, input.snapshot, input.config);
     let risk = registry::risk(input.action, input.snapshot, input.config);
-    let refusals = refuse::refusals(input);
+    let refusals = refusals::refusals(input);
     let (decision, risk, mut reasons) = if refusals.is_empty() {
         let (decision, reasons) = willing(input, risk, &aggravations);
         (decision, risk, reasons)
@@ -79,6 +79,18 @@ pub fn judge(input: &GuardInput<'_>) -> Verdict {
         reversible: registry::reversible(input.action),
         blast_radius: registry::blast_radius(input.action, input.snapshot),
         reasons,
+    }
+}
+
+/// A refusal for a reason that lies outside the guard's own input, such as a record that cannot be
+/// read. Nothing was observed, so nothing is said about how much it would touch.
+pub fn refuse(action: &Action, rule: &str, text: impl Into<String>) -> Verdict {
+    Verdict {
+        decision: Decision::Deny,
+        risk: registry::facts(action.kind()).base_risk,
+        reversible: registry::reversible(action),
+        blast_radius: 0,
+        reasons: vec![reason(rule, text)],
     }
 }
 

@@ -99,9 +99,8 @@ pub fn lies_under(path: &str, directory: &str) -> bool {
 
 /// The protected path that this directory lies in, or that lies in it.
 pub fn path_pattern<'a>(patterns: &'a [String], directory: &str) -> Option<&'a str> {
-    let touches = |pattern: &&String| {
-        lies_under(directory, pattern) || contains_pattern(directory, pattern)
-    };
+    let touches =
+        |pattern: &&String| lies_under(directory, pattern) || contains_pattern(directory, pattern);
     patterns.iter().find(touches).map(String::as_str)
 }
 

@@ -1,1 +1,204 @@
-//! placeholder
+//! From alerts to a cause and a cure, and to words for people. No model is needed for any of it.
+//!
+//! [`correlate`] says which alerts are one trouble, [`diagnose`] which of them is the cause and what
+//! to do about it. The rest says to people what is known: [`explain_process`], [`triage`],
+//! [`postmortem`] and so on.
+
+mod causes;
+mod cleaning;
+mod correlate;
+mod culprit;
+mod explain;
+mod judgement;
+mod postmortem;
+mod programs;
+mod scope;
+mod steps;
+mod treat;
+mod triage;
+
+use hale_model::Timestamp;
+use hale_model::action::{Plan, PlanStep};
+use hale_model::alert::{Alert, AlertState};
+use hale_model::config::Config;
+use hale_model::incident::{Diagnosis, DiagnosisSource, Incident};
+use hale_model::lesson::Lesson;
+use hale_model::snapshot::Snapshot;
+use hale_model::{EvidenceId, PlanId};
+
+pub use causes::{ALL as CAUSES, Cause};
+pub use correlate::{Correlation, correlate};
+pub use explain::{explain_alert, explain_incident, explain_process};
+pub use postmortem::postmortem;
+pub use triage::triage;
+
+use treat::Treatment;
+
+/// A diagnosis cites at most this many observations, the lead's first.
+const MAX_CITED: usize = 12;
+
+/// Failures of a cure, without as many successes, after which it is not proposed any more.
+const FAILURES_TO_VETO: u32 = 2;
+
+/// Everything that a diagnosis depends on.
+#[derive(Clone, Debug)]
+pub struct DiagnoseInput<'a> {
+    /// The moment of the diagnosis.
+    pub now: Timestamp,
+    /// The incident.
+    pub incident: &'a Incident,
+    /// Its alerts.
+    pub alerts: &'a [Alert],
+    /// The newest observation.
+    pub snapshot: &'a Snapshot,
+    /// The configuration.
+    pub config: &'a Config,
+    /// What was learned.
+    pub lessons: &'a [Lesson],
+}
+
+/// What hale thinks, and what it would do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Diagnosed {
+    /// The cause.
+    pub diagnosis: Diagnosis,
+    /// The cure, if one is known.
+    pub plan: Option<Plan>,
+    /// Why there is none, in words for a person.
+    pub no_plan_because: Option<String>,
+}
+
+/// Finds the cause among the alerts of an incident, and the cure that is aimed at it.
+pub fn diagnose(input: &DiagnoseInput<'_>) -> Diagnosed {
+    let alerts = from_cause_to_effect(input.alerts);
+    let Some(lead) = alerts.first() else {
+        return Diagnosed {
+            diagnosis: judgement::unknown("Nothing is known about this incident by now."),
+            plan: None,
+            no_plan_because: Some("no alert of it is left to treat".to_owned()),
+        };
+    };
+    let mut diagnosis = judge(input, lead, &alerts);
+    let (plan, no_plan_because) = match choose(input, &alerts) {
+        Ok(chosen) => {
+            if chosen.by_lesson {
+                diagnosis.source = DiagnosisSource::Runbook;
+            }
+            (Some(plan(input, chosen)), None)
+        }
+        Err(why) => (None, Some(why)),
+    };
+    Diagnosed { diagnosis, plan, no_plan_because }
+}
+
+/// Open alerts (all, if none is open), the one nearest to the cause first.
+fn from_cause_to_effect(alerts: &[Alert]) -> Vec<&Alert> {
+    let mut sorted: Vec<&Alert> = alerts.iter().filter(|a| a.state != AlertState::Closed).collect();
+    if sorted.is_empty() {
+        sorted = alerts.iter().collect();
+    }
+    sorted.sort_by_key(|a| {
+        (causes::depth(&a.kind), std::cmp::Reverse(a.severity), a.first_seen_at, a.id.clone())
+    });
+    sorted
+}
+
+fn judge(input: &DiagnoseInput<'_>, lead: &Alert, alerts: &[&Alert]) -> Diagnosis {
+    // What was found to be the cause stays the cause when only its effects are left.
+    let earlier = input.incident.diagnosis.as_ref().filter(|d| {
+        causes::depth_of_slug(&d.cause_kind).is_some_and(|d| d < causes::depth(&lead.kind))
+    });
+    if let Some(earlier) = earlier {
+        return earlier.clone();
+    }
+    let judged = judgement::judge(input, lead, alerts);
+    Diagnosis {
+        cause_kind: judged.cause.slug.to_owned(),
+        cause: judged.text,
+        confidence: judgement::weigh(input, lead, alerts, judged.confidence),
+        source: DiagnosisSource::Local,
+        evidence: cite(alerts),
+        prevention: Some(judged.cause.prevention.to_owned()),
+    }
+}
+
+/// All of the lead's evidence, then the newest of each other alert.
+fn cite(alerts: &[&Alert]) -> Vec<EvidenceId> {
+    let lead = alerts.iter().take(1).flat_map(|a| a.evidence.iter());
+    let others = alerts.iter().skip(1).filter_map(|a| a.evidence.last());
+    let mut cited: Vec<EvidenceId> = Vec::new();
+    for evidence in lead.chain(others) {
+        if cited.len() < MAX_CITED && !cited.contains(&evidence.id) {
+            cited.push(evidence.id.clone());
+        }
+    }
+    cited
+}
+
+struct Chosen<'a> {
+    alert: &'a Alert,
+    step: PlanStep,
+    /// Experience put it before what would have been tried first.
+    by_lesson: bool,
+}
+
+/// The cure of the alert nearest to the cause that has one now.
+fn choose<'a>(input: &DiagnoseInput<'_>, alerts: &[&'a Alert]) -> Result<Chosen<'a>, String> {
+    let mut lead_reason = None;
+    for alert in alerts.iter().filter(|a| a.state != AlertState::Closed) {
+        let reason = match treat::treat(input, alert, alerts) {
+            Treatment::Steps(steps) => match by_experience(input, alert, steps) {
+                Ok(chosen) => return Ok(chosen),
+                Err(why) => why,
+            },
+            Treatment::None { why } => why,
+        };
+        lead_reason.get_or_insert(reason);
+    }
+    Err(lead_reason.unwrap_or_else(|| "every alert of it is over".to_owned()))
+}
+
+/// Cures that worked here come first, those that were tried in vain last, or not at all.
+fn by_experience<'a>(
+    input: &DiagnoseInput<'_>,
+    alert: &'a Alert,
+    steps: Vec<PlanStep>,
+) -> Result<Chosen<'a>, String> {
+    let mut vetoed = Vec::new();
+    let mut ranked = Vec::new();
+    for (default_rank, mut step) in steps.into_iter().enumerate() {
+        let class = crate::remember::target_class(&step.action, input.snapshot);
+        let kind = step.action.kind();
+        let lesson = crate::remember::find(input.lessons, kind, &alert.kind, &class);
+        let experience = match lesson {
+            Some(l) if l.failures >= FAILURES_TO_VETO && l.failures > l.successes => {
+                vetoed.push(format!("{kind} on {class} was tried {} times in vain", l.failures));
+                continue;
+            }
+            Some(l) if l.withdrawn.is_some() => 2,
+            Some(l) if l.successes > 0 => {
+                step.why = format!("{} It has worked {} times here.", step.why, l.successes);
+                0
+            }
+            Some(_) | None => 1,
+        };
+        ranked.push((experience, default_rank, step));
+    }
+    ranked.sort_by_key(|(experience, default_rank, _)| (*experience, *default_rank));
+    match ranked.into_iter().next() {
+        Some((_, default_rank, step)) => Ok(Chosen { alert, step, by_lesson: default_rank > 0 }),
+        None => Err(vetoed.join("; ")),
+    }
+}
+
+fn plan(input: &DiagnoseInput<'_>, chosen: Chosen<'_>) -> Plan {
+    Plan {
+        id: PlanId::of(&input.incident.id, input.now),
+        incident_id: input.incident.id.clone(),
+        alert_id: chosen.alert.id.clone(),
+        alert_kind: chosen.alert.kind.clone(),
+        machine_id: input.incident.machine_id.clone(),
+        created_at: input.now,
+        steps: vec![chosen.step],
+    }
+}

@@ -88,10 +88,7 @@ mod tests {
             ("python3 worker.py --id 7", "python3 worker.py --id #"),
             ("python3 worker.py --id 8", "python3 worker.py --id #"),
             ("/usr/bin/node /tmp/mcp-a1B2/server.js", "/usr/bin/node #/server.js"),
-            (
-                "job 550e8400-e29b-41d4-a716-446655440000 deadbeefdeadbeef0",
-                "job # #",
-            ),
+            ("job 550e8400-e29b-41d4-a716-446655440000 deadbeefdeadbeef0", "job # #"),
             ("redis-server *:6379", "redis-server *:#"),
             ("python3.11", "python3.11"),
             ("app2 v1beta2", "app2 v1beta2"),

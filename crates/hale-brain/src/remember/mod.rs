@@ -114,9 +114,7 @@ pub fn record(
     }
     let teaching = teaching(record)?;
     let at = lessons.iter().position(|l| {
-        l.action_kind == action_kind
-            && l.alert_kind == alert_kind
-            && l.target_class == target_class
+        l.action_kind == action_kind && l.alert_kind == alert_kind && l.target_class == target_class
     });
     let at = at.unwrap_or_else(|| {
         lessons.push(Lesson {

@@ -76,8 +76,7 @@ impl Watch {
             .collect();
         let holds = seen.iter().all(|(seen, _)| *seen == Seen::Holds);
         let was_holding = self.held_since_ns.is_some();
-        self.held_since_ns =
-            holds.then(|| self.held_since_ns.unwrap_or(snapshot.boottime_ns));
+        self.held_since_ns = holds.then(|| self.held_since_ns.unwrap_or(snapshot.boottime_ns));
 
         let held_ns = self.held_since_ns.map_or(0, |since| snapshot.boottime_ns - since);
         let hold_ns = self.expectation.hold_secs.saturating_mul(NANOS_PER_SEC);
@@ -112,12 +111,7 @@ impl Watch {
         self.spacing_ns = Some(distance_ns);
     }
 
-    fn observations(
-        &self,
-        seen: Vec<(Seen, String)>,
-        held_ns: u64,
-        verified: bool,
-    ) -> Vec<String> {
+    fn observations(&self, seen: Vec<(Seen, String)>, held_ns: u64, verified: bool) -> Vec<String> {
         let held = held_ns / NANOS_PER_SEC;
         let mut lines: Vec<String> = seen
             .into_iter()

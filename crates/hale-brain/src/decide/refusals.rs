@@ -37,9 +37,9 @@ pub(super) fn refusals(input: &GuardInput<'_>) -> Vec<Refusal> {
     paused(input, &mut found);
     arguments(input, &mut found);
     match input.action {
-        Action::ProcessKill { .. }
-        | Action::ProcessPause { .. }
-        | Action::ProcessRenice { .. } => processes(input, &mut found),
+        Action::ProcessKill { .. } | Action::ProcessPause { .. } | Action::ProcessRenice { .. } => {
+            processes(input, &mut found)
+        }
         Action::ServiceRestart { unit, invocation_id }
         | Action::ServiceStop { unit, invocation_id } => {
             service(input, unit, invocation_id.as_deref(), &mut found);
@@ -156,8 +156,7 @@ fn protected_process(input: &GuardInput<'_>, process: &Process, found: &mut Vec<
     if let Some((unit, pattern)) =
         unit.and_then(|u| unit_pattern(&allowlist.protected_units, u).map(|p| (u, p)))
     {
-        let text =
-            format!("{who} belongs to {unit}: `{pattern}` in [allowlist] protected_units");
+        let text = format!("{who} belongs to {unit}: `{pattern}` in [allowlist] protected_units");
         found.push(never("guard.protected_unit", text));
     }
 }
@@ -211,21 +210,17 @@ fn identity(input: &GuardInput<'_>, target: &ProcRef, found: &mut Vec<Refusal>) 
     }
 }
 
-fn service(
-    input: &GuardInput<'_>,
-    unit: &str,
-    judged_run: Option<&str>,
-    found: &mut Vec<Refusal>,
-) {
+fn service(input: &GuardInput<'_>, unit: &str, judged_run: Option<&str>, found: &mut Vec<Refusal>) {
     administrators_only(input, "the machine's services", found);
     if let Some(pattern) = unit_pattern(&input.config.allowlist.protected_units, unit) {
         let text = format!("{unit} matches `{pattern}` in [allowlist] protected_units");
         found.push(never("guard.protected_unit", text));
     }
     let snapshot = input.snapshot;
-    let holds_hale = snapshot.own_pids.iter().filter(|pid| **pid != 1).any(|pid| {
-        snapshot.process(*pid).is_some_and(|p| p.info.unit.as_deref() == Some(unit))
-    });
+    let holds_hale =
+        snapshot.own_pids.iter().filter(|pid| **pid != 1).any(|pid| {
+            snapshot.process(*pid).is_some_and(|p| p.info.unit.as_deref() == Some(unit))
+        });
     if holds_hale {
         found.push(never("guard.own_process", format!("hale itself runs in {unit}")));
     }
@@ -272,12 +267,7 @@ fn administrators_only(input: &GuardInput<'_>, what: &str, found: &mut Vec<Refus
     }
 }
 
-fn disk(
-    input: &GuardInput<'_>,
-    mount_point: &str,
-    means: &[CleanMeans],
-    found: &mut Vec<Refusal>,
-) {
+fn disk(input: &GuardInput<'_>, mount_point: &str, means: &[CleanMeans], found: &mut Vec<Refusal>) {
     administrators_only(input, "the machine's disks", found);
     for means in means {
         match means {

@@ -1,0 +1,183 @@
+//! Steps of a plan: an action with exact targets, the command a person would type, and what must be
+//! seen afterwards.
+
+use hale_model::ProcRef;
+use hale_model::action::{Action, CleanMeans, Condition, Expectation, PlanStep};
+use hale_model::alert::{Alert, AlertKind};
+use hale_model::sample::UnitStat;
+use hale_model::snapshot::Mount;
+
+/// Between TERM and KILL.
+const GRACE_SECS: u32 = 10;
+
+/// How long the end of processes must be seen to last, and by when.
+const KILL_HOLD_SECS: u64 = 10;
+const KILL_WITHIN_SECS: u64 = 60;
+
+/// A service that starts and falls over does so within seconds.
+const UNIT_HOLD_SECS: u64 = 15;
+/// systemd itself gives up starting after 90 s.
+const UNIT_WITHIN_SECS: u64 = 120;
+
+const RENICE_HOLD_SECS: u64 = 5;
+const RENICE_WITHIN_SECS: u64 = 30;
+
+const CLEAN_HOLD_SECS: u64 = 10;
+const CLEAN_WITHIN_SECS: u64 = 120;
+
+/// The nice value that gives way to everything at the usual one.
+pub(super) const YIELDING_NICE: i32 = 10;
+
+fn finding_gone(alert: &Alert) -> Condition {
+    Condition::FindingGone { alert_kind: alert.kind.clone(), subject: alert.subject.clone() }
+}
+
+/// Ends exactly these processes.
+pub(super) fn kill(alert: &Alert, targets: Vec<ProcRef>, why: String) -> PlanStep {
+    let pids: Vec<String> = targets.iter().map(|t| t.pid.to_string()).collect();
+    PlanStep {
+        command: format!("kill {}", pids.join(" ")),
+        expectation: Expectation {
+            conditions: vec![
+                Condition::ProcessesGone { targets: targets.clone() },
+                finding_gone(alert),
+            ],
+            hold_secs: KILL_HOLD_SECS,
+            within_secs: KILL_WITHIN_SECS,
+        },
+        action: Action::ProcessKill { targets, grace_secs: GRACE_SECS, force: false, group: false },
+        why,
+    }
+}
+
+/// Lets a process give way to others.
+pub(super) fn renice(target: ProcRef, why: String) -> PlanStep {
+    PlanStep {
+        command: format!("renice -n {YIELDING_NICE} -p {}", target.pid),
+        expectation: Expectation {
+            conditions: vec![Condition::ProcessNice {
+                target: target.clone(),
+                nice: YIELDING_NICE,
+            }],
+            hold_secs: RENICE_HOLD_SECS,
+            within_secs: RENICE_WITHIN_SECS,
+        },
+        action: Action::ProcessRenice { target, nice: YIELDING_NICE },
+        why,
+    }
+}
+
+/// Restarts a unit, in the very run that was judged. The processes that made the trouble must be
+/// gone with it.
+pub(super) fn restart(
+    alert: &Alert,
+    unit: &UnitStat,
+    troublemakers: Vec<ProcRef>,
+    why: String,
+) -> PlanStep {
+    let name = unit.unit.clone();
+    let mut conditions = vec![
+        Condition::UnitActive { unit: name.clone() },
+        Condition::UnitSteady { unit: name.clone(), restarts: unit.restarts },
+    ];
+    if !troublemakers.is_empty() {
+        conditions.push(Condition::ProcessesGone { targets: troublemakers });
+    }
+    conditions.push(finding_gone(alert));
+    let run = &unit.invocation_id;
+    PlanStep {
+        command: format!("systemctl restart {}", shell_word(&name)),
+        expectation: Expectation {
+            conditions,
+            hold_secs: UNIT_HOLD_SECS,
+            within_secs: UNIT_WITHIN_SECS,
+        },
+        action: Action::ServiceRestart {
+            unit: name,
+            invocation_id: (!run.is_empty()).then(|| run.clone()),
+        },
+        why,
+    }
+}
+
+/// Frees space on a mount.
+pub(super) fn clean(
+    alert: &Alert,
+    mount: &Mount,
+    means: Vec<CleanMeans>,
+    target_free_percent: f64,
+    must_have_free_percent: Option<f64>,
+    why: String,
+) -> PlanStep {
+    let mut conditions: Vec<Condition> = must_have_free_percent
+        .map(|free_percent| Condition::MountFree {
+            mount_point: mount.mount_point.clone(),
+            free_percent,
+        })
+        .into_iter()
+        .collect();
+    // A forecast needs a while to see that the trend is broken; free space shows at once.
+    if alert.kind != AlertKind::DiskFilling {
+        conditions.push(finding_gone(alert));
+    }
+    let commands: Vec<String> = means.iter().map(clean_command).collect();
+    PlanStep {
+        command: commands.join(" && "),
+        expectation: Expectation {
+            conditions,
+            hold_secs: CLEAN_HOLD_SECS,
+            within_secs: CLEAN_WITHIN_SECS,
+        },
+        action: Action::DiskClean {
+            mount_point: mount.mount_point.clone(),
+            means,
+            target_free_percent,
+        },
+        why,
+    }
+}
+
+fn clean_command(means: &CleanMeans) -> String {
+    match means {
+        CleanMeans::JournalVacuum { keep_bytes } => {
+            format!("journalctl --vacuum-size={}M", keep_bytes / (1024 * 1024))
+        }
+        CleanMeans::PackageCache => "apt-get clean".to_owned(),
+        CleanMeans::OldFiles { directories, older_than_secs } => {
+            let directories: Vec<String> = directories.iter().map(|d| shell_word(d)).collect();
+            format!(
+                "find {} -xdev -type f -mmin +{} -print",
+                directories.join(" "),
+                older_than_secs / 60
+            )
+        }
+    }
+}
+
+/// The word as a shell reads it back.
+pub(super) fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-@:+=,%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_a_shell() {
+        for (given, expected) in [
+            ("nginx.service", "nginx.service"),
+            (r"dev-disk\x2d1.service", r"'dev-disk\x2d1.service'"),
+            ("it's", r"'it'\''s'"),
+            ("$(reboot)", "'$(reboot)'"),
+            ("", "''"),
+        ] {
+            assert_eq!(shell_word(given), expected);
+        }
+    }
+}
