@@ -33,6 +33,8 @@ pub struct Stat {
     pub nice: i32,
     /// CPU time in clock ticks.
     pub cpu_ticks: u64,
+    /// CPU time of children it has waited for.
+    pub ended_children_ticks: u64,
 }
 
 impl Ident {
@@ -71,6 +73,7 @@ fn parse_stat(line: &str) -> Option<Stat> {
         ppid: fields.get(1)?.parse().ok()?,
         nice: fields.get(16)?.parse().ok()?,
         cpu_ticks: number(11)? + number(12)?,
+        ended_children_ticks: number(13)? + number(14)?,
     })
 }
 

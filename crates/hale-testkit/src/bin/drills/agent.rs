@@ -148,7 +148,7 @@ impl Agent {
 
     /// Asks for the alerts, remembers those that are new.
     pub fn listen(&mut self) -> Result<()> {
-        let view: AlertsView = self.robot(&["alerts"])?;
+        let view: AlertsView = self.robot(&["alerts", "--all", "--limit", "0"])?;
         let now = Instant::now();
         for alert in view.alerts {
             let entry = self.heard.entry(alert.id.clone()).or_insert_with(|| (alert.clone(), now));
@@ -165,20 +165,8 @@ impl Agent {
 
     /// The ids of all alerts it has stored, closed ones too.
     pub fn stored_alerts(&self) -> Result<BTreeSet<String>> {
-        let sql = "SELECT id FROM alerts";
-        let output = self
-            .command()
-            .args(["query", "--format", "csv", sql])
-            .output()
-            .context("run hale query")?;
-        if !output.status.success() {
-            bail!("hale query {sql:?} failed: {}", String::from_utf8_lossy(&output.stderr));
-        }
-        Ok(String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .skip(1)
-            .map(|l| l.trim().trim_matches('"').to_owned())
-            .collect())
+        let view: AlertsView = self.robot(&["alerts", "--all", "--limit", "0"])?;
+        Ok(view.alerts.into_iter().map(|alert| alert.id).collect())
     }
 
     /// The ids of all alerts in its log of notifications.
