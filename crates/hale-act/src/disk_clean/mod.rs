@@ -1,0 +1,316 @@
+//! `disk.clean`: frees space on one file system, means after means, until it is enough.
+//!
+//! Old files are not removed but moved to a quarantine, whence undo restores them. That frees space
+//! only if the quarantine lies on another file system; where it does not, it is refused.
+
+mod copy;
+mod journal;
+mod manifest;
+mod mounts;
+mod old_files;
+mod open_files;
+mod package_cache;
+mod quarantine;
+mod restore;
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use hale_model::ActionId;
+use hale_model::action::{CleanMeans, Outcome, PreState, Undo};
+use hale_model::text;
+use serde_json::{Value, json};
+
+use crate::actuator::Reconciled;
+use crate::error::ActError;
+use crate::roots::ActRoots;
+use journal::Freed;
+use manifest::Stage;
+use mounts::{Mount, Space};
+use old_files::Wanted;
+use quarantine::{Quarantine, relative_name};
+
+const OPERATION: &str = "clean the disk";
+/// How long one action may look and move.
+const CLEAN_LIMIT: Duration = Duration::from_secs(600);
+
+/// What to clean, how, and how far.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    pub mount_point: String,
+    pub means: Vec<CleanMeans>,
+    pub target_free_percent: f64,
+}
+
+impl Order {
+    fn moves_files(&self) -> bool {
+        self.means.iter().any(|m| matches!(m, CleanMeans::OldFiles { .. }))
+    }
+
+    fn only_moves_files(&self) -> bool {
+        self.means.iter().all(|m| matches!(m, CleanMeans::OldFiles { .. }))
+    }
+}
+
+pub(crate) fn pre_state(roots: &ActRoots, order: &Order) -> Result<Value, ActError> {
+    let mount = Mount::at(&roots.proc, &order.mount_point)?;
+    if order.moves_files() && order.only_moves_files() {
+        quarantine_elsewhere(roots, &mount)?;
+    }
+    Ok(facts(&mount))
+}
+
+fn facts(mount: &Mount) -> Value {
+    json!({
+        "device": mount.dev,
+        "fs_type": mount.fs_type,
+        "mount_point": mount.mount_point.display().to_string(),
+        "source": mount.source,
+    })
+}
+
+/// A quarantine on the file system that is short of space frees nothing.
+fn quarantine_elsewhere(roots: &ActRoots, mount: &Mount) -> Result<(), ActError> {
+    // The data directory may not exist yet; what matters is where it would be.
+    let existing = existing_part(&roots.data_dir);
+    let home = Mount::holding(&roots.proc, &existing)?;
+    if !home.shares_space_with(mount) {
+        return Ok(());
+    }
+    Err(ActError::Unsupported {
+        operation: format!("move old files off {}", mount.mount_point.display()),
+        why: format!(
+            "the quarantine {} lies on the same file system, so moving frees nothing",
+            roots.data_dir.join("quarantine").display()
+        ),
+        next: "keep hale's data directory on another file system, or remove the files by hand"
+            .to_owned(),
+    })
+}
+
+fn existing_part(path: &std::path::Path) -> PathBuf {
+    path.ancestors().find_map(|part| part.canonicalize().ok()).unwrap_or_else(|| PathBuf::from("/"))
+}
+
+/// Blocking.
+pub(crate) fn apply(
+    roots: &ActRoots,
+    id: &ActionId,
+    order: &Order,
+    pre: &PreState,
+) -> Result<Outcome, ActError> {
+    let mount = Mount::at(&roots.proc, &order.mount_point)?;
+    if pre.facts != facts(&mount) {
+        return Err(ActError::TargetChanged {
+            target: format!("mount {}", order.mount_point),
+            what: "another file system is mounted there now".to_owned(),
+        });
+    }
+    let before = Space::of(&mount.mount_point)?;
+    let run = Run { roots, id, mount: &mount, target: order.target_free_percent };
+    let mut total = Total::default();
+    if !run.enough() {
+        run.all_means(order, &mut total)?;
+    }
+    let after = Space::of(&mount.mount_point).unwrap_or(before);
+    Ok(total.outcome(order, before, after))
+}
+
+/// One action at work.
+struct Run<'a> {
+    roots: &'a ActRoots,
+    id: &'a ActionId,
+    mount: &'a Mount,
+    target: f64,
+}
+
+/// What was done so far.
+#[derive(Default)]
+struct Total {
+    said: Vec<String>,
+    exit: Option<i32>,
+    failed: bool,
+    irreversible: bool,
+    quarantine: Option<String>,
+}
+
+impl Total {
+    fn add(&mut self, freed: Freed) {
+        self.failed |= freed.failed;
+        self.irreversible |= freed.irreversible;
+        self.exit = freed.exit.filter(|code| *code != 0).or(self.exit);
+        self.said.push(freed.detail);
+    }
+
+    fn outcome(self, order: &Order, before: Space, after: Space) -> Outcome {
+        let free = after.free_percent();
+        let reached = free >= order.target_free_percent;
+        let mut said = vec![format!(
+            "{}: {:.1} % free, {:.1} % before, {:.1} % wanted, {} freed",
+            order.mount_point,
+            free,
+            before.free_percent(),
+            order.target_free_percent,
+            text::bytes(after.available.saturating_sub(before.available)),
+        )];
+        if self.said.is_empty() {
+            said.push("enough was free already: nothing was removed".to_owned());
+        }
+        said.extend(self.said);
+        let undo = match self.quarantine {
+            Some(quarantine) => Undo::RestoreFiles { quarantine },
+            None if self.irreversible => Undo::None {
+                why: "what was removed can be made or fetched again, but not put back".to_owned(),
+            },
+            None => Undo::None { why: "nothing was removed".to_owned() },
+        };
+        Outcome {
+            done: reached,
+            exit: self.exit.or(Some(i32::from(!reached))),
+            detail: said.join("; "),
+            undo,
+        }
+    }
+}
+
+impl Run<'_> {
+    fn enough(&self) -> bool {
+        self.mount.free_percent().is_ok_and(|free| free >= self.target)
+    }
+
+    fn all_means(&self, order: &Order, total: &mut Total) -> Result<(), ActError> {
+        let deadline = Instant::now() + CLEAN_LIMIT;
+        for means in &order.means {
+            if self.enough() {
+                break;
+            }
+            match means {
+                CleanMeans::JournalVacuum { keep_bytes } => {
+                    total.add(journal::vacuum(self.roots, *keep_bytes, self.mount.dev));
+                }
+                CleanMeans::PackageCache => {
+                    let enough = || self.enough();
+                    total.add(package_cache::remove(self.roots, self.mount, deadline, &enough));
+                }
+                CleanMeans::OldFiles { directories, older_than_secs } => {
+                    let wanted = Wanted {
+                        directories,
+                        older_than_secs: *older_than_secs,
+                        proc: &self.roots.proc,
+                        dev: self.mount.dev,
+                        deadline,
+                    };
+                    self.old_files(&wanted, total, order.only_moves_files())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// If this is the only means, an error is the answer; else one note among others.
+    fn old_files(
+        &self,
+        wanted: &Wanted<'_>,
+        total: &mut Total,
+        only_means: bool,
+    ) -> Result<(), ActError> {
+        let store = quarantine_elsewhere(self.roots, self.mount).and_then(|()| self.make_store());
+        let (name, store) = match store {
+            Ok(made) => made,
+            Err(error) if only_means && total.quarantine.is_none() => return Err(error),
+            Err(error) => {
+                total.failed = true;
+                total.said.push(error.to_string());
+                return Ok(());
+            }
+        };
+        let enough = || self.enough();
+        match old_files::quarantine(wanted, &store, &enough) {
+            Ok(moved) => {
+                if moved.files > 0 {
+                    total.quarantine = Some(name);
+                }
+                total.failed |= moved.stopped.is_some();
+                total.said.push(moved.describe());
+            }
+            Err(error) => {
+                total.failed = true;
+                total.said.push(format!("the quarantine cannot be written ({error})"));
+            }
+        }
+        Ok(())
+    }
+
+    fn make_store(&self) -> Result<(String, Quarantine), ActError> {
+        let unusable = || ActError::failed(OPERATION, self.id.as_str(), "not an action id");
+        let name = relative_name(self.id).ok_or_else(unusable)?;
+        let store = Quarantine::named(&self.roots.data_dir, &name).ok_or_else(unusable)?;
+        let made = store.make().and_then(|()| store.sync());
+        made.map_err(|e| {
+            ActError::from_io("make the quarantine", store.dir().display().to_string(), e)
+        })?;
+        Ok((name, store))
+    }
+}
+
+/// Blocking.
+pub(crate) fn undo(roots: &ActRoots, name: &str) -> Result<String, ActError> {
+    let Some(store) = Quarantine::named(&roots.data_dir, name) else {
+        let name = text::printable(&text::shorten(name, 200));
+        let why = format!("not a quarantine of {}", roots.data_dir.display());
+        return Err(ActError::failed("restore files", name, why));
+    };
+    restore::restore(&store)
+}
+
+/// Blocking. Reads the manifest and how full the mount is, and nothing else.
+pub(crate) fn reconcile(roots: &ActRoots, id: &ActionId, order: &Order) -> Reconciled {
+    let free = match Mount::at(&roots.proc, &order.mount_point).and_then(|m| m.free_percent()) {
+        Ok(free) => free,
+        Err(error) => return Reconciled::Unknown(error.to_string()),
+    };
+    let reached = free >= order.target_free_percent;
+    let state = format!(
+        "{} has {free:.1} % free, {:.1} % wanted",
+        order.mount_point, order.target_free_percent
+    );
+    let moved = match moved_files(roots, id) {
+        Ok(moved) => moved,
+        Err(error) => return Reconciled::Unknown(error.to_string()),
+    };
+    let done = |undo, detail| Reconciled::Done(Outcome { done: reached, exit: None, detail, undo });
+    match moved {
+        Some((name, files)) if files > 0 => done(
+            Undo::RestoreFiles { quarantine: name },
+            format!("interrupted: {files} old files lie in the quarantine; {state}"),
+        ),
+        Some(_) | None if reached => done(
+            Undo::None { why: "what was removed, if anything, is not known".to_owned() },
+            state,
+        ),
+        Some(_) | None if order.only_moves_files() => {
+            Reconciled::NotDone(format!("no file was moved; {state}"))
+        }
+        Some(_) | None => Reconciled::Unknown(format!(
+            "{state}; what the journal or the package cache lost leaves no trace. \
+             Cleaning again is harmless"
+        )),
+    }
+}
+
+/// Name of the quarantine and how many originals are gone from their places.
+fn moved_files(roots: &ActRoots, id: &ActionId) -> Result<Option<(String, usize)>, ActError> {
+    let Some(name) = relative_name(id) else { return Ok(None) };
+    let Some(store) = Quarantine::named(&roots.data_dir, &name) else { return Ok(None) };
+    let items = manifest::read(store.dir()).map_err(|e| {
+        ActError::from_io("read the quarantine", store.dir().display().to_string(), e)
+    })?;
+    let Some(items) = items else { return Ok(None) };
+    let gone = items.values().filter(|item| match &item.stage {
+        Stage::Moved { .. } => true,
+        // The crash came between the removal and its line, or before the removal.
+        Stage::Stored { .. } => !item.original.path.path().exists(),
+        Stage::Intent | Stage::Left | Stage::Restored => false,
+    });
+    Ok(Some((name, gone.count())))
+}

@@ -1,0 +1,145 @@
+//! The desktop's notification service (freedesktop.org), on the session bus of hale's user.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hale_model::alert::Severity;
+use hale_model::text::{printable, shorten};
+use tokio::time::Instant;
+use zbus::Connection;
+use zbus::zvariant::Value;
+
+use super::{Channel, Notification};
+
+const CALL_LIMIT: Duration = Duration::from_secs(5);
+/// After a failure the bus is left alone for this long.
+const RETRY_AFTER: Duration = Duration::from_secs(300);
+const MAX_BODY_BYTES: usize = 1000;
+
+/// The names are the specification's: desktop-notifications 1.2.
+mod wire {
+    use std::collections::HashMap;
+
+    use zbus::proxy;
+    use zbus::zvariant::Value;
+
+    #[proxy(
+        interface = "org.freedesktop.Notifications",
+        default_service = "org.freedesktop.Notifications",
+        default_path = "/org/freedesktop/Notifications",
+        gen_blocking = false
+    )]
+    pub trait Notifications {
+        #[expect(clippy::too_many_arguments, reason = "the specification's call has eight")]
+        fn notify(
+            &self,
+            app_name: &str,
+            replaces_id: u32,
+            app_icon: &str,
+            summary: &str,
+            body: &str,
+            actions: &[&str],
+            hints: HashMap<&str, Value<'_>>,
+            expire_timeout: i32,
+        ) -> zbus::Result<u32>;
+
+        fn get_server_information(&self) -> zbus::Result<(String, String, String, String)>;
+    }
+}
+
+pub(super) struct Desktop {
+    /// None: the session bus that the environment names.
+    address: Option<String>,
+    connection: Option<Connection>,
+    silent_until: Option<Instant>,
+}
+
+impl Desktop {
+    pub fn session() -> Self {
+        Desktop { address: None, connection: None, silent_until: None }
+    }
+
+    async fn connect(&self) -> zbus::Result<Connection> {
+        match &self.address {
+            Some(address) => zbus::connection::Builder::address(address.as_str())?.build().await,
+            None => Connection::session().await,
+        }
+    }
+
+    async fn show(&mut self, notification: &Notification) -> zbus::Result<()> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.connect().await?,
+        };
+        let hints = HashMap::from([("urgency", Value::U8(urgency(notification.severity)))]);
+        let summary = printable(&format!(
+            "{}: {} {}",
+            notification.machine_id, notification.severity, notification.title
+        ));
+        wire::NotificationsProxy::new(&connection)
+            .await?
+            .notify("hale", 0, "dialog-warning", &summary, &body(notification), &[], hints, -1)
+            .await?;
+        self.connection = Some(connection);
+        Ok(())
+    }
+}
+
+impl Channel for Desktop {
+    fn name(&self) -> String {
+        "desktop".to_owned()
+    }
+
+    async fn deliver(&mut self, notification: Arc<Notification>) {
+        if self.silent_until.is_some_and(|until| Instant::now() < until) {
+            return;
+        }
+        let shown = tokio::time::timeout(CALL_LIMIT, self.show(&notification)).await;
+        if matches!(shown, Ok(Ok(()))) {
+            self.silent_until = None;
+        } else {
+            // Most machines have no desktop: no reason for a warning. `hale doctor` tells.
+            tracing::debug!("no desktop notification: {shown:?}");
+            self.connection = None;
+            self.silent_until = Some(Instant::now() + RETRY_AFTER);
+        }
+    }
+}
+
+fn urgency(severity: Severity) -> u8 {
+    match severity {
+        Severity::Low => 0,
+        Severity::Medium | Severity::High => 1,
+        Severity::Critical => 2,
+    }
+}
+
+/// Servers read the body as markup.
+fn body(notification: &Notification) -> String {
+    let text: Vec<String> = notification.text.lines().map(printable).collect();
+    shorten(&text.join("\n"), MAX_BODY_BYTES)
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+/// Whether desktop notifications can be shown.
+///
+/// # Errors
+/// Why not, in words: no session bus, no notification service, no answer.
+pub async fn desktop_available() -> Result<(), String> {
+    available(&Desktop::session()).await
+}
+
+async fn available(desktop: &Desktop) -> Result<(), String> {
+    let ask = async {
+        let connection = desktop.connect().await.map_err(|e| format!("no session bus: {e}"))?;
+        let proxy = wire::NotificationsProxy::new(&connection).await.map_err(|e| e.to_string())?;
+        proxy.get_server_information().await.map_err(|e| format!("no notification service: {e}"))
+    };
+    match tokio::time::timeout(CALL_LIMIT, ask).await {
+        Ok(answer) => answer.map(|_| ()),
+        Err(_) => Err(format!("the session bus did not answer within {} s", CALL_LIMIT.as_secs())),
+    }
+}
