@@ -176,11 +176,11 @@ pub(super) fn largest_processes(snapshot: &Snapshot) -> Vec<&Process> {
 }
 
 /// The `count` greatest, greatest first; ties by pid, so that the order is always the same.
-pub(super) fn top_by<'a>(
-    mut of: Vec<&'a Process>,
+pub(super) fn top_by(
+    mut of: Vec<&Process>,
     count: usize,
     key: impl Fn(&Process) -> u64,
-) -> Vec<&'a Process> {
+) -> Vec<&Process> {
     let order = |p: &&Process| (std::cmp::Reverse(key(p)), p.pid);
     if of.len() > count && count > 0 {
         of.select_nth_unstable_by_key(count - 1, order);

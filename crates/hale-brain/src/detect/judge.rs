@@ -48,11 +48,20 @@ pub(super) struct Judge {
     turn: u64,
 }
 
+/// One observation, from a detector or from a rule's expression.
+struct Observed {
+    source: Source,
+    metric: String,
+    text: String,
+    value: Option<f64>,
+    unit: Option<String>,
+}
+
 /// What a rule says about one subject.
 struct Said {
     subject: Subject,
     vars: Vars,
-    evidence: Vec<(Source, String, String, Option<f64>, Option<String>)>,
+    evidence: Vec<Observed>,
     since: Option<Timestamp>,
     marginal: bool,
 }
@@ -64,8 +73,12 @@ impl From<Claim> for Said {
             subject: claim.subject,
             vars: claim.vars,
             evidence: proofs
-                .map(|p| {
-                    (p.source, p.metric.to_owned(), p.text, p.value, p.unit.map(str::to_owned))
+                .map(|p| Observed {
+                    source: p.source,
+                    metric: p.metric.to_owned(),
+                    text: p.text,
+                    value: p.value,
+                    unit: p.unit.map(str::to_owned),
                 })
                 .collect(),
             since: claim.since,
@@ -231,7 +244,7 @@ impl Judge {
             turn: 0,
         });
         held.turn = self.turn;
-        held.sources = said.evidence.iter().map(|(source, ..)| *source).collect();
+        held.sources = said.evidence.iter().map(|e| e.source).collect();
         held.firing |= view.tick.since(held.since_ns) >= hold_secs;
         let (firing, since) = (held.firing, held.since);
         firing.then(|| finding(view, context, rule, said, since))
@@ -306,7 +319,7 @@ fn say(
         let value = e.value.json(context).and_then(|v| v.as_f64());
         let shown = value.map_or_else(|| "?".to_owned(), |v| format!("{v:.1}"));
         let text = format!("{} of {subject} is {shown} {}", e.metric, e.unit);
-        (source, e.metric.clone(), text, value, Some(e.unit.clone()))
+        Observed { source, metric: e.metric.clone(), text, value, unit: Some(e.unit.clone()) }
     });
     Said { evidence: evidence.collect(), subject, vars, since: None, marginal }
 }
@@ -327,13 +340,18 @@ fn finding(
     let mut evidence: Vec<Evidence> = said
         .evidence
         .into_iter()
-        .map(|(source, metric, words, value, unit)| Evidence {
-            id: EvidenceId::of(&snapshot.machine_id, &subject_key, &metric, snapshot.collected_at),
-            source,
+        .map(|seen| Evidence {
+            id: EvidenceId::of(
+                &snapshot.machine_id,
+                &subject_key,
+                &seen.metric,
+                snapshot.collected_at,
+            ),
+            source: seen.source,
             observed_at: snapshot.collected_at,
-            text: text::printable(&words),
-            value,
-            unit,
+            text: text::printable(&seen.text),
+            value: seen.value,
+            unit: seen.unit,
         })
         .collect();
     if evidence.is_empty() {

@@ -42,6 +42,10 @@ const AGENTS: &[&str] = &[
 /// Node and its launchers: agents run on it, but so do servers.
 const NODES: &[&str] = &["node", "nodejs", "npm", "npx", "pnpm", "yarn", "bun", "deno"];
 
+/// Programs that run a script, which then is what the process is.
+const INTERPRETERS: &[&str] =
+    &["node", "bun", "deno", "python", "ruby", "npx", "npm", "sh", "bash"];
+
 /// People have many of these open, each for a reason.
 const INTERACTIVE: &[&str] = &[
     "bash", "zsh", "fish", "sh", "dash", "ksh", "tmux", "screen", "login", "sshd", "ssh", "agetty",
@@ -160,7 +164,7 @@ impl<'a> Kin<'a> {
         }
         let mut over: Vec<_> = by_command.into_iter().filter(|(_, m)| m.len() > limit).collect();
         // The map has no order of its own; the same snapshot must give the same findings.
-        over.sort_by(|(a, _), (b, _)| a.cmp(b));
+        over.sort_by_key(|(key, _)| *key);
         over.into_iter().map(|(_, members)| Twins { members }).collect()
     }
 
@@ -207,16 +211,22 @@ pub(super) fn abandoned_by(p: &Process) -> Option<&'static str> {
         .or_else(|| agent_name(&parent.name, &parent.cmdline, NODES))
 }
 
-/// The one of `names` that a process is: by its name, or by the program or script it runs.
+/// The one of `names` that a process is: by its name, its program, or the script that its
+/// interpreter runs.
 fn agent_name(name: &str, cmdline: &str, names: &[&'static str]) -> Option<&'static str> {
     let is = |word: &str| names.iter().copied().find(|known| *known == word);
-    is(name).or_else(|| {
-        let words = cmdline.split_whitespace().take(2);
-        words.filter(|w| !w.starts_with('-')).find_map(|w| is(program_name(w)))
+    let mut words = cmdline.split_whitespace();
+    let program = file_name(words.next().unwrap_or_default());
+    is(name).or_else(|| is(program)).or_else(|| {
+        let interprets = INTERPRETERS.iter().any(|i| program.starts_with(i));
+        let script = words.find(|w| !w.starts_with('-')).filter(|_| interprets)?;
+        // `…/node_modules/@anthropic-ai/claude-code/cli.js`
+        let packaged = script.split_once("node_modules/").map(|(_, path)| path);
+        is(file_name(script)).or_else(|| packaged?.split('/').find_map(is))
     })
 }
 
-fn program_name(word: &str) -> &str {
+fn file_name(word: &str) -> &str {
     let base = word.rsplit('/').next().unwrap_or(word);
     base.strip_suffix(".js").or_else(|| base.strip_suffix(".mjs")).unwrap_or(base)
 }
@@ -278,6 +288,8 @@ mod tests {
             ("node", "/usr/bin/node server.js", None),
             ("MainThread", "python3 /home/u/.local/bin/aider", Some("aider")),
             ("vim", "vim claude", None),
+            ("node", "node /a/node_modules/@anthropic-ai/claude-code/cli.js", Some("claude-code")),
+            ("node", "node /home/claude/server.js", None),
         ] {
             assert_eq!(agent_name(name, cmdline, AGENTS), expected, "{cmdline}");
         }
