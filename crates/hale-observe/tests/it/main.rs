@@ -1,0 +1,6 @@
+//! What a user of the crate sees: this machine, and recorded ones.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod fake_proc;
+mod live;
+mod recorded;
