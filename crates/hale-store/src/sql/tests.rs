@@ -172,7 +172,16 @@ fn an_error_says_what_and_what_next() {
     ");
     let rest = ["SELECT 1; SELECT 2", "FROM read_text('/etc/passwd')", "FROM sys_sampls", "selekt"];
     let lines = rest.map(|sql| ask(&connection, sql).unwrap_err().to_string());
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    refused: 2 statements; one at a time
+    refused: the table function read_text() is not allowed
+    the query failed: Catalog Error: Table with name sys_sampls does not exist!
+    Did you mean "sys_samples"?
+
+    LINE 1: FROM sys_sampls
+                 ^
+    the query failed: syntax error at or near "selekt"
+    "#);
 }
 
 #[test]

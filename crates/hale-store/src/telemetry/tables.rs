@@ -341,3 +341,33 @@ impl TelemetryTable {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::path::Path;
+
+    use super::*;
+    use crate::telemetry::{Mode, in_memory};
+
+    /// Rows are written by place: the lists here and the migrations must name the same columns.
+    #[test]
+    fn columns_are_those_of_the_database() {
+        let connection = in_memory(Path::new("test.duckdb"), Mode::Read).unwrap();
+        let columns = |table: &str| -> Vec<String> {
+            let sql = "SELECT column_name FROM duckdb_columns() WHERE table_name = ? \
+                       ORDER BY column_index";
+            let mut statement = connection.prepare(sql).unwrap();
+            statement.query_map([table], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        for table in TableId::ALL.map(TableId::table) {
+            let mut here: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
+            assert_eq!(columns(table.raw), here, "{}", table.raw);
+            if let Some(rollup) = table.rollup {
+                here.push("samples");
+                assert_eq!(columns(rollup), here, "{rollup}");
+            }
+        }
+    }
+}

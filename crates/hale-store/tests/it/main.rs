@@ -1,0 +1,11 @@
+//! The store as the agent and the command line use it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod audit;
+mod crash;
+mod damaged;
+mod full_disk;
+mod state;
+mod telemetry;
+mod together;
+mod world;
