@@ -93,7 +93,7 @@ fn run(cli: &Cli) -> Result<()> {
     let mut figures = Vec::new();
     if wanted("collect") {
         eprintln!("bench: collection …");
-        figures.extend(programs::collection(&own));
+        figures.extend(programs::collection(&own)?);
     }
     if wanted("status") {
         eprintln!("bench: hale status …");

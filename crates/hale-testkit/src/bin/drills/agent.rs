@@ -99,9 +99,9 @@ impl Agent {
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
 
-    /// Its pid; 0 while it is down.
-    pub fn pid(&self) -> i32 {
-        self.child.as_ref().map_or(0, |c| c.id() as i32)
+    /// Its pid, while it is up.
+    pub fn pid(&self) -> Option<i32> {
+        self.child.as_ref().map(|c| c.id() as i32)
     }
 
     /// `kill -9`, then a fresh start on the same data.

@@ -2,6 +2,7 @@
 
 mod agent;
 mod catalogue;
+mod check;
 mod kills;
 mod play;
 mod stage;
@@ -37,6 +38,9 @@ struct Cli {
     /// List the drills and exit
     #[arg(long)]
     list: bool,
+    /// Check the oracles instead: make each fault without an agent, cure it by hand, harm a bystander
+    #[arg(long)]
+    check: bool,
     /// Length of the period without a fault; 0: none
     #[arg(long, default_value_t = 5)]
     quiet_minutes: u64,
@@ -89,6 +93,10 @@ fn hale(cli: &Cli) -> Result<PathBuf> {
 
 fn play_here(cli: &Cli) -> Result<bool> {
     let dir = std::env::temp_dir().join(format!("hale-drills-{}", std::process::id()));
+    if cli.check {
+        let player = Player { hale: PathBuf::new(), fault: beside("fault")?, dir: dir.clone() };
+        return Ok(check_all(cli, &player));
+    }
     let player = Player { hale: hale(cli)?, fault: beside("fault")?, dir: dir.clone() };
     let rows = if cli.kill9 > 0 { with_kills(cli, &player)? } else { once(cli, &player) };
     println!("{}", table::render(&rows));
@@ -108,6 +116,23 @@ fn play_here(cli: &Cli) -> Result<bool> {
 
 fn chosen(cli: &Cli, name: &str) -> bool {
     cli.only.is_empty() || cli.only.iter().any(|part| name.contains(part.as_str()))
+}
+
+fn check_all(cli: &Cli, player: &Player) -> bool {
+    let mut sound = true;
+    for drill in DRILLS.iter().filter(|drill| chosen(cli, drill.name)) {
+        match play::skipped(drill) {
+            Some(why) => println!("{}: SKIPPED: {why}", drill.name),
+            None => match check::check(player, drill) {
+                Ok(()) => println!("{}: the oracle is sound", drill.name),
+                Err(error) => {
+                    sound = false;
+                    println!("{}: {error:#}", drill.name);
+                }
+            },
+        }
+    }
+    sound
 }
 
 fn tell(rows: &[Row]) {
@@ -165,15 +190,20 @@ fn with_kills(cli: &Cli, player: &Player) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// The lab's scripts, in the checkout that this program was built from.
-fn lab(script: &str, args: &[&str]) -> Result<()> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../lab").join(script);
-    let status = Command::new(&path)
-        .args(args)
+/// A script of the lab, in the checkout that this program was built from.
+fn script(name: &str, args: &[&str]) -> Command {
+    let mut command =
+        Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../lab").join(name));
+    command.args(args);
+    command
+}
+
+fn lab(name: &str, args: &[&str]) -> Result<()> {
+    let status = script(name, args)
         .stdout(Stdio::null())
         .status()
-        .with_context(|| format!("run {}", path.display()))?;
-    ensure!(status.success(), "lab/{script} {} failed", args.join(" "));
+        .with_context(|| format!("run lab/{name}"))?;
+    ensure!(status.success(), "lab/{name} {} failed", args.join(" "));
     Ok(())
 }
 
@@ -182,7 +212,7 @@ const HOST: &str = "drills";
 fn play_in_lab(cli: &Cli) -> Result<bool> {
     let own = std::env::current_exe().context("find own program")?;
     let programs = own.parent().context("own program has no directory")?.to_owned();
-    let hale = hale(cli)?;
+    let hale = if cli.check { own.clone() } else { hale(cli)? };
     let library = hale.parent().context("hale has no directory")?;
     lab("engine", &["up"])?;
     lab("build-image", &[])?;
@@ -203,13 +233,12 @@ fn play_in_lab(cli: &Cli) -> Result<bool> {
 }
 
 fn lab_host_is_up() -> bool {
-    lab("host", &["ip", HOST]).is_ok()
+    script("host", &["ip", HOST]).output().is_ok_and(|output| output.status.success())
 }
 
 fn play_in_host(cli: &Cli, own: &Path, hale: &Path) -> Result<bool> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../lab/host");
-    let mut command = Command::new(&script);
-    command.args(["exec", HOST]).arg(own).arg("--local").arg("--hale").arg(hale);
+    let mut command = script("host", &["exec", HOST]);
+    command.arg(own).arg("--local").arg("--hale").arg(hale);
     command.args(["--json", "/tmp/drills.json"]);
     command.args(["--quiet-minutes", &cli.quiet_minutes.to_string()]);
     command.args(["--kill9", &cli.kill9.to_string(), "--seed", &cli.seed.to_string()]);
@@ -219,12 +248,14 @@ fn play_in_host(cli: &Cli, own: &Path, hale: &Path) -> Result<bool> {
     if cli.keep {
         command.arg("--keep");
     }
-    let status = command.status().with_context(|| format!("run {}", script.display()))?;
+    if cli.check {
+        command.arg("--check");
+    }
+    let status = command.status().context("run lab/host")?;
     if let Some(file) = &cli.json {
-        let output = Command::new(&script)
-            .args(["exec", HOST, "cat", "/tmp/drills.json"])
+        let output = script("host", &["exec", HOST, "cat", "/tmp/drills.json"])
             .output()
-            .with_context(|| format!("run {}", script.display()))?;
+            .context("run lab/host")?;
         fs::write(file, output.stdout).with_context(|| format!("write {}", file.display()))?;
     }
     Ok(status.success())

@@ -62,7 +62,8 @@ impl Player {
             .unwrap_or_else(|error| vec![Row::failed(drill.name, &format!("{error:#}"))])
     }
 
-    fn place(&self, name: &str) -> PathBuf {
+    /// A fresh directory's path for a drill.
+    pub fn place(&self, name: &str) -> PathBuf {
         let slug: String =
             name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
         let mut dir = self.dir.join(&slug);
@@ -134,7 +135,8 @@ impl Player {
     }
 }
 
-fn faulty(cases: &[Case]) -> (Vec<Ident>, Vec<String>) {
+/// The processes and units of all faults together.
+pub fn faulty(cases: &[Case]) -> (Vec<Ident>, Vec<String>) {
     let idents = cases.iter().flat_map(|c| c.idents.iter().copied()).collect();
     let units = cases.iter().flat_map(|c| c.units.iter().cloned()).collect();
     (idents, units)

@@ -123,6 +123,12 @@ impl Stage {
         Ok(path)
     }
 
+    /// One of the bystanders, to see whether harm to it is seen.
+    pub fn bystander(&self) -> Result<rustix::process::Pid> {
+        let first = self.children.first().context("no bystander was started")?;
+        rustix::process::Pid::from_raw(first.id() as i32).context("a bystander without a pid")
+    }
+
     /// Collects children that ended: a zombie of the drill would be a fault that nobody ordered.
     pub fn reap(&mut self) -> Result<()> {
         for child in &mut self.children {
@@ -167,8 +173,13 @@ impl Stage {
     }
 
     /// The processes and units that are the fault or belong to the drill, not to the bystanders.
-    pub fn picture(&self, agent: i32, fault: &[Ident], fault_units: &[String]) -> Result<Picture> {
-        let hale = world::family(agent);
+    pub fn picture(
+        &self,
+        agent: Option<i32>,
+        fault: &[Ident],
+        fault_units: &[String],
+    ) -> Result<Picture> {
+        let hale = agent.map(world::family).unwrap_or_default();
         let own: Vec<i32> = self.started.iter().map(|i| i.pid).collect();
         // On a machine that others use, processes come and go: there, only our own bystanders count.
         let everything = world::has_systemd();
