@@ -1,0 +1,110 @@
+//! One command, one file.
+
+mod alerts;
+mod approvals;
+mod audit;
+mod completions;
+mod config;
+mod doctor;
+mod explain;
+mod incidents;
+mod keep;
+mod kill;
+mod pause;
+mod query;
+mod report;
+mod robot;
+mod robot_docs;
+mod service;
+mod show;
+mod status;
+mod undo;
+mod up;
+
+use std::future::Future;
+
+use clap::CommandFactory as _;
+
+use crate::cli::{Cli, Command, ReferencePage};
+use crate::context::Context;
+use crate::exit::{Ended, Exit, Failure};
+use crate::{log, reference};
+
+/// Runs one command line.
+pub fn run(cli: Cli) -> Ended {
+    let Some(command) = cli.command else {
+        let help = Cli::command().render_help();
+        let screen = crate::screen::Screen { json: false, quiet: cli.global.quiet };
+        screen.print(&help.ansi().to_string())?;
+        return Ok(Exit::Done);
+    };
+    let verbose = cli.global.verbose;
+    if let Command::Up(arguments) = command {
+        let context = Context::new(&cli.global)?;
+        return up::run(&context, arguments, verbose);
+    }
+    log::init(verbose, None);
+    // What needs no files works even where there is no home directory.
+    if let Command::Completions { shell } = command {
+        return completions::run(shell);
+    }
+    if let Command::Reference { page } = command {
+        return print_reference(page);
+    }
+    let context = Context::new(&cli.global)?;
+    block_on(dispatch(&context, command))
+}
+
+async fn dispatch(context: &Context, command: Command) -> Ended {
+    match command {
+        Command::Status(arguments) => status::run(context, arguments).await,
+        Command::Report { since } => report::run(context, since).await,
+        Command::Explain { what } => explain::run(context, what).await,
+        Command::Kill(arguments) => kill::run(context, &arguments).await,
+        Command::Alerts(command) => alerts::run(context, command).await,
+        Command::Incidents(command) => incidents::run(context, command).await,
+        Command::Approvals(command) => approvals::run(context, command).await,
+        Command::Approve { id } => approvals::approve(context, &id).await,
+        Command::Reject { id, why } => approvals::reject(context, &id, why).await,
+        Command::Pause { for_secs } => pause::pause(context, for_secs).await,
+        Command::Resume => pause::resume(context).await,
+        Command::Undo { id } => undo::run(context, &id).await,
+        Command::Config(command) => config::run(context, command),
+        Command::Doctor => doctor::run(context).await,
+        Command::Robot(command) => robot::run(context, command).await,
+        Command::RobotDocs(command) => robot_docs::run(context, &command).await,
+        Command::Query(arguments) => query::run(context, arguments).await,
+        Command::Audit(command) => audit::run(context, command).await,
+        Command::Service(command) => service::run(context, &command),
+        Command::Vacuum { dry_run } => keep::vacuum(context, dry_run).await,
+        Command::Export { directory } => keep::export(context, &directory).await,
+        // Answered in `run`.
+        Command::Up(_) | Command::Completions { .. } | Command::Reference { .. } => Ok(Exit::Done),
+    }
+}
+
+fn print_reference(page: ReferencePage) -> Ended {
+    let text = match page {
+        ReferencePage::Cli => reference::cli_page(),
+        ReferencePage::Config => hale_model::config::reference_page(),
+        ReferencePage::RobotSchemas => reference::robot_schemas_page(),
+    };
+    crate::screen::Screen { json: false, quiet: false }.print(&text)?;
+    Ok(Exit::Done)
+}
+
+fn block_on(command: impl Future<Output = Ended>) -> Ended {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_runtime)?;
+    let ended = runtime.block_on(command);
+    // A look at a slow disk must not hold up a command that is done.
+    runtime.shutdown_background();
+    ended
+}
+
+fn no_runtime(error: std::io::Error) -> Failure {
+    Failure::failed(
+        format!("the runtime cannot start: {error}"),
+        "the limits of this user (processes, open files) may be too low: see ulimit -a",
+    )
+}

@@ -1,0 +1,28 @@
+//! `hale pause` and `hale resume`: the global stop for actions.
+
+use hale_model::Timestamp;
+use hale_model::api::Command;
+
+use super::show;
+use crate::context::{Context, view};
+use crate::exit::Ended;
+
+pub async fn pause(context: &Context, for_secs: Option<u64>) -> Ended {
+    let desk = context.connect().await?;
+    let until = view!(desk.wish(Command::Pause { for_secs }).await, Paused);
+    told(context, until)
+}
+
+pub async fn resume(context: &Context) -> Ended {
+    let desk = context.connect().await?;
+    let until = view!(desk.wish(Command::Resume).await, Paused);
+    told(context, until)
+}
+
+fn told(context: &Context, until: Option<Timestamp>) -> Ended {
+    let data = serde_json::json!({ "paused_until": until });
+    context.screen.answer(&data, |_| match until {
+        None => "Actions go on.".to_owned(),
+        Some(until) => format!("Actions are stopped {}. Watching goes on.", show::pause_end(until)),
+    })
+}

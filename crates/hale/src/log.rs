@@ -1,0 +1,92 @@
+//! Logs: `hale.log` in the data directory for the agent, standard error for `-v`.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+/// A log that reaches this becomes `hale.log.1`, and a new one begins.
+const LIMIT_LOG_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Where logs go.
+pub fn init(verbose: bool, file: Option<&Path>) {
+    let stderr = verbose.then(|| {
+        tracing_subscriber::fmt::layer()
+            .with_writer(io::stderr)
+            .with_target(false)
+            .with_ansi(false)
+            .with_filter(LevelFilter::DEBUG)
+    });
+    let file = file.and_then(|path| match Rotating::open(path) {
+        Ok(writer) => Some(
+            tracing_subscriber::fmt::layer()
+                .with_writer(Mutex::new(writer))
+                .with_ansi(false)
+                .with_filter(LevelFilter::INFO),
+        ),
+        Err(error) => {
+            eprintln!("hale: the log {} cannot be written: {error}", path.display());
+            None
+        }
+    });
+    // Fails only if a subscriber is set already, which is then as good.
+    let _ = tracing_subscriber::registry().with(stderr).with(file).try_init();
+}
+
+/// A file of limited size with one predecessor.
+struct Rotating {
+    path: PathBuf,
+    file: File,
+    written_bytes: u64,
+}
+
+impl Rotating {
+    fn open(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        let written_bytes = file.metadata()?.len();
+        Ok(Rotating { path: path.to_owned(), file, written_bytes })
+    }
+}
+
+impl Write for Rotating {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.written_bytes >= LIMIT_LOG_BYTES {
+            std::fs::rename(&self.path, self.path.with_extension("log.1"))?;
+            *self = Rotating::open(&self.path)?;
+        }
+        let written = self.file.write(bytes)?;
+        self.written_bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_full_log_makes_room_and_keeps_one_predecessor() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("hale.log");
+        let mut log = Rotating::open(&path).unwrap();
+        log.written_bytes = LIMIT_LOG_BYTES - 1;
+        for line in ["first\n", "second\n", "third\n"] {
+            log.write_all(line.as_bytes()).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "second\nthird\n");
+        let before = std::fs::read_to_string(dir.path().join("hale.log.1")).unwrap();
+        assert_eq!(before, "first\n");
+    }
+}

@@ -1,0 +1,10 @@
+//! The real binary, as a person or a script meets it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod agent;
+mod bed;
+mod config;
+mod kill;
+mod lone;
+mod reference;
+mod usage;
