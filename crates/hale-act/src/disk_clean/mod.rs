@@ -63,6 +63,7 @@ pub(crate) fn pre_state(roots: &ActRoots, order: &Order) -> Result<Value, ActErr
 fn facts(mount: &Mount) -> Value {
     json!({
         "device": mount.dev,
+        "fs_id": mount.fs_id,
         "fs_type": mount.fs_type,
         "mount_point": mount.mount_point.display().to_string(),
         "source": mount.source,
@@ -227,7 +228,9 @@ impl Run<'_> {
         let enough = || self.enough();
         match old_files::quarantine(wanted, &store, &enough) {
             Ok(moved) => {
-                if moved.files > 0 {
+                // Also what an earlier, interrupted attempt of the same action moved.
+                let earlier = moved_files(self.roots, self.id).ok().flatten();
+                if moved.files > 0 || earlier.is_some_and(|(_, files)| files > 0) {
                     total.quarantine = Some(name);
                 }
                 total.failed |= moved.stopped.is_some();

@@ -16,6 +16,8 @@ pub(crate) struct Mount {
     pub fs_type: String,
     /// Device number that its files show.
     pub dev: u64,
+    /// The file system's own number: device numbers are given again after an unmount.
+    pub fs_id: u64,
 }
 
 impl Mount {
@@ -28,8 +30,8 @@ impl Mount {
             .into_iter()
             .rfind(|(path, ..)| path == Path::new(mount_point))
             .ok_or_else(gone)?;
-        let dev = device_of(&path).ok_or_else(gone)?;
-        Ok(Mount { mount_point: path, source, fs_type, dev })
+        let (dev, fs_id) = numbers_of(&path).ok_or_else(gone)?;
+        Ok(Mount { mount_point: path, source, fs_type, dev, fs_id })
     }
 
     /// The file system that holds this path.
@@ -41,8 +43,8 @@ impl Mount {
             .filter(|(mount, ..)| path.starts_with(mount))
             .max_by_key(|(mount, ..)| mount.components().count())
             .ok_or_else(unknown)?;
-        let dev = device_of(path).ok_or_else(unknown)?;
-        Ok(Mount { mount_point, source, fs_type, dev })
+        let (dev, fs_id) = numbers_of(path).ok_or_else(unknown)?;
+        Ok(Mount { mount_point, source, fs_type, dev, fs_id })
     }
 
     /// Whether moving a file from one to the other frees no space: the same file system, or two
@@ -62,8 +64,9 @@ impl Mount {
     }
 }
 
-fn device_of(path: &Path) -> Option<u64> {
-    stat(path).ok().map(|s| s.st_dev)
+/// Device number and file system number.
+fn numbers_of(path: &Path) -> Option<(u64, u64)> {
+    Some((stat(path).ok()?.st_dev, rustix::fs::statvfs(path).ok()?.f_fsid))
 }
 
 /// Space of a file system, in bytes.
@@ -140,7 +143,13 @@ mod tests {
     use super::*;
 
     fn mount(source: &str, fs_type: &str, dev: u64) -> Mount {
-        Mount { mount_point: "/x".into(), source: source.into(), fs_type: fs_type.into(), dev }
+        Mount {
+            mount_point: "/x".into(),
+            source: source.into(),
+            fs_type: fs_type.into(),
+            dev,
+            fs_id: 0,
+        }
     }
 
     #[test]

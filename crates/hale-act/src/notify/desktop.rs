@@ -143,3 +143,110 @@ async fn available(desktop: &Desktop) -> Result<(), String> {
         Err(_) => Err(format!("the session bus did not answer within {} s", CALL_LIMIT.as_secs())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Command, Stdio};
+    use std::sync::Mutex;
+
+    use hale_model::{MachineId, Timestamp};
+
+    use super::super::NotificationKind;
+    use super::*;
+
+    type Shown = Arc<Mutex<Vec<(String, String, u8)>>>;
+
+    struct Server(Shown);
+
+    #[zbus::interface(name = "org.freedesktop.Notifications")]
+    impl Server {
+        #[expect(clippy::too_many_arguments, reason = "the specification's call has eight")]
+        async fn notify(
+            &self,
+            app_name: String,
+            _replaces_id: u32,
+            _app_icon: String,
+            summary: String,
+            body: String,
+            _actions: Vec<String>,
+            hints: HashMap<String, zbus::zvariant::OwnedValue>,
+            _expire_timeout: i32,
+        ) -> u32 {
+            assert_eq!(app_name, "hale");
+            let urgency = u8::try_from(hints["urgency"].try_clone().unwrap()).unwrap();
+            self.0.lock().unwrap().push((summary, body, urgency));
+            1
+        }
+
+        async fn get_server_information(&self) -> (String, String, String, String) {
+            ("test".into(), "hale".into(), "1".into(), "1.2".into())
+        }
+    }
+
+    fn note() -> Arc<Notification> {
+        Arc::new(Notification {
+            at: Timestamp::UNIX_EPOCH,
+            kind: NotificationKind::Opened,
+            severity: Severity::Critical,
+            machine_id: MachineId::from("web-1"),
+            title: "memory.high · machine".to_owned(),
+            text: "RAM <b>93 %</b> & more".to_owned(),
+            alert: None,
+            incident_id: None,
+            commands: Vec::new(),
+            key: String::new(),
+        })
+    }
+
+    #[tokio::test]
+    async fn the_service_shows_it_and_text_is_not_markup() {
+        let daemon = Command::new("dbus-daemon")
+            .args(["--session", "--nofork", "--nopidfile", "--print-address=1"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
+        let Ok(mut daemon) = daemon else {
+            eprintln!("SKIPPED the_service_shows_it_and_text_is_not_markup: no dbus-daemon");
+            return;
+        };
+        let mut address = String::new();
+        BufReader::new(daemon.stdout.take().unwrap()).read_line(&mut address).unwrap();
+        let address = address.trim().to_owned();
+        let mut desktop =
+            Desktop { address: Some(address.clone()), connection: None, silent_until: None };
+        let why = available(&desktop).await.unwrap_err();
+        assert!(why.starts_with("no notification service"), "{why}");
+
+        let shown = Shown::default();
+        let _server = zbus::connection::Builder::address(address.as_str())
+            .unwrap()
+            .serve_at("/org/freedesktop/Notifications", Server(Arc::clone(&shown)))
+            .unwrap()
+            .name("org.freedesktop.Notifications")
+            .unwrap()
+            .build()
+            .await
+            .unwrap();
+        available(&desktop).await.unwrap();
+        desktop.deliver(note()).await;
+        let expected = (
+            "web-1: critical memory.high · machine".to_owned(),
+            "RAM &lt;b&gt;93 %&lt;/b&gt; &amp; more".to_owned(),
+            2,
+        );
+        assert_eq!(*shown.lock().unwrap(), [expected]);
+        daemon.kill().unwrap();
+        daemon.wait().unwrap();
+    }
+
+    #[tokio::test]
+    async fn without_a_bus_it_is_silent_for_a_while() {
+        let address = Some("unix:path=/nonexistent/bus".to_owned());
+        let mut desktop = Desktop { address, connection: None, silent_until: None };
+        assert!(available(&desktop).await.unwrap_err().starts_with("no session bus"));
+        desktop.deliver(note()).await;
+        assert!(desktop.silent_until.is_some());
+    }
+}

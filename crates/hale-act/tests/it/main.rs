@@ -1,0 +1,13 @@
+//! What the executors do to real processes, files, buses and servers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod crash;
+mod disk_clean;
+mod every_action;
+mod kill;
+mod notify;
+mod pause_and_renice;
+mod service_needs_systemd;
+mod service_on_a_private_bus;
+mod support;
+mod webhook;
