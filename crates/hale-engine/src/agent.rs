@@ -90,8 +90,7 @@ impl Agent {
         if let Some(text) = set_aside {
             core.warn("telemetry", text);
         }
-        let desk =
-            Desk::new(settings, core.shared.clone(), Some(telemetry.handle().clone()), true);
+        let desk = Desk::new(settings, core.shared.clone(), Some(telemetry.handle().clone()), true);
         core.begin_watch().await?;
         Ok(Agent {
             core,
@@ -120,7 +119,16 @@ impl Agent {
     /// # Errors
     /// None today: whatever fails inside is retried, and shown by `status` and `doctor`.
     pub async fn run_until_shutdown(self) -> Result<(), ApiError> {
-        let Agent { mut core, telemetry, mut wishes, wish_sender, mut results, shutdown, _lock, .. } = self;
+        let Agent {
+            mut core,
+            telemetry,
+            mut wishes,
+            wish_sender,
+            mut results,
+            shutdown,
+            _lock,
+            ..
+        } = self;
         drop(wish_sender);
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
         let watchdog = sd_notify::watchdog_enabled();
@@ -181,10 +189,7 @@ pub async fn run_once(settings: Settings) -> Result<OnceReport, ApiError> {
             () = tokio::time::sleep(VERIFY_INTERVAL) => agent.core.turn().await,
         }
     }
-    let status = match agent.desk.answer(Query::Status { machine: None })? {
-        hale_model::api::View::Status(status) => *status,
-        _ => return Err(ApiError::new(ErrorKind::Failed, "status gave another answer")),
-    };
+    let status = agent.desk.status()?;
     end(agent.core, agent.telemetry).await;
     Ok(OnceReport { status })
 }
@@ -208,7 +213,10 @@ impl Handle for AgentHandle {
         let desk = self.desk.clone();
         Box::pin(async move {
             tokio::task::spawn_blocking(move || desk.answer(query)).await.unwrap_or_else(|error| {
-                Err(ApiError::new(ErrorKind::Failed, format!("the question could not be answered: {error}")))
+                Err(ApiError::new(
+                    ErrorKind::Failed,
+                    format!("the question could not be answered: {error}"),
+                ))
             })
         })
     }

@@ -21,11 +21,8 @@ impl Core {
         if fresh.is_empty() {
             return;
         }
-        let open: Vec<_> = self
-            .cases
-            .values()
-            .map(|case| (case.incident.clone(), self.alerts_of(case)))
-            .collect();
+        let open: Vec<_> =
+            self.cases.values().map(|case| (case.incident.clone(), self.alerts_of(case))).collect();
         for correlation in diagnose::correlate(Timestamp::now(), fresh, &open, snapshot) {
             let (id, alerts) = match correlation {
                 Correlation::New(incident) => {
@@ -99,13 +96,18 @@ impl Core {
             lessons: &lessons,
         });
         let is_news = case.incident.diagnosis.as_ref().is_none_or(|d| {
-            d.cause_kind != diagnosis.cause_kind || (d.confidence - diagnosis.confidence).abs() > 0.1
+            d.cause_kind != diagnosis.cause_kind
+                || (d.confidence - diagnosis.confidence).abs() > 0.1
         });
         let Some(case) = self.cases.get_mut(id) else { return };
         case.needs_diagnosis = false;
         case.incident.diagnosis = Some(diagnosis.clone());
-        case.incident.severity =
-            alerts.iter().map(|a| a.severity).max().unwrap_or(case.incident.severity).max(case.incident.severity);
+        case.incident.severity = alerts
+            .iter()
+            .map(|a| a.severity)
+            .max()
+            .unwrap_or(case.incident.severity)
+            .max(case.incident.severity);
         if is_news {
             case.incident.state = IncidentState::Diagnosing;
             let confidence = (100.0 * diagnosis.confidence).round();
@@ -140,7 +142,10 @@ impl Core {
         }
         let Some(case) = self.cases.get_mut(id) else { return };
         if case.plans_made >= PLANS_PER_INCIDENT_MAX {
-            self.escalate(id, &format!("{PLANS_PER_INCIDENT_MAX} plans were made and the trouble goes on"));
+            self.escalate(
+                id,
+                &format!("{PLANS_PER_INCIDENT_MAX} plans were made and the trouble goes on"),
+            );
             return;
         }
         case.plans_made += 1;

@@ -14,6 +14,7 @@ use hale_store::Take;
 use serde_json::json;
 
 use crate::core::{Core, PAUSED_KEY, Reply};
+use crate::flow::read_pre_state;
 use crate::telemetry::store_error;
 
 type Result<T> = std::result::Result<T, ApiError>;
@@ -54,7 +55,9 @@ impl Core {
     fn pause(&mut self, for_secs: Option<u64>, actor: &Actor) -> Result<View> {
         let until = for_secs
             .and_then(|secs| i64::try_from(secs).ok())
-            .and_then(|secs| Timestamp::now().checked_add(jiff::SignedDuration::from_secs(secs)).ok())
+            .and_then(|secs| {
+                Timestamp::now().checked_add(jiff::SignedDuration::from_secs(secs)).ok()
+            })
             .unwrap_or(Timestamp::MAX);
         self.state.set_setting(PAUSED_KEY, &until.to_string()).map_err(store_error)?;
         self.audit(&actor.to_string(), "pause", "actions", &json!({ "until": until }));
@@ -68,13 +71,19 @@ impl Core {
     }
 
     fn stored_alert(&self, id: &AlertId) -> Result<Alert> {
-        self.state.alert(id.as_str()).map_err(store_error)?.ok_or_else(|| not_found("alert", id.as_str(), "hale alerts list"))
+        self.state
+            .alert(id.as_str())
+            .map_err(store_error)?
+            .ok_or_else(|| not_found("alert", id.as_str(), "hale alerts list"))
     }
 
     fn acknowledge(&mut self, id: &AlertId, actor: &Actor) -> Result<View> {
         let mut alert = self.stored_alert(id)?;
         if alert.state == AlertState::Closed {
-            return Err(ApiError::new(ErrorKind::Failed, format!("{} is closed already", alert.id)));
+            return Err(ApiError::new(
+                ErrorKind::Failed,
+                format!("{} is closed already", alert.id),
+            ));
         }
         alert = self.book.acknowledge(&alert.id).unwrap_or(alert);
         alert.state = AlertState::Acknowledged;
@@ -92,7 +101,13 @@ impl Core {
         self.settle_alert(alert, "close", why, actor)
     }
 
-    fn settle_alert(&mut self, alert: Alert, kind: &str, why: Option<String>, actor: &Actor) -> Result<View> {
+    fn settle_alert(
+        &mut self,
+        alert: Alert,
+        kind: &str,
+        why: Option<String>,
+        actor: &Actor,
+    ) -> Result<View> {
         self.state.put_alert(&alert).map_err(store_error)?;
         self.audit(&actor.to_string(), kind, alert.id.as_str(), &json!({ "why": why }));
         if let Some(incident) = alert.incident_id.clone() {
@@ -104,7 +119,12 @@ impl Core {
 
     /// A person's line in an incident's story, which may be long over.
     fn tell(&mut self, incident: &IncidentId, kind: &str, text: String) -> Result<()> {
-        let entry = TimelineEntry { ts: Timestamp::now(), agent: Agent::Person, kind: kind.to_owned(), text };
+        let entry = TimelineEntry {
+            ts: Timestamp::now(),
+            agent: Agent::Person,
+            kind: kind.to_owned(),
+            text,
+        };
         self.state.add_timeline(incident, &entry).map_err(store_error)
     }
 
@@ -140,8 +160,9 @@ impl Core {
         }
         if approval.state != ApprovalState::Pending {
             let message = format!("{} is {}, not pending", approval.id, approval.state.as_str());
-            return Err(ApiError::new(ErrorKind::Refused, message)
-                .hint("an approval is used once and lapses; `hale approvals list` shows what waits now"));
+            return Err(ApiError::new(ErrorKind::Refused, message).hint(
+                "an approval is used once and lapses; `hale approvals list` shows what waits now",
+            ));
         }
         approval.state = if yes { ApprovalState::Approved } else { ApprovalState::Rejected };
         approval.decided_at = Some(now);
@@ -154,12 +175,17 @@ impl Core {
         let record = self.action_of(&approval)?;
         if let Some(incident) = record.incident_id.clone() {
             let words = why.map(|w| format!(": {w}")).unwrap_or_default();
-            self.tell(&incident, kind, format!("{actor} said {}{words}", if yes { "yes" } else { "no" }))?;
+            self.tell(
+                &incident,
+                kind,
+                format!("{actor} said {}{words}", if yes { "yes" } else { "no" }),
+            )?;
         }
         if let Some(snapshot) = self.snapshot() {
             self.settle_approvals(&snapshot).await;
         }
-        let approval = self.state.approval(approval.id.as_str()).map_err(store_error)?.unwrap_or(approval);
+        let approval =
+            self.state.approval(approval.id.as_str()).map_err(store_error)?.unwrap_or(approval);
         Ok(View::Approval(Box::new(ApprovalView::new(&approval, &self.action_of(&approval)?))))
     }
 
@@ -198,7 +224,10 @@ impl Core {
                     self.drop_asked(record, &why);
                 }
                 ApprovalState::Expired | ApprovalState::Voided | ApprovalState::Used => {
-                    self.drop_asked(record, &format!("its approval is {}", approval.state.as_str()));
+                    self.drop_asked(
+                        record,
+                        &format!("its approval is {}", approval.state.as_str()),
+                    );
                 }
             }
         }
@@ -212,9 +241,14 @@ impl Core {
         }
     }
 
-    async fn use_approval(&mut self, approval: &Approval, mut record: ActionRecord, snapshot: &Snapshot) {
+    async fn use_approval(
+        &mut self,
+        approval: &Approval,
+        mut record: ActionRecord,
+        snapshot: &Snapshot,
+    ) {
         let action = record.step.action.clone();
-        let now_state = match self.actuator.pre_state(&action).await {
+        let now_state = match read_pre_state(&self.actuator, &action).await {
             Ok(state) => state,
             Err(error) => {
                 self.void(approval, record, &error.to_string());
@@ -277,7 +311,13 @@ impl Core {
     }
 
     /// A person asks for an action directly.
-    async fn act_for(&mut self, action: Action, actor: &Actor, confirmed_critical: bool, reply: Reply) {
+    async fn act_for(
+        &mut self,
+        action: Action,
+        actor: &Actor,
+        confirmed_critical: bool,
+        reply: Reply,
+    ) {
         let Some(snapshot) = self.snapshot() else {
             let error = ApiError::new(ErrorKind::Degraded, "nothing was observed yet")
                 .hint("try again in a few seconds");
@@ -327,7 +367,8 @@ impl Core {
             }
             Decision::Deny => {
                 self.end(record, ActionState::Refused, Some(why.clone()));
-                let _ = reply.send(Err(ApiError::new(ErrorKind::Refused, format!("refused: {why}"))));
+                let _ =
+                    reply.send(Err(ApiError::new(ErrorKind::Refused, format!("refused: {why}"))));
             }
         }
     }
@@ -339,14 +380,23 @@ impl Core {
             .map_err(store_error)?
             .ok_or_else(|| not_found("action", id.as_str(), "hale incidents list"))?;
         if !record.state.is_final() {
-            return Err(ApiError::new(ErrorKind::Failed, format!("{} is still {}", record.id, record.state.as_str()))
-                .hint("wait until it has ended"));
+            return Err(ApiError::new(
+                ErrorKind::Failed,
+                format!("{} is still {}", record.id, record.state.as_str()),
+            )
+            .hint("wait until it has ended"));
         }
         let Some(undo) = record.outcome.as_ref().map(|o| o.undo.clone()) else {
-            return Err(ApiError::new(ErrorKind::Refused, format!("{} was never done, so there is nothing to put back", record.id)));
+            return Err(ApiError::new(
+                ErrorKind::Refused,
+                format!("{} was never done, so there is nothing to put back", record.id),
+            ));
         };
         if let hale_model::action::Undo::None { why } = &undo {
-            return Err(ApiError::new(ErrorKind::Refused, format!("{} cannot be put back: {why}", record.id)));
+            return Err(ApiError::new(
+                ErrorKind::Refused,
+                format!("{} cannot be put back: {why}", record.id),
+            ));
         }
         if self.paused_until().is_some_and(|until| until > Timestamp::now()) {
             return Err(ApiError::new(ErrorKind::Refused, "actions are paused").hint("hale resume"));
@@ -380,9 +430,11 @@ impl Core {
 /// What must be seen after an action that a person asked for directly.
 fn expectation_of(action: &Action) -> Expectation {
     let (conditions, hold_secs, within_secs) = match action {
-        Action::ProcessKill { targets, grace_secs, .. } => {
-            (vec![Condition::ProcessesGone { targets: targets.clone() }], 1, u64::from(*grace_secs) + 15)
-        }
+        Action::ProcessKill { targets, grace_secs, .. } => (
+            vec![Condition::ProcessesGone { targets: targets.clone() }],
+            1,
+            u64::from(*grace_secs) + 15,
+        ),
         Action::ProcessPause { target } => {
             (vec![Condition::ProcessStopped { target: target.clone() }], 1, 10)
         }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use hale_act::{ActRoots, Actuator};
 use hale_act::notify::{Notification, NotificationKind, Notifier};
+use hale_act::{ActRoots, Actuator};
 use hale_brain::detect::{AlertBook, AlertChange, BrainMemory, Orient, Orientation, Rules};
 use hale_brain::verify::Watch;
 use hale_model::action::{ActionRecord, ActionState, Plan};
@@ -126,9 +126,8 @@ impl Core {
         let configured = settings.config.general.machine_id.trim();
         let machine_id = (!configured.is_empty()).then(|| configured.into());
         let mut observer = LocalObserver::new(Roots::default(), machine_id);
-        let cursor = state
-            .cursor(observer.machine_id(), JOURNAL_CURSOR, "")
-            .map_err(store_error)?;
+        let cursor =
+            state.cursor(observer.machine_id(), JOURNAL_CURSOR, "").map_err(store_error)?;
         observer.resume_journal(cursor);
 
         let (rules, problems) = Rules::with_user_rules(&settings.user_rules);
@@ -139,9 +138,8 @@ impl Core {
             warnings.insert("rules", text);
         }
         let memory = load_memory(&state)?;
-        let not_closed = state
-            .alerts(&[AlertState::Open, AlertState::Acknowledged], 0)
-            .map_err(store_error)?;
+        let not_closed =
+            state.alerts(&[AlertState::Open, AlertState::Acknowledged], 0).map_err(store_error)?;
         let mut cases = BTreeMap::new();
         for incident in state.open_incidents().map_err(store_error)? {
             let mut case = Case::new(incident);
@@ -188,7 +186,13 @@ impl Core {
             // An errand needs to see its target, not the journal's history.
             Purpose::Errand => {
                 self.observer
-                    .collect_only(&[Source::Process, Source::Memory, Source::Cpu, Source::Disk, Source::Unit])
+                    .collect_only(&[
+                        Source::Process,
+                        Source::Memory,
+                        Source::Cpu,
+                        Source::Disk,
+                        Source::Unit,
+                    ])
                     .await
             }
         };
@@ -328,8 +332,15 @@ impl Core {
     }
 
     /// An entry of the audit chain. Losing one is said, never silent.
-    pub(crate) fn audit(&self, actor: &str, kind: &str, subject: &str, details: &serde_json::Value) {
-        if let Err(error) = self.state.append_audit(Timestamp::now(), actor, kind, subject, details) {
+    pub(crate) fn audit(
+        &self,
+        actor: &str,
+        kind: &str,
+        subject: &str,
+        details: &serde_json::Value,
+    ) {
+        if let Err(error) = self.state.append_audit(Timestamp::now(), actor, kind, subject, details)
+        {
             self.warn("audit", store_error(error).message);
         }
     }

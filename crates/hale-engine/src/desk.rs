@@ -14,8 +14,8 @@ use hale_model::health::Health;
 use hale_model::incident::Incident;
 use hale_model::snapshot::{Process, Snapshot};
 use hale_model::view::{
-    ActionCount, AlertCount, AlertView, AlertsView, ApprovalView, ApprovalsView, HealthView, IncidentView,
-    IncidentsView, MachineHealth, ProcessView, ReportView, StatusView, Table,
+    ActionCount, AlertCount, AlertView, AlertsView, ApprovalView, ApprovalsView, HealthView,
+    IncidentView, IncidentsView, MachineHealth, ProcessView, ReportView, StatusView, Table,
 };
 use hale_store::{Access, State, StoreError};
 
@@ -51,7 +51,14 @@ impl Desk {
         agent_running: bool,
     ) -> Arc<Desk> {
         let files = Files::new(&settings.data_dir);
-        Arc::new(Desk { settings, files, shared, telemetry, agent_running, state: Mutex::new(None) })
+        Arc::new(Desk {
+            settings,
+            files,
+            shared,
+            telemetry,
+            agent_running,
+            state: Mutex::new(None),
+        })
     }
 
     /// Answers. `Doctor` is answered elsewhere: it has to try things out.
@@ -62,7 +69,10 @@ impl Desk {
                 match machine {
                     Some(wanted) if wanted != view.machine_id => Err(ApiError::new(
                         ErrorKind::NotFound,
-                        format!("there is no machine `{wanted}`; this one is `{}`", view.machine_id),
+                        format!(
+                            "there is no machine `{wanted}`; this one is `{}`",
+                            view.machine_id
+                        ),
                     )
                     .hint("hale watches the machine it runs on")),
                     Some(_) | None => Ok(View::Status(Box::new(view))),
@@ -70,10 +80,15 @@ impl Desk {
             }
             Query::Health => Ok(View::Health(HealthView::from([self.health()?].as_slice()))),
             Query::Alerts { states, limit } => {
-                let states =
-                    if states.is_empty() { vec![AlertState::Open, AlertState::Acknowledged] } else { states };
+                let states = if states.is_empty() {
+                    vec![AlertState::Open, AlertState::Acknowledged]
+                } else {
+                    states
+                };
                 let alerts = self.read_or(Vec::new(), |s| s.alerts(&states, limit))?;
-                Ok(View::Alerts(AlertsView { alerts: alerts.iter().map(AlertView::from).collect() }))
+                Ok(View::Alerts(AlertsView {
+                    alerts: alerts.iter().map(AlertView::from).collect(),
+                }))
             }
             Query::Alert { id } => {
                 let alert = self.alert(id.as_str())?;
@@ -98,15 +113,18 @@ impl Desk {
                 let approval = self
                     .read_or(None, |s| s.approval(id.as_str()))?
                     .ok_or_else(|| not_found("approval", id.as_str(), "hale approvals list"))?;
-                let record = self
-                    .read_or(None, |s| s.action(approval.action_id.as_str()))?
-                    .ok_or_else(|| not_found("action", approval.action_id.as_str(), "hale doctor"))?;
+                let record =
+                    self.read_or(None, |s| s.action(approval.action_id.as_str()))?.ok_or_else(
+                        || not_found("action", approval.action_id.as_str(), "hale doctor"),
+                    )?;
                 Ok(View::Approval(Box::new(ApprovalView::new(&approval, &record))))
             }
             Query::Triage => self.triage(),
             Query::Report { since } => self.report(since),
             Query::Explain { what } => self.explain(&what),
-            Query::Audit { limit } => Ok(View::Audit(self.read_or(Vec::new(), |s| s.audit(limit))?)),
+            Query::Audit { limit } => {
+                Ok(View::Audit(self.read_or(Vec::new(), |s| s.audit(limit))?))
+            }
             Query::AuditVerify => Ok(View::AuditCheck(self.read(State::verify_audit)?)),
             Query::Sql { sql, limit_rows } => Ok(View::Table(self.sql(&sql, limit_rows)?)),
             Query::Doctor => Ok(View::Doctor(crate::doctor::examine(self))),
@@ -119,12 +137,16 @@ impl Desk {
 
     fn snapshot(&self) -> Result<Arc<Snapshot>> {
         self.latest(|l| l.snapshot.clone()).ok_or_else(|| {
-            ApiError::new(ErrorKind::Degraded, "nothing was observed yet").hint("try again in a few seconds")
+            ApiError::new(ErrorKind::Degraded, "nothing was observed yet")
+                .hint("try again in a few seconds")
         })
     }
 
     /// Runs a read on the state; a missing file is an error with the next step.
-    pub(crate) fn read<T>(&self, read: impl FnOnce(&State) -> std::result::Result<T, StoreError>) -> Result<T> {
+    pub(crate) fn read<T>(
+        &self,
+        read: impl FnOnce(&State) -> std::result::Result<T, StoreError>,
+    ) -> Result<T> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.is_none() {
             *state = Some(State::open(&self.files.state(), Access::Read).map_err(store_error)?);
@@ -145,7 +167,8 @@ impl Desk {
     }
 
     fn alert(&self, id: &str) -> Result<Alert> {
-        self.read_or(None, |s| s.alert(id))?.ok_or_else(|| not_found("alert", id, "hale alerts list"))
+        self.read_or(None, |s| s.alert(id))?
+            .ok_or_else(|| not_found("alert", id, "hale alerts list"))
     }
 
     fn incident(&self, id: &str) -> Result<Incident> {
@@ -172,7 +195,9 @@ impl Desk {
         let approvals = self.read_or(Vec::new(), |s| s.approvals(true))?;
         let mut pairs = Vec::new();
         for approval in approvals {
-            let Some(record) = self.read(|s| s.action(approval.action_id.as_str()))? else { continue };
+            let Some(record) = self.read(|s| s.action(approval.action_id.as_str()))? else {
+                continue;
+            };
             let waits = approval.state == ApprovalState::Pending
                 && record.state == ActionState::AwaitingApproval
                 && approval.expires_at > Timestamp::now();
@@ -196,7 +221,8 @@ impl Desk {
         Ok(parse_pause(self.read_or(None, |s| s.setting(PAUSED_KEY))?.as_deref()))
     }
 
-    fn status(&self) -> Result<StatusView> {
+    /// One live look at the machine.
+    pub(crate) fn status(&self) -> Result<StatusView> {
         let snapshot = self.snapshot()?;
         let health = self.health()?;
         let mut alerts = self.open_alerts()?;
@@ -271,7 +297,9 @@ impl Desk {
             let incident = self.incident(what)?;
             let alerts = self.alerts_of(&incident)?;
             let actions = self.read(|s| s.actions_of(&incident.id))?;
-            return Ok(View::Explanation(Box::new(diagnose::explain_incident(&incident, &alerts, &actions))));
+            return Ok(View::Explanation(Box::new(diagnose::explain_incident(
+                &incident, &alerts, &actions,
+            ))));
         }
         if what.starts_with("al-") {
             let alert = self.alert(what)?;
@@ -279,10 +307,19 @@ impl Desk {
                 Some(id) => self.read(|s| s.incident(id.as_str()))?,
                 None => None,
             };
-            return Ok(View::Explanation(Box::new(diagnose::explain_alert(&alert, &snapshot, incident.as_ref()))));
+            return Ok(View::Explanation(Box::new(diagnose::explain_alert(
+                &alert,
+                &snapshot,
+                incident.as_ref(),
+            ))));
         }
-        Err(ApiError::new(ErrorKind::Usage, format!("`{what}` is not a pid, an alert or an incident"))
-            .hint("give a number, al-… or in-…; `hale alerts list` and `hale incidents list` show them"))
+        Err(ApiError::new(
+            ErrorKind::Usage,
+            format!("`{what}` is not a pid, an alert or an incident"),
+        )
+        .hint(
+            "give a number, al-… or in-…; `hale alerts list` and `hale incidents list` show them",
+        ))
     }
 
     fn report(&self, since: Timestamp) -> Result<View> {
@@ -301,7 +338,10 @@ impl Desk {
             machine_id: snapshot.machine_id.clone(),
             since,
             until,
-            incidents: incidents.iter().map(|i| self.incident_view(i)).collect::<Result<Vec<_>>>()?,
+            incidents: incidents
+                .iter()
+                .map(|i| self.incident_view(i))
+                .collect::<Result<Vec<_>>>()?,
             alert_counts: count_alerts(&alerts, since, until),
             action_counts: count_actions(&actions),
             trends,
@@ -320,7 +360,8 @@ impl Desk {
             Some(telemetry) => telemetry.with(read),
             None => {
                 let mut telemetry =
-                    hale_store::Telemetry::open(&self.files.telemetry(), Access::Read).map_err(store_error)?;
+                    hale_store::Telemetry::open(&self.files.telemetry(), Access::Read)
+                        .map_err(store_error)?;
                 read(&mut telemetry).map_err(store_error)
             }
         }
@@ -360,7 +401,8 @@ fn top(snapshot: &Snapshot, by: impl Fn(&Process) -> f64) -> Vec<ProcessView> {
 fn count_alerts(alerts: &[Alert], since: Timestamp, until: Timestamp) -> Vec<AlertCount> {
     let mut counts: BTreeMap<String, AlertCount> = BTreeMap::new();
     for alert in alerts {
-        let (from, to) = (alert.first_seen_at.max(since), alert.closed_at.unwrap_or(until).min(until));
+        let (from, to) =
+            (alert.first_seen_at.max(since), alert.closed_at.unwrap_or(until).min(until));
         if to < from {
             continue;
         }
@@ -378,7 +420,9 @@ fn count_alerts(alerts: &[Alert], since: Timestamp, until: Timestamp) -> Vec<Ale
 fn count_actions(actions: &[ActionRecord]) -> Vec<ActionCount> {
     let mut counts: BTreeMap<(String, &str), u32> = BTreeMap::new();
     for record in actions {
-        *counts.entry((record.step.action.kind().to_string(), record.state.as_str())).or_default() += 1;
+        *counts
+            .entry((record.step.action.kind().to_string(), record.state.as_str()))
+            .or_default() += 1;
     }
     counts
         .into_iter()

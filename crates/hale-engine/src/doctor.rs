@@ -13,7 +13,8 @@ use crate::telemetry::store_error;
 
 /// Runs every check.
 pub(crate) fn examine(desk: &Desk) -> DoctorView {
-    let mut checks = vec![config(desk), data_dir(desk), state(desk), telemetry(desk), audit(desk), agent(desk)];
+    let mut checks =
+        vec![config(desk), data_dir(desk), state(desk), telemetry(desk), audit(desk), agent(desk)];
     checks.extend(sources(desk));
     checks.extend(desk.latest(|latest| {
         latest
@@ -51,7 +52,10 @@ fn config(desk: &Desk) -> DoctorCheck {
 fn data_dir(desk: &Desk) -> DoctorCheck {
     let dir = &desk.files.dir;
     let Ok(metadata) = std::fs::metadata(dir) else {
-        return ok("data directory", format!("{} does not exist yet; `hale up` creates it", dir.display()));
+        return ok(
+            "data directory",
+            format!("{} does not exist yet; `hale up` creates it", dir.display()),
+        );
     };
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o077 == 0 {
@@ -76,7 +80,9 @@ fn telemetry(desk: &Desk) -> DoctorCheck {
     if let Some(telemetry) = &desk.telemetry {
         return match telemetry.losses() {
             None => ok("telemetry", desk.files.telemetry().display().to_string()),
-            Some(lost) => warning("telemetry", lost, Some("see hale.log in the data directory".to_owned())),
+            Some(lost) => {
+                warning("telemetry", lost, Some("see hale.log in the data directory".to_owned()))
+            }
         };
     }
     database("telemetry", &desk.files.telemetry(), |path| {
@@ -93,7 +99,9 @@ fn database(
         return ok(name, format!("{} does not exist yet", path.display()));
     };
     match open(path) {
-        Ok(()) => ok(name, format!("{} · {}", path.display(), hale_model::text::bytes(metadata.len()))),
+        Ok(()) => {
+            ok(name, format!("{} · {}", path.display(), hale_model::text::bytes(metadata.len())))
+        }
         Err(error) => check(name, "failed", error.message, error.hint),
     }
 }
@@ -132,11 +140,14 @@ fn sources(desk: &Desk) -> Vec<DoctorCheck> {
         sources
             .map(|s| {
                 let name = format!("source {}", s.source);
-                let lost = if s.lost > 0 { format!(" · {} not kept", s.lost) } else { String::new() };
+                let lost =
+                    if s.lost > 0 { format!(" · {} not kept", s.lost) } else { String::new() };
                 let note = s.note.clone().unwrap_or_default();
                 let took = s.took_us as f64 / 1000.0;
                 match s.state {
-                    SourceState::Fresh => ok(&name, format!("{took:.1} ms{lost} {note}").trim_end().to_owned()),
+                    SourceState::Fresh => {
+                        ok(&name, format!("{took:.1} ms{lost} {note}").trim_end().to_owned())
+                    }
                     SourceState::Absent => check(&name, "absent", note, None),
                     SourceState::Stale => warning(&name, note, None),
                 }

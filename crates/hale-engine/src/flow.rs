@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use hale_act::notify::{Notification, NotificationKind};
-use hale_act::ActError;
+use hale_act::{ActError, Actuator};
 use hale_brain::decide::{self, GuardInput};
 use hale_brain::remember;
 use hale_brain::verify::Watch;
 use hale_model::action::{
     Action, ActionRecord, ActionState, Actor, Approval, ApprovalState, Decision, Outcome, Plan,
-    PlanStep, Undo, Verdict, Verification,
+    PlanStep, PreState, Undo, Verdict, Verification,
 };
 use hale_model::alert::{AlertKind, Finding, Severity};
 use hale_model::api::{ApiError, ErrorKind, View};
@@ -152,7 +152,7 @@ impl Core {
 
     /// Puts the question to a person, bound to this action and this state of its target.
     async fn ask(&mut self, mut record: ActionRecord) -> Proposed {
-        let pre_state = match self.pre_state(&record.step.action).await {
+        let pre_state = match read_pre_state(&self.actuator, &record.step.action).await {
             Ok(pre_state) => pre_state,
             Err(error) => {
                 let why = error.to_string();
@@ -186,7 +186,12 @@ impl Core {
         }
         let text = format!("{} {}", record.step.action.kind(), record.step.action.target());
         if let Some(incident) = record.incident_id.clone() {
-            self.think(&incident, Agent::Guard, "approval", format!("asks a person: {text} ({})", approval.id));
+            self.think(
+                &incident,
+                Agent::Guard,
+                "approval",
+                format!("asks a person: {text} ({})", approval.id),
+            );
         }
         self.notify(Notification {
             at: now,
@@ -197,20 +202,13 @@ impl Core {
             text: record.step.why.clone(),
             alert: None,
             incident_id: record.incident_id.as_ref().map(ToString::to_string),
-            commands: vec![format!("hale approve {}", approval.id), format!("hale reject {}", approval.id)],
+            commands: vec![
+                format!("hale approve {}", approval.id),
+                format!("hale reject {}", approval.id),
+            ],
             key: approval.id.to_string(),
         });
         Proposed::Asked
-    }
-
-    async fn pre_state(&self, action: &Action) -> Result<hale_model::action::PreState, ApiError> {
-        match tokio::time::timeout(PRE_STATE_TIMEOUT, self.actuator.pre_state(action)).await {
-            Ok(result) => result.map_err(act_error),
-            Err(_) => Err(ApiError::new(
-                ErrorKind::Failed,
-                format!("the state of {} could not be read within {} s", action.target(), PRE_STATE_TIMEOUT.as_secs()),
-            )),
-        }
     }
 
     /// Reads the target once more, writes the intent, and only then lets the executor at it.
@@ -220,7 +218,7 @@ impl Core {
         snapshot: &Snapshot,
         reply: Option<Reply>,
     ) -> Result<(), ApiError> {
-        let pre_state = match self.pre_state(&record.step.action).await {
+        let pre_state = match read_pre_state(&self.actuator, &record.step.action).await {
             Ok(pre_state) => pre_state,
             Err(error) => return Err(self.refuse_begun(record, error, reply)),
         };
@@ -228,8 +226,8 @@ impl Core {
         record.state = ActionState::Intended;
         record.intended_at = Some(Timestamp::now());
         if let Err(error) = self.state.put_intent(&record) {
-            let error = store_error(error)
-                .prefixed("the intent could not be written, so nothing was done");
+            let error =
+                store_error(error).prefixed("the intent could not be written, so nothing was done");
             return Err(self.refuse_begun(record, error, reply));
         }
         let text = format!("{} {}", record.step.action.kind(), record.step.action.target());
@@ -259,7 +257,12 @@ impl Core {
         Ok(())
     }
 
-    fn refuse_begun(&mut self, record: ActionRecord, error: ApiError, reply: Option<Reply>) -> ApiError {
+    fn refuse_begun(
+        &mut self,
+        record: ActionRecord,
+        error: ApiError,
+        reply: Option<Reply>,
+    ) -> ApiError {
         self.end(record, ActionState::Refused, Some(error.message.clone()));
         if let Some(reply) = reply {
             let _ = reply.send(Err(error.clone()));
@@ -333,7 +336,12 @@ impl Core {
 
     async fn verified(&mut self, mut running: Running, verification: Verification) {
         let seen = verification.observations.join("; ");
-        self.audit("hale", "outcome", running.record.id.as_str(), &json!({ "verification": verification }));
+        self.audit(
+            "hale",
+            "outcome",
+            running.record.id.as_str(),
+            &json!({ "verification": verification }),
+        );
         let success = verification.verified;
         running.record.verification = Some(verification);
         if !success {
@@ -360,7 +368,9 @@ impl Core {
             Some(undo) if !matches!(undo, Undo::None { .. }) => {
                 match self.undo_now(&id, &undo).await {
                     Ok(did) => (ActionState::Undone, format!("{why}; put back: {did}")),
-                    Err(error) => (ActionState::Failed, format!("{why}; putting it back failed: {error}")),
+                    Err(error) => {
+                        (ActionState::Failed, format!("{why}; putting it back failed: {error}"))
+                    }
                 }
             }
             Some(_) | None => (ActionState::Failed, why),
@@ -377,7 +387,11 @@ impl Core {
         }
     }
 
-    pub(crate) async fn undo_now(&mut self, id: &ActionId, undo: &Undo) -> Result<String, ApiError> {
+    pub(crate) async fn undo_now(
+        &mut self,
+        id: &ActionId,
+        undo: &Undo,
+    ) -> Result<String, ApiError> {
         let result = match tokio::time::timeout(UNDO_TIMEOUT, self.actuator.undo(id, undo)).await {
             Ok(result) => result.map_err(act_error),
             Err(_) => Err(ApiError::new(
@@ -407,7 +421,12 @@ impl Core {
                 kind: NotificationKind::ActionDone,
                 severity: Severity::Medium,
                 machine_id: record.machine_id.clone(),
-                title: format!("{} {}: {}", record.step.action.kind(), record.step.action.target(), state.as_str()),
+                title: format!(
+                    "{} {}: {}",
+                    record.step.action.kind(),
+                    record.step.action.target(),
+                    state.as_str()
+                ),
                 text: record.note.clone().unwrap_or_else(|| record.step.why.clone()),
                 alert: None,
                 incident_id: record.incident_id.as_ref().map(ToString::to_string),
@@ -426,20 +445,27 @@ impl Core {
             Ok(lessons) => lessons,
             Err(error) => return self.warn("state", store_error(error).message),
         };
-        let Some(change) = remember::record(&mut lessons, record, target_class, Timestamp::now()) else {
+        let Some(change) = remember::record(&mut lessons, record, target_class, Timestamp::now())
+        else {
             return;
         };
         if let Err(error) = self.state.put_lesson(&change.lesson) {
             self.warn("state", store_error(error).message);
         }
         if change.promoted || change.demoted {
-            let details = json!({ "lesson": change.lesson, "promoted": change.promoted, "why": change.why });
+            let details =
+                json!({ "lesson": change.lesson, "promoted": change.promoted, "why": change.why });
             self.audit("hale", "autonomy", target_class, &details);
         }
     }
 
     /// The end of an action that was not tried.
-    pub(crate) fn end(&mut self, mut record: ActionRecord, state: ActionState, note: Option<String>) {
+    pub(crate) fn end(
+        &mut self,
+        mut record: ActionRecord,
+        state: ActionState,
+        note: Option<String>,
+    ) {
         record.state = state;
         if state.is_final() {
             record.finished_at = Some(Timestamp::now());
@@ -459,7 +485,10 @@ impl Core {
         for record in past.iter().filter(|r| r.state == ActionState::AwaitingApproval) {
             let voided = self.state.approval_of(&record.id).and_then(|approval| match approval {
                 Some(mut approval)
-                    if matches!(approval.state, ApprovalState::Pending | ApprovalState::Approved) =>
+                    if matches!(
+                        approval.state,
+                        ApprovalState::Pending | ApprovalState::Approved
+                    ) =>
                 {
                     approval.state = ApprovalState::Voided;
                     approval.decided_at = Some(Timestamp::now());
@@ -470,9 +499,36 @@ impl Core {
             if let Err(error) = voided {
                 self.warn("state", store_error(error).message);
             }
-            self.end(record.clone(), ActionState::Refused, Some("overtaken: no longer needed as proposed".to_owned()));
-            self.think(incident, Agent::Guard, "approval", format!("question withdrawn: {}", record.id));
+            self.end(
+                record.clone(),
+                ActionState::Refused,
+                Some("overtaken: no longer needed as proposed".to_owned()),
+            );
+            self.think(
+                incident,
+                Agent::Guard,
+                "approval",
+                format!("question withdrawn: {}", record.id),
+            );
         }
+    }
+}
+
+/// The target as it is now. Not a method: the core must not be borrowed while the world is asked.
+pub(crate) async fn read_pre_state(
+    actuator: &Actuator,
+    action: &Action,
+) -> Result<PreState, ApiError> {
+    match tokio::time::timeout(PRE_STATE_TIMEOUT, actuator.pre_state(action)).await {
+        Ok(result) => result.map_err(act_error),
+        Err(_) => Err(ApiError::new(
+            ErrorKind::Failed,
+            format!(
+                "the state of {} could not be read within {} s",
+                action.target(),
+                PRE_STATE_TIMEOUT.as_secs()
+            ),
+        )),
     }
 }
 
@@ -494,7 +550,7 @@ pub(crate) fn act_error(error: ActError) -> ApiError {
         message.push_str(&cause.to_string());
         source = cause.source();
     }
-    ApiError { kind, message, hint: error.hint() }
+    ApiError { kind, message, hint: None }
 }
 
 pub(crate) fn boottime_ns() -> u64 {

@@ -40,7 +40,9 @@ impl Core {
         let found = if let Some(outcome) = record.outcome.clone() {
             // It had ended; only verification was cut off.
             Reconciled::Done(outcome)
-        } else if record.boot_id != snapshot.host.boot_id && !record.step.action.processes().is_empty() {
+        } else if record.boot_id != snapshot.host.boot_id
+            && !record.step.action.processes().is_empty()
+        {
             Reconciled::Done(Outcome {
                 done: true,
                 exit: None,
@@ -48,16 +50,28 @@ impl Core {
                 undo: Undo::None { why: "the machine was rebooted".to_owned() },
             })
         } else {
-            self.actuator.reconcile(&record.id, &record.step.action, record.pre_state.as_ref()).await
+            self.actuator
+                .reconcile(&record.id, &record.step.action, record.pre_state.as_ref())
+                .await
         };
         let (text, details) = match &found {
             Reconciled::Done(outcome) => (format!("was done: {}", outcome.detail), "done"),
             Reconciled::NotDone(why) => (format!("was not done: {why}"), "not_done"),
             Reconciled::Unknown(why) => (format!("cannot be known: {why}"), "unknown"),
         };
-        self.audit("hale", "outcome", record.id.as_str(), &json!({ "reconciled": details, "found": text }));
+        self.audit(
+            "hale",
+            "outcome",
+            record.id.as_str(),
+            &json!({ "reconciled": details, "found": text }),
+        );
         if let Some(incident) = record.incident_id.clone() {
-            self.think(&incident, Agent::Fixer, "reconciled", format!("hale was cut off during {}; it {text}", record.id));
+            self.think(
+                &incident,
+                Agent::Fixer,
+                "reconciled",
+                format!("hale was cut off during {}; it {text}", record.id),
+            );
         }
         match found {
             Reconciled::Done(outcome) => {
@@ -70,13 +84,18 @@ impl Core {
                 let watch = Some(Watch::new(record.step.expectation.clone(), boottime_ns()));
                 let target_class = remember::target_class(&record.step.action, snapshot);
                 let id = record.id.clone();
-                self.running.insert(id, Running { record, target_class, watch, replies: Vec::new() });
+                self.running
+                    .insert(id, Running { record, target_class, watch, replies: Vec::new() });
             }
             Reconciled::NotDone(why) => {
                 let incident = record.incident_id.clone();
                 // Nothing was touched: the case is judged anew, and the same step may come up again.
                 record.intended_at = None;
-                self.end(record, ActionState::Refused, Some(format!("cut off before it was done: {why}")));
+                self.end(
+                    record,
+                    ActionState::Refused,
+                    Some(format!("cut off before it was done: {why}")),
+                );
                 if let Some(case) = incident.as_ref().and_then(|id| self.cases.get_mut(id)) {
                     case.incident.state = IncidentState::Open;
                     case.needs_diagnosis = true;
@@ -87,7 +106,10 @@ impl Core {
                 record.finished_at = Some(Timestamp::now());
                 self.end(record, ActionState::Unknown, Some(why.clone()));
                 if let Some(incident) = incident {
-                    self.escalate(&incident, &format!("it cannot be known whether the action was done: {why}"));
+                    self.escalate(
+                        &incident,
+                        &format!("it cannot be known whether the action was done: {why}"),
+                    );
                 }
             }
         }

@@ -16,8 +16,16 @@ use hale_store::{StoreError, Telemetry};
 const QUEUE_JOBS_MAX: usize = 64;
 
 pub(crate) enum Job {
-    Store { sample: Box<Sample>, snapshot: Arc<Snapshot>, health: Health, predictions: Vec<Prediction> },
-    Retain { now: Timestamp, retention_hours: u64 },
+    Store {
+        sample: Box<Sample>,
+        snapshot: Arc<Snapshot>,
+        health: Health,
+        predictions: Vec<Prediction>,
+    },
+    Retain {
+        now: Timestamp,
+        retention_hours: u64,
+    },
     Stop,
 }
 
@@ -76,7 +84,10 @@ impl TelemetryHandle {
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
                 lost.jobs += 1;
-                tracing::warn!(lost = lost.jobs, "telemetry queue is full; a sample was not stored");
+                tracing::warn!(
+                    lost = lost.jobs,
+                    "telemetry queue is full; a sample was not stored"
+                );
             }
         }
     }
@@ -96,7 +107,9 @@ impl TelemetryHandle {
         match (&lost.last_error, lost.jobs) {
             (None, 0) => None,
             (None, jobs) => Some(format!("{jobs} telemetry samples were not stored: queue full")),
-            (Some(error), jobs) => Some(format!("telemetry: {error} ({jobs} samples lost to a full queue)")),
+            (Some(error), jobs) => {
+                Some(format!("telemetry: {error} ({jobs} samples lost to a full queue)"))
+            }
         }
     }
 }

@@ -1,0 +1,14 @@
+//! The agent on this very machine, with real processes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests"
+)]
+
+mod agent;
+mod cures;
+mod isolated;
+mod world;
