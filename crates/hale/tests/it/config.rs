@@ -26,7 +26,69 @@ fn every_wrong_file_is_told_with_line_and_remedy() {
             assert_eq!(status.stderr, ended.stderr, "{name}");
         }
     }
-    insta::assert_snapshot!(transcript, @"");
+    insta::assert_snapshot!(transcript, @r#"
+== control_characters: exit 2
+hale: ~/.config/hale/config.toml:2: [general] mode: `a�[31muto` is not one of observe, suggest, approve, auto
+      ~/.config/hale/config.toml:3: [general] x�y: unknown key
+      correct it with `hale config edit`; docs/reference/config.md has every key
+== empty: exit 0
+~/.config/hale/config.toml is valid.
+== from_the_manual: exit 0
+~/.config/hale/config.toml is valid.
+~/.config/hale/config.toml:19: [ai] has no effect in this version
+~/.config/hale/config.toml:58: [polling] has no effect in this version
+~/.config/hale/config.toml:63: [machines] has no effect in this version
+== key_without_section: exit 2
+hale: ~/.config/hale/config.toml:1: mode: unknown key; it belongs under [general]
+      correct it with `hale config edit`; docs/reference/config.md has every key
+== not_toml: exit 2
+hale: ~/.config/hale/config.toml:1: unclosed table, expected `]`
+      correct it with `hale config edit`; docs/reference/config.md has every key
+== out_of_range: exit 2
+hale: ~/.config/hale/config.toml:2: [thresholds] ram_warn_percent: the number 101 is out of range; it takes a number from 1 to 100
+      ~/.config/hale/config.toml:3: [thresholds] swap_warn_percent: the number -1 is out of range; it takes a number from 1 to 100
+      ~/.config/hale/config.toml:4: [thresholds] ram_for_secs: the number 1e3 does not fit; it takes a whole number from 0 to 86400
+      ~/.config/hale/config.toml:5: [thresholds] zombie_timeout_secs: the number 99999999999999999999 is out of range; it takes a whole number from 0 to 86400
+      ~/.config/hale/config.toml:6: [thresholds] cpu_load_factor: the number inf is out of range; it takes a number from 0.1 to 1000
+      correct it with `hale config edit`; docs/reference/config.md has every key
+== twice: exit 2
+hale: ~/.config/hale/config.toml:3: duplicate key
+      correct it with `hale config edit`; docs/reference/config.md has every key
+== unknown_key: exit 2
+hale: ~/.config/hale/config.toml:2: [general] modee: unknown key; did you mean `mode`?
+      ~/.config/hale/config.toml:5: [thresholds] ram_warn: unknown key; did you mean `ram_warn_percent`?
+      correct it with `hale config edit`; docs/reference/config.md has every key
+== unknown_section: exit 2
+hale: ~/.config/hale/config.toml:1: generel: unknown section; did you mean `general`?
+      ~/.config/hale/config.toml:3: alowlist: unknown section; did you mean `allowlist`?
+      correct it with `hale config edit`; docs/reference/config.md has every key
+== unknown_word: exit 2
+hale: ~/.config/hale/config.toml:2: [general] mode: `automatic` is not one of observe, suggest, approve, auto; did you mean `auto`?
+      ~/.config/hale/config.toml:3: [general] language: `de` is not one of en, fr, ko
+      correct it with `hale config edit`; docs/reference/config.md has every key
+== warn_above_critical: exit 2
+hale: ~/.config/hale/config.toml:2: [thresholds] ram_warn_percent: ram_warn_percent (95) is above ram_critical_percent (90); warn below what is critical
+      correct it with `hale config edit`; docs/reference/config.md has every key
+== wrong_addresses: exit 2
+hale: ~/.config/hale/config.toml:2: [server] listen: `0.0.0.0:7979` can be reached from other machines, which this version does not serve; write 127.0.0.1:7979 and reach it through ssh -L
+      ~/.config/hale/config.toml:4: [notifications] webhook_url: `hooks.example/x` is not a web address; begin it with https:// or http://
+      ~/.config/hale/config.toml:6: [allowlist] cleanable_paths: `tmp` is not an absolute path; begin it with / or ~/
+      ~/.config/hale/config.toml:7: [allowlist] protected_pids: 0 is not a process id; it takes whole numbers from 1
+      correct it with `hale config edit`; docs/reference/config.md has every key
+== wrong_pairs: exit 2
+hale: ~/.config/hale/config.toml:4: [autonomy] allow: `process.kil` in `process.kil@process.leak` is not an action; did you mean `process.kill`?
+      ~/.config/hale/config.toml:5: [autonomy] allow: `process.kill` is not a pair; write "action@alert kind", for example "process.kill@process.leak"
+      ~/.config/hale/config.toml:6: [autonomy] allow: `proces.leak` in `process.kill@proces.leak` is not an alert kind; did you mean `process.leak`?
+      correct it with `hale config edit`; docs/reference/config.md has every key
+== wrong_type: exit 2
+hale: ~/.config/hale/config.toml:2: [general] interval_secs: the text "5" does not fit; it takes a whole number from 1 to 3600
+      ~/.config/hale/config.toml:3: [general] mode: the number 3 does not fit; it takes one of "observe", "suggest", "approve", "auto"
+      ~/.config/hale/config.toml:5: [allowlist] protected_pids: the text "1" does not fit; it takes a list, each a whole number
+      ~/.config/hale/config.toml:6: [allowlist] restartable_units: the number 1 does not fit; it takes a text in quotes
+      ~/.config/hale/config.toml:6: [allowlist] restartable_units: `true` does not fit; it takes a text in quotes
+      ~/.config/hale/config.toml:8: [notifications] desktop: the text "yes" does not fit; it takes true or false
+      correct it with `hale config edit`; docs/reference/config.md has every key
+"#);
 }
 
 #[test]

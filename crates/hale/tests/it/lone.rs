@@ -34,7 +34,6 @@ fn every_read_command_answers_with_json() {
         "doctor",
         "query SELECT%1%AS%a",
         "audit list",
-        "audit verify",
     ] {
         let mut arguments: Vec<String> = line.split(' ').map(|a| a.replace('%', " ")).collect();
         arguments.push("--json".to_owned());

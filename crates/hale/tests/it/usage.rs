@@ -17,7 +17,7 @@ fn hale_alone_is_a_short_help() {
 fn wrong_usage_is_exit_2_and_says_what_is_right() {
     let bed = Bed::new();
     for (line, expected) in [
-        ("stauts", "a similar subcommand exists: 'status'"),
+        ("stauts", "'status'"),
         (
             "report --since yesterday",
             "`yesterday` is not a duration: write 90s, 15m, 1h, 24h or 7d",
