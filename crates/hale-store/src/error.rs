@@ -74,7 +74,7 @@ pub enum StoreError {
         /// What was tried.
         operation: String,
         /// Why.
-        source: rusqlite::Error,
+        source: Box<rusqlite::Error>,
     },
     /// DuckDB said no.
     #[error("{}: cannot {operation}", path.display())]
@@ -84,7 +84,7 @@ pub enum StoreError {
         /// What was tried.
         operation: String,
         /// Why.
-        source: duckdb::Error,
+        source: Box<duckdb::Error>,
     },
     /// A stored record is not what this program writes.
     #[error("{}: cannot {operation}: not a valid record", path.display())]
@@ -167,7 +167,7 @@ impl StoreError {
         } else if code == Some(Code::DiskFull) {
             StoreError::Full { path, operation }
         } else {
-            StoreError::Sqlite { path, operation, source }
+            StoreError::Sqlite { path, operation, source: Box::new(source) }
         }
     }
 
@@ -184,7 +184,7 @@ impl StoreError {
         } else if says(&DAMAGED) {
             StoreError::Corrupt { path, detail: text::shorten(&first_line(&text), 300) }
         } else {
-            StoreError::Duckdb { path, operation, source }
+            StoreError::Duckdb { path, operation, source: Box::new(source) }
         }
     }
 

@@ -96,6 +96,10 @@ CREATE TABLE net_samples_1m AS SELECT *, 1::BIGINT AS samples FROM net_samples_r
 CREATE TABLE gpu_samples_1m AS SELECT *, 1::BIGINT AS samples FROM gpu_samples_raw LIMIT 0;
 CREATE TABLE metric_points_1m AS SELECT *, 1::BIGINT AS samples FROM metric_points_raw LIMIT 0;
 
+-- Unlike least() and greatest(), these keep NULL: what was not measured is not 100 % and not 0.
+CREATE MACRO cap_percent(x) AS CASE WHEN x > 100 THEN 100.0 ELSE x END;
+CREATE MACRO at_least_zero(x) AS CASE WHEN x < 0 THEN 0 ELSE x END;
+
 CREATE VIEW sys_samples AS
 WITH measured AS (
     SELECT *, 1::BIGINT AS samples FROM sys_samples_raw UNION ALL SELECT * FROM sys_samples_1m
@@ -108,15 +112,15 @@ WITH measured AS (
 )
 SELECT
     collected_at, machine_id,
-    least(100.0, 100.0 * busy_inc / nullif(all_inc, 0)) AS cpu_total,
-    least(100.0, 100.0 * cpu_iowait_ticks_inc / nullif(all_inc, 0)) AS cpu_iowait,
-    least(100.0, 100.0 * cpu_steal_ticks_inc / nullif(all_inc, 0)) AS cpu_steal,
+    cap_percent(100.0 * busy_inc / nullif(all_inc, 0)) AS cpu_total,
+    cap_percent(100.0 * cpu_iowait_ticks_inc / nullif(all_inc, 0)) AS cpu_iowait,
+    cap_percent(100.0 * cpu_steal_ticks_inc / nullif(all_inc, 0)) AS cpu_steal,
     load1, load5, load15,
-    greatest(mem_total_bytes - mem_available_bytes, 0) AS mem_used_bytes,
+    at_least_zero(mem_total_bytes - mem_available_bytes) AS mem_used_bytes,
     mem_total_bytes, mem_available_bytes,
     mem_page_cache_bytes + mem_buffers_bytes AS mem_cached_bytes,
     100.0 * mem_used_bytes / nullif(mem_total_bytes, 0) AS mem_used_percent,
-    greatest(swap_total_bytes - swap_free_bytes, 0) AS swap_used_bytes,
+    at_least_zero(swap_total_bytes - swap_free_bytes) AS swap_used_bytes,
     swap_total_bytes,
     100.0 * swap_used_bytes / nullif(swap_total_bytes, 0) AS swap_used_percent,
     swap_in_pages_inc / nullif(elapsed_secs, 0) AS swap_in_pages_per_sec,
@@ -147,7 +151,7 @@ SELECT
     write_bytes_inc / 1048576.0 / nullif(elapsed_secs, 0) AS write_mbps,
     (reads_inc + writes_inc) / nullif(elapsed_secs, 0) AS iops,
     (read_ms_inc + write_ms_inc) / nullif(reads_inc + writes_inc, 0) AS latency_ms,
-    least(100.0, busy_ms_inc / 10.0 / nullif(elapsed_secs, 0)) AS busy_percent,
+    cap_percent(busy_ms_inc / 10.0 / nullif(elapsed_secs, 0)) AS busy_percent,
     reads, read_bytes, writes, write_bytes,
     elapsed_secs, samples, boot_id, source, source_version, schema_version
 FROM measured;
@@ -158,7 +162,7 @@ WITH measured AS (
 )
 SELECT
     collected_at, machine_id, mount_point, device, fs_type,
-    total_bytes, greatest(total_bytes - free_bytes, 0) AS used_bytes, available_bytes,
+    total_bytes, at_least_zero(total_bytes - free_bytes) AS used_bytes, available_bytes,
     coalesce(100.0 * available_bytes / nullif(used_bytes + available_bytes, 0), 0) AS free_percent,
     inodes_total, inodes_free,
     100.0 * inodes_free / nullif(inodes_total, 0) AS inode_free_percent,

@@ -57,8 +57,8 @@ fn everything_comes_back_as_it_went_in_also_after_reopening() {
     assert_eq!(state.incident(incident.id.as_str()).unwrap(), Some(incident.clone()));
     assert_eq!(state.timeline(&incident.id).unwrap(), [line]);
     assert_eq!(state.plan(&plan.id).unwrap(), Some(plan));
-    assert_eq!(state.actions_of(&incident.id).unwrap(), [action.clone()]);
-    assert_eq!(state.unfinished_actions().unwrap(), [action.clone()]);
+    assert_eq!(state.actions_of(&incident.id).unwrap(), std::slice::from_ref(&action));
+    assert_eq!(state.unfinished_actions().unwrap(), std::slice::from_ref(&action));
     assert_eq!(state.approval_of(&action.id).unwrap(), Some(approval));
     assert_eq!(state.lessons().unwrap(), [lesson]);
     assert_eq!(state.setting("paused_until").unwrap().as_deref(), Some("never"));

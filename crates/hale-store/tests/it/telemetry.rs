@@ -72,27 +72,53 @@ fn the_views_have_what_people_ask_for() {
     insta::assert_snapshot!(lines(&ask(
         &telemetry,
         "SELECT collected_at, cpu_total, mem_used_bytes, disk_read_mbps FROM sys_samples ORDER BY collected_at DESC LIMIT 5",
-    )), @"");
+    )), @r#"
+    collected_at | cpu_total | mem_used_bytes | disk_read_mbps
+    "2026-02-02T02:43:00Z" | 25.0 | 4474967296 | 2.0
+    "2026-02-02T02:42:00Z" | 25.0 | 4414967296 | 2.0
+    "2026-02-02T02:41:00Z" | null | 4354967296 | null
+    "#);
     insta::assert_snapshot!(lines(&ask(
         &telemetry,
         "SELECT load1, mem_total_bytes, swap_used_bytes, disk_write_mbps, net_rx_mbps, net_tx_mbps, process_count, zombie_count, swap_in_pages_per_sec FROM sys_samples ORDER BY collected_at DESC LIMIT 1",
-    )), @"");
+    )), @r#"
+    load1 | mem_total_bytes | swap_used_bytes | disk_write_mbps | net_rx_mbps | net_tx_mbps | process_count | zombie_count | swap_in_pages_per_sec
+    0.5 | 17179869184 | 536870912 | 1.0 | 1.0 | 0.5 | 100 | 2 | 3.0
+    "#);
     insta::assert_snapshot!(lines(&ask(
         &telemetry,
         "SELECT kind, device, mount_point, iops, latency_ms, busy_percent, free_percent, inode_free_percent FROM disk_samples ORDER BY collected_at DESC, kind LIMIT 2",
-    )), @"");
+    )), @r#"
+    kind | device | mount_point | iops | latency_ms | busy_percent | free_percent | inode_free_percent
+    "device" | "nvme0n1" | null | 15.0 | 2.0 | 10.0 | null | null
+    "mount" | "/dev/nvme0n1p1" | "/" | null | null | null | 26.31578947368421 | 40.0
+    "#);
     insta::assert_snapshot!(lines(&ask(
         &telemetry,
         "SELECT interface, rx_mbps, tx_mbps, errors_per_sec FROM net_samples WHERE interface = 'eth0' ORDER BY collected_at",
-    )), @"");
+    )), @r#"
+    interface | rx_mbps | tx_mbps | errors_per_sec
+    "eth0" | null | null | null
+    "eth0" | 1.0 | 0.5 | 0.0
+    "eth0" | 1.0 | 0.5 | 0.0
+    "#);
     insta::assert_snapshot!(lines(&ask(
         &telemetry,
         "SELECT metric, subject, value, unit FROM metric_points ORDER BY metric",
-    )), @"");
+    )), @r#"
+    metric | subject | value | unit
+    "health.factor" | "memory" | 0.4 | "ratio"
+    "health.score" | "" | 0.7 | "ratio"
+    "prediction.disk.full" | "mount:/" | 3600.0 | "secs"
+    "prediction.disk.full.confidence" | "mount:/" | 0.9 | "ratio"
+    "#);
     insta::assert_snapshot!(lines(&ask(
         &telemetry,
         "SELECT priority, unit, identifier, message FROM journal_events ORDER BY logged_at DESC LIMIT 1",
-    )), @"");
+    )), @r#"
+    priority | unit | identifier | message
+    4 | "worker.service" | "worker" | "warning 180"
+    "#);
     // 20 by CPU, 20 by memory and 20 by open files; those that lead twice count once.
     let top = ask(&telemetry, "SELECT count(*), max(mem_bytes), max(fd_count), max(length(command)) FROM sys_top_processes WHERE collected_at = (SELECT max(collected_at) FROM sys_samples)");
     let count = top.rows[0][0].as_u64().unwrap();
@@ -134,8 +160,17 @@ fn counters_that_start_anew_give_no_rate() {
     telemetry.flush().unwrap();
     insta::assert_snapshot!(lines(&ask(
         &telemetry,
-        "SELECT boot_id, round(elapsed_secs) AS secs, cpu_total, disk_read_mbps, round(net_rx_mbps, 3) AS net_rx_mbps FROM sys_samples_raw JOIN sys_samples USING (collected_at, boot_id, elapsed_secs) ORDER BY boot_id, sys_samples_raw.cpu_idle_ticks, collected_at",
-    )), @"");
+        "SELECT collected_at, boot_id, elapsed_secs, cpu_total, disk_read_mbps, round(net_rx_mbps, 3) AS net_rx_mbps FROM sys_samples ORDER BY boot_id, collected_at",
+    )), @r#"
+    collected_at | boot_id | elapsed_secs | cpu_total | disk_read_mbps | net_rx_mbps
+    "2026-02-02T01:50:00Z" | "boot-1" | 60.0 | 25.0 | null | 1.0
+    "2026-02-02T02:42:00Z" | "boot-1" | null | null | null | null
+    "2026-02-02T02:43:00Z" | "boot-1" | 60.0 | 25.0 | 2.0 | 1.0
+    "2026-02-02T02:44:00Z" | "boot-1" | 60.0 | null | null | null
+    "2026-02-02T02:45:00Z" | "boot-1" | 60.0 | 25.0 | null | 5.0
+    "2026-02-02T02:47:00Z" | "boot-2" | null | null | null | null
+    "2026-02-02T02:48:00Z" | "boot-2" | null | null | null | null
+    "#);
     let wrong = ask(&telemetry, "SELECT count(*) FROM sys_samples WHERE cpu_total NOT BETWEEN 0 AND 100 OR disk_read_mbps < 0 OR disk_read_mbps > 100 OR net_rx_mbps < 0 OR net_rx_mbps > 100");
     assert_eq!(wrong.rows[0][0], 0);
 }
@@ -247,7 +282,9 @@ fn retention_says_what_it_does_and_keeps_the_figures() {
     let before = ask(&telemetry, sums).rows.remove(0);
     let now = at(60 + 5 * 60 + 3600);
     let would = telemetry.retain(now, 1, true).unwrap();
-    insta::assert_snapshot!(would, @"");
+    insta::assert_snapshot!(would, @r#"
+    full-resolution samples before 2026-02-02T02:46:00Z would become one-minute rollups: 20 rows of sys_samples over 5 minutes, 993 rows of sys_top_processes over 5 minutes, 20 rows of disk_devices over 5 minutes, 20 rows of disk_mounts over 5 minutes, 40 rows of net_samples over 5 minutes, 20 rows of gpu_samples over 5 minutes; journal events and incidents are kept
+    "#);
     assert_eq!(ask(&telemetry, sums).rows[0], before, "a dry run changes nothing");
     let did = telemetry.retain(now, 1, false).unwrap();
     assert_eq!(did, would.replace("would become", "became"));
@@ -259,10 +296,18 @@ fn retention_says_what_it_does_and_keeps_the_figures() {
     insta::assert_snapshot!(lines(&ask(
         &telemetry,
         "SELECT samples, count(*) AS rows FROM sys_samples GROUP BY samples ORDER BY samples",
-    )), @"");
+    )), @r#"
+    samples | rows
+    1 | 20
+    4 | 5
+    "#);
     assert_eq!(ask(&telemetry, "SELECT count(*) FROM journal_events").rows[0][0], 40);
-    insta::assert_snapshot!(telemetry.retain(now, 1, false).unwrap(), @"");
-    insta::assert_snapshot!(telemetry.retain(now, 0, false).unwrap(), @"");
+    insta::assert_snapshot!(telemetry.retain(now, 1, false).unwrap(), @r#"
+    nothing is older than 2026-02-02T02:46:00Z; the file was compacted
+    "#);
+    insta::assert_snapshot!(telemetry.retain(now, 0, false).unwrap(), @r#"
+    retention is off: everything is kept in full resolution
+    "#);
 }
 
 #[test]
@@ -281,9 +326,15 @@ fn one_statement_asks_both_memories() {
     state.put_approval(&approval(1)).unwrap();
     state.append_audit(at(1), "hale", "intent", "ac-1", &json!({ "why": "leak" })).unwrap();
     let both = telemetry.query(Some(&state_path), sql, 10).unwrap();
-    insta::assert_snapshot!(lines(&both), @"");
+    insta::assert_snapshot!(lines(&both), @r#"
+    kind | subject | first_seen_at | cpu
+    "process.leak" | "process 70 (leaky)" | "2026-02-02T02:41:10Z" | 25.0
+    "#);
     let audit = "SELECT ts, actor, details->>'why' AS why FROM audit";
-    insta::assert_snapshot!(lines(&telemetry.query(Some(&state_path), audit, 10).unwrap()), @"");
+    insta::assert_snapshot!(lines(&telemetry.query(Some(&state_path), audit, 10).unwrap()), @r#"
+    ts | actor | why
+    "2026-02-02T02:40:01Z" | "hale" | "leak"
+    "#);
     let tables = telemetry.query(Some(&state_path), "SHOW TABLES", 0).unwrap();
     let names: Vec<&str> = tables.rows.iter().filter_map(|r| r[0].as_str()).collect();
     for name in ["alerts", "actions", "audit", "sys_samples", "net_samples", "journal_events"] {
