@@ -25,13 +25,15 @@ pub(crate) struct Stat {
     pub ppid: i32,
     pub pgrp: i32,
     pub nice: i32,
+    pub threads: u32,
     pub start_ticks: u64,
 }
 
 impl Stat {
-    /// A zombie does not live: it holds nothing but its exit code.
+    /// A zombie does not live: it holds nothing but its exit code. But one whose main thread alone
+    /// has ended shows as a zombie too, and its other threads work on.
     pub fn lives(&self) -> bool {
-        !matches!(self.state, 'Z' | 'X' | 'x')
+        !matches!(self.state, 'Z' | 'X' | 'x') || self.threads > 1
     }
 
     pub fn reference(&self) -> ProcRef {
@@ -54,6 +56,7 @@ pub(crate) fn parse_stat(line: &[u8]) -> Option<Stat> {
         ppid: fields.get(1)?.parse().ok()?,
         pgrp: fields.get(2)?.parse().ok()?,
         nice: fields.get(16)?.parse().ok()?,
+        threads: fields.get(17)?.parse().ok()?,
         start_ticks: fields.get(19)?.parse().ok()?,
     })
 }
@@ -277,6 +280,7 @@ mod tests {
                 ppid: 7,
                 pgrp: 4242,
                 nice: -5,
+                threads: 3,
                 start_ticks: 987_654,
             }
         );

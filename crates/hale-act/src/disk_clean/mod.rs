@@ -63,7 +63,7 @@ pub(crate) fn pre_state(roots: &ActRoots, order: &Order) -> Result<Value, ActErr
 fn facts(mount: &Mount) -> Value {
     json!({
         "device": mount.dev,
-        "fs_id": mount.fs_id,
+        "fs_id": format!("{:x}", mount.fs_id),
         "fs_type": mount.fs_type,
         "mount_point": mount.mount_point.display().to_string(),
         "source": mount.source,

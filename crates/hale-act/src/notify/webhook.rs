@@ -17,8 +17,10 @@ const MAX_ATTEMPTS: u32 = 5;
 /// Wait after the first failure; it doubles each time.
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
-/// Longest `Retry-After` that is waited for.
+/// Longest `Retry-After` that is waited for; if it is longer, what comes until then is given up.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(120);
+/// However long the server asks for, hale comes back after this.
+const MAX_CLOSED: Duration = Duration::from_secs(3600);
 /// One attempt.
 const REQUEST_LIMIT: Duration = Duration::from_secs(10);
 /// All attempts for one notification.
@@ -29,6 +31,11 @@ pub(super) struct Webhook {
     kind: WebhookKind,
     client: Option<Client>,
     given_up: u64,
+    /// The last delivery was given up: until one succeeds, each has a single attempt, so that an
+    /// address that is dead for hours does not make the news after it hours late.
+    failing: bool,
+    /// The server asked to be left alone until then.
+    closed_until: Option<Instant>,
 }
 
 /// What one attempt came to.
@@ -48,7 +55,14 @@ impl Webhook {
         }
         let url = parse(&config.webhook_url)?;
         let kind = config.webhook_kind.unwrap_or_else(|| kind_of(&url));
-        Ok(Some(Webhook { url, kind, client: None, given_up: 0 }))
+        Ok(Some(Webhook {
+            url,
+            kind,
+            client: None,
+            given_up: 0,
+            failing: false,
+            closed_until: None,
+        }))
     }
 
     /// Made at the first use: the TLS roots take time and memory that most machines can spare.
@@ -91,7 +105,11 @@ impl Webhook {
     }
 
     async fn deliver_or_give_up(&mut self, notification: &Notification) -> Result<(), String> {
+        if self.closed_until.is_some_and(|until| Instant::now() < until) {
+            return Err("the server asked to be left alone for longer".to_owned());
+        }
         let deadline = Instant::now() + DELIVERY_LIMIT;
+        let max_attempts = if self.failing { 1 } else { MAX_ATTEMPTS };
         let mut backoff = FIRST_BACKOFF;
         let mut attempt = 1;
         loop {
@@ -100,8 +118,12 @@ impl Webhook {
                 Attempt::Refused(why) => return Err(why),
                 Attempt::Later(why, wait) => (why, wait),
             };
-            let wait = wait.unwrap_or(backoff).min(MAX_RETRY_AFTER);
-            if attempt >= MAX_ATTEMPTS || Instant::now() + wait >= deadline {
+            if let Some(wait) = wait {
+                self.closed_until = Some(Instant::now() + wait);
+            }
+            let wait = wait.unwrap_or(backoff);
+            let too_late = wait > MAX_RETRY_AFTER || Instant::now() + wait >= deadline;
+            if attempt >= max_attempts || too_late {
                 return Err(format!("{why} ({attempt} attempts)"));
             }
             tokio::time::sleep(wait).await;
@@ -117,7 +139,9 @@ impl Channel for Webhook {
     }
 
     async fn deliver(&mut self, notification: Arc<Notification>) {
-        if let Err(why) = self.deliver_or_give_up(&notification).await {
+        let result = self.deliver_or_give_up(&notification).await;
+        self.failing = result.is_err();
+        if let Err(why) = result {
             self.given_up += 1;
             tracing::warn!(
                 webhook = %shown(&self.url),
@@ -132,7 +156,8 @@ impl Channel for Webhook {
 fn retry_after(response: &reqwest::Response) -> Option<Duration> {
     let value = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
     let secs: f64 = value.trim().parse().ok()?;
-    (secs.is_finite() && secs >= 0.0).then(|| Duration::from_secs_f64(secs.min(1e6)))
+    let max = MAX_CLOSED.as_secs_f64();
+    (secs.is_finite() && secs >= 0.0).then(|| Duration::from_secs_f64(secs.min(max)))
 }
 
 /// The innermost cause says what happened; the outer ones say that something did.

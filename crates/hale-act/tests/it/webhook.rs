@@ -116,6 +116,41 @@ fn retry_after_is_honoured_and_a_refusal_is_final() {
 }
 
 #[test]
+fn a_server_that_asks_for_an_hour_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    block_on(async {
+        let (url, seen) = server(&["429 Slow down\r\nretry-after: 3600", "200 OK"]).await;
+        let notifier = start(quiet(url), dir.path());
+        for i in 0..5 {
+            notifier.send(note(&i.to_string(), Severity::High));
+        }
+        let started = Instant::now();
+        notifier.shutdown(Duration::from_secs(10)).await;
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+        assert_eq!(seen.lock().unwrap().len(), 1);
+        assert_eq!(lines(dir.path()).len(), 5);
+    });
+}
+
+#[test]
+fn a_dead_address_gets_one_attempt_each_until_it_lives_again() {
+    let dir = tempfile::tempdir().unwrap();
+    block_on(async {
+        const FAIL: &str = "500 Oops\r\nretry-after: 0";
+        let (url, seen) = server(&[FAIL, FAIL, FAIL, FAIL, FAIL, FAIL, "200 OK"]).await;
+        let notifier = start(quiet(url), dir.path());
+        for name in ["dead", "still dead", "alive"] {
+            notifier.send(note(name, Severity::High));
+        }
+        let seen = wait_for(&seen, 7).await;
+        let titles: Vec<_> = seen.iter().map(|(_, b)| b["title"].as_str().unwrap()).collect();
+        assert_eq!(titles[..5], ["memory.high · dead"; 5]);
+        assert_eq!(titles[5..], ["memory.high · still dead", "memory.high · alive"]);
+        notifier.shutdown(Duration::from_secs(5)).await;
+    });
+}
+
+#[test]
 fn a_black_hole_delays_neither_the_sender_nor_the_file_nor_the_shutdown() {
     let dir = tempfile::tempdir().unwrap();
     block_on(async {
