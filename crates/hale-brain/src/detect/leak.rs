@@ -3,7 +3,8 @@
 //! A claim opens when, over the whole window, growth was steady (hardly ever down), is at least the
 //! configured amount, and still goes on in the last third. It ends when growth stops or the process
 //! gives back. What must not open one: a process that is still starting, a heap that a collector
-//! empties now and then (it must outgrow its own earlier peak), a big process that stays as it is.
+//! empties now and then (it must outgrow its own earlier peak, and programs that run on a collector
+//! are watched for twice the window first), a big process that stays as it is.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -32,11 +33,17 @@ const MARGIN: f64 = 0.5;
 /// A process younger than this is still starting, in seconds; for short windows a tenth of them.
 const MAX_WARM_UP_SECS: f64 = 60.0;
 
+/// Programs whose heap is collected in long cycles.
+const COLLECTED: &[&str] =
+    &["java", "node", "nodejs", "dotnet", "mono", "beam.smp", "ruby", "bun", "deno", "electron"];
+
 /// What grows.
 #[derive(Clone, Copy)]
 struct Quantity {
     of: fn(&Process) -> Option<u64>,
     least_growth: fn(&View<'_>) -> f64,
+    /// Whether a garbage collector may take it back.
+    collected: bool,
 }
 
 #[derive(Debug)]
@@ -45,6 +52,7 @@ struct Series {
     points: VecDeque<(f64, f64)>,
     /// The part of the window that is being filled: its start and its least value.
     part: (f64, f64),
+    watched_since: f64,
     wall_start: VecDeque<Timestamp>,
     /// Highest value that was followed by a real fall.
     former_peak: f64,
@@ -89,7 +97,8 @@ impl Tracker {
             let Some(value) = (self.quantity.of)(p).map(|v| v as f64) else { continue };
             let key = (p.pid, p.start_ticks);
             let mut series = self.series.remove(&key).unwrap_or_else(|| Series::new(view, value));
-            series.add(view, value, window, least);
+            let patience = if self.quantity.collected && is_collected(p) { 2.0 } else { 1.0 };
+            series.add(view, value, window, least, patience);
             if let Some(growth) = series.growth {
                 growing.push((p, value, growth));
             }
@@ -128,6 +137,7 @@ impl Series {
         Series {
             points: VecDeque::new(),
             part: (view.tick.since(0), value),
+            watched_since: view.tick.since(0),
             wall_start: VecDeque::new(),
             former_peak: 0.0,
             peak: value,
@@ -135,7 +145,7 @@ impl Series {
         }
     }
 
-    fn add(&mut self, view: &View<'_>, value: f64, window: f64, least: f64) {
+    fn add(&mut self, view: &View<'_>, value: f64, window: f64, least: f64, patience: f64) {
         let now = view.tick.since(0);
         self.peak = self.peak.max(value);
         if value < self.peak - (0.25 * least).max(0.05 * self.peak) {
@@ -155,7 +165,10 @@ impl Series {
             self.points.pop_front();
             self.wall_start.pop_front();
         }
-        self.growth = self.judge(window, least);
+        let long_enough = patience <= 1.0
+            || self.former_peak > 0.0
+            || now - self.watched_since >= patience * window;
+        self.growth = if long_enough { self.judge(window, least) } else { None };
     }
 
     fn judge(&mut self, window: f64, least: f64) -> Option<Growth> {
@@ -188,6 +201,11 @@ impl Series {
     }
 }
 
+fn is_collected(p: &Process) -> bool {
+    let program = p.info.exe.as_deref().and_then(|exe| exe.rsplit('/').next());
+    COLLECTED.iter().any(|name| program == Some(name) || p.info.name == *name)
+}
+
 /// Memory.
 pub(super) struct Leak(Tracker);
 
@@ -196,6 +214,7 @@ impl Default for Leak {
         Leak(Tracker::new(Quantity {
             of: |p| Some(p.rss_bytes),
             least_growth: |v| v.config.thresholds.leak_min_growth_mib * 1024.0 * 1024.0,
+            collected: true,
         }))
     }
 }
@@ -262,6 +281,7 @@ impl Default for FdLeak {
         FdLeak(Tracker::new(Quantity {
             of: |p| p.open_fds.map(u64::from),
             least_growth: |v| f64::from(v.config.thresholds.fd_leak_min_growth),
+            collected: false,
         }))
     }
 }

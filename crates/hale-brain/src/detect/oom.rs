@@ -146,7 +146,7 @@ impl Oom {
         let counted = view.snapshot.system.oom_kills.unwrap_or(0);
         let (unnamed, turns) = &mut self.unnamed;
         *unnamed = unnamed.saturating_add(counted).saturating_sub(named);
-        *turns = if *unnamed > 0 { *turns + 1 } else { 0 };
+        *turns = if *unnamed > 0 { turns.saturating_add(1) } else { 0 };
         let journal_may_tell = view.snapshot.is_fresh(Source::Journal) && *turns <= MAX_LAG_TURNS;
         if *unnamed > 0 && !journal_may_tell {
             let kills = *unnamed;
@@ -169,7 +169,7 @@ impl Oom {
             by_counter,
             ..Kills::default()
         });
-        kills.count += count;
+        kills.count = kills.count.saturating_add(count);
         kills.last_ns = view.tick.now_ns;
         kills.by_counter &= by_counter;
         kills.victims.extend(victim);

@@ -54,7 +54,11 @@ impl Ring {
     }
 
     fn forecast(&self, now: f64, value: f64, whole: f64) -> Option<Forecast> {
-        let start = self.points.front()?.0;
+        let (start, at_start) = *self.points.front()?;
+        // Most things rest most of the time; a line costs a thousand times this question.
+        if value - at_start < 0.5 * MIN_GROWTH * whole {
+            return None;
+        }
         let mut points: Vec<(f64, f64)> =
             self.points.iter().map(|(at, v)| (at - start, *v)).collect();
         if points.last().is_some_and(|(at, _)| *at < now - start) {
@@ -100,6 +104,9 @@ pub(super) struct Trends {
 impl Trends {
     /// Notes how much of it is used now.
     pub(super) fn add(&mut self, name: &str, now_secs: f64, value: f64) {
+        if !value.is_finite() {
+            return;
+        }
         if !self.by_name.contains_key(name) {
             if self.by_name.len() >= MAX_TRENDS {
                 return;

@@ -317,7 +317,7 @@ pub fn process(pid: i32, ppid: i32, cmdline: &str) -> Process {
     let name = program.rsplit('/').next().unwrap_or_default();
     Process {
         pid,
-        start_ticks: 1000 + pid as u64,
+        start_ticks: 1000_u64.wrapping_add_signed(i64::from(pid)),
         age_secs: 600.0,
         ppid,
         original_parent: None,

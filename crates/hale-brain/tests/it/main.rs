@@ -1,5 +1,16 @@
 //! Integration tests of what hale thinks.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod decide_correlate;
+mod decide_diagnose;
+mod decide_guard;
+mod decide_lessons;
+mod decide_watch;
+mod decide_words;
+mod decide_world;
+mod detect_alerts;
+mod detect_machine;
 mod detect_processes;
+mod detect_properties;
+mod detect_rules;
 mod detect_scenario;
