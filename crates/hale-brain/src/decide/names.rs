@@ -78,9 +78,29 @@ pub fn holds_peoples_programs(unit: &str) -> bool {
     unit.starts_with("user@") || unit.ends_with(".scope") || unit.ends_with(".slice")
 }
 
+/// Services through which people log in. Without logind their sessions stay in the service's cgroup.
+const LOGIN_SERVICES: &[&str] = &[
+    "ssh.service",
+    "ssh@*",
+    "sshd.service",
+    "sshd@*",
+    "getty@*",
+    "serial-getty@*",
+    "console-getty*",
+];
+
+/// The programs that are such a service themselves.
+const LOGIN_PROGRAMS: &[&str] = &["sshd*", "agetty", "getty", "login"];
+
 /// The service that a process belongs to; none where its unit only holds what people started.
 pub fn service_of(info: &ProcessInfo) -> Option<&str> {
-    info.unit.as_deref().filter(|unit| !holds_peoples_programs(unit))
+    let unit = info.unit.as_deref().filter(|unit| !holds_peoples_programs(unit))?;
+    let login_service = LOGIN_SERVICES.iter().any(|pattern| glob(pattern, unit));
+    let own_program = [Some(info.name.as_str()), exe_name(info)]
+        .into_iter()
+        .flatten()
+        .any(|name| LOGIN_PROGRAMS.iter().any(|pattern| glob(pattern, name)));
+    (!login_service || own_program).then_some(unit)
 }
 
 /// Whether it is absolute and says exactly where it is: no `.`, `..`, or empty part.

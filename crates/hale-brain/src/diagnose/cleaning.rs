@@ -36,10 +36,10 @@ pub(super) fn means(mount: &Mount, snapshot: &Snapshot, config: &Config) -> Vec<
     let here =
         |path: &&str| mount_of(path, snapshot).is_some_and(|m| m.mount_point == mount.mount_point);
     let mut means = Vec::new();
-    if PACKAGE_CACHES.iter().any(|p| here(p)) {
+    if PACKAGE_CACHES.iter().any(&here) {
         means.push(CleanMeans::PackageCache);
     }
-    if JOURNAL_DIRECTORIES.iter().any(|p| here(p)) {
+    if JOURNAL_DIRECTORIES.iter().any(&here) {
         let keep_bytes =
             (mount.total_bytes / 20).clamp(JOURNAL_KEEP_MIN_BYTES, JOURNAL_KEEP_MAX_BYTES);
         means.push(CleanMeans::JournalVacuum { keep_bytes });

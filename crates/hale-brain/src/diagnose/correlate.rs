@@ -250,9 +250,7 @@ fn memory_weight(cause: &Node<'_>, snapshot: &Snapshot) -> Option<f64> {
 
 /// Whether the kernel ran out of memory as a whole: a cgroup's own limit says nothing about the rest.
 fn machine_wide(oom: &Alert) -> bool {
-    !oom.evidence.iter().any(|e| e.text.contains("cgroup"))
-        && !oom.summary.contains("cgroup")
-        && !oom.vars.contains_key("cgroup")
+    oom.vars.get("where").and_then(|place| place.as_str()).is_none_or(|place| place == "machine")
 }
 
 fn cpu_weight(cause: &Node<'_>, snapshot: &Snapshot) -> Option<f64> {

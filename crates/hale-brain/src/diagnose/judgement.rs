@@ -165,17 +165,16 @@ fn ghost_storm(alert: &Alert, snapshot: &Snapshot) -> String {
         .map(|parent| parent.name.as_str())
         .collect();
     let by = if parents.is_empty() {
-        "whoever started them is gone".to_owned()
+        "whoever started them is gone and never told them to end".to_owned()
     } else {
         let names: Vec<&str> = parents.into_iter().collect();
-        format!("they were started by {}, which is gone", names.join(" and "))
+        format!(
+            "they were started by {}, which is gone and never told them to end",
+            names.join(" and ")
+        )
     };
-    format!(
-        "{} {} processes live on and hold {}: {by}, and they were never told to end.",
-        sentence(&alert.summary),
-        living.len(),
-        bytes(held),
-    )
+    let verb = if living.len() == 1 { "process lives" } else { "processes live" };
+    format!("{} {} {verb} on with {}: {by}.", sentence(&alert.summary), living.len(), bytes(held),)
 }
 
 fn zombie(alert: &Alert, snapshot: &Snapshot) -> Judged {

@@ -155,7 +155,10 @@ fn done(report: &mut Report, actions: &[ActionRecord]) {
     if actions.is_empty() {
         report.line("Nothing.");
     }
-    for record in actions {
+    for (at, record) in actions.iter().enumerate() {
+        if at > 0 {
+            report.line("");
+        }
         action(report, record);
     }
 }
@@ -210,7 +213,6 @@ fn action(report: &mut Report, record: &ActionRecord) {
     if let Some(note) = &record.note {
         report.item(&format!("Note: {}", text(note)));
     }
-    report.line("");
 }
 
 fn left(report: &mut Report, incident: &Incident, alerts: &[Alert], actions: &[ActionRecord]) {

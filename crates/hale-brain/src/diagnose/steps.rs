@@ -28,20 +28,52 @@ const CLEAN_WITHIN_SECS: u64 = 120;
 /// The nice value that gives way to everything at the usual one.
 pub(super) const YIELDING_NICE: i32 = 10;
 
-fn finding_gone(alert: &Alert) -> Condition {
-    Condition::FindingGone { alert_kind: alert.kind.clone(), subject: alert.subject.clone() }
+/// That the finding is gone, where that shows within the time of a verification. A mean over
+/// minutes, a forecast, a heat sink, or a thing that has happened, take longer: there only the
+/// effect on the target proves anything.
+fn finding_gone(alert: &Alert) -> Option<Condition> {
+    let shows_at_once = match alert.kind {
+        AlertKind::ProcessGhostStorm
+        | AlertKind::ProcessLeak
+        | AlertKind::ProcessFdLeak
+        | AlertKind::ProcessOrphan
+        | AlertKind::ProcessZombie
+        | AlertKind::ProcessDuplicates
+        | AlertKind::CpuHotProcess
+        | AlertKind::MemoryHigh
+        | AlertKind::SwapHigh
+        | AlertKind::DiskSpace
+        | AlertKind::DiskInodes
+        | AlertKind::ServiceFailed
+        | AlertKind::ContainerUnhealthy
+        | AlertKind::SourceStale => true,
+        AlertKind::DiskFilling
+        | AlertKind::LoadHigh
+        | AlertKind::TemperatureHigh
+        | AlertKind::KernelOom
+        | AlertKind::ServiceFlapping
+        | AlertKind::ContainerRestarting
+        | AlertKind::HttpErrors
+        | AlertKind::HttpLatency
+        | AlertKind::JournalBurst
+        | AlertKind::MetricAnomaly
+        | AlertKind::Rule(_) => false,
+    };
+    shows_at_once.then(|| Condition::FindingGone {
+        alert_kind: alert.kind.clone(),
+        subject: alert.subject.clone(),
+    })
 }
 
 /// Ends exactly these processes.
 pub(super) fn kill(alert: &Alert, targets: Vec<ProcRef>, why: String) -> PlanStep {
+    let mut conditions = vec![Condition::ProcessesGone { targets: targets.clone() }];
+    conditions.extend(finding_gone(alert));
     let pids: Vec<String> = targets.iter().map(|t| t.pid.to_string()).collect();
     PlanStep {
         command: format!("kill {}", pids.join(" ")),
         expectation: Expectation {
-            conditions: vec![
-                Condition::ProcessesGone { targets: targets.clone() },
-                finding_gone(alert),
-            ],
+            conditions,
             hold_secs: KILL_HOLD_SECS,
             within_secs: KILL_WITHIN_SECS,
         },
@@ -83,7 +115,7 @@ pub(super) fn restart(
     if !troublemakers.is_empty() {
         conditions.push(Condition::ProcessesGone { targets: troublemakers });
     }
-    conditions.push(finding_gone(alert));
+    conditions.extend(finding_gone(alert));
     let run = &unit.invocation_id;
     PlanStep {
         command: format!("systemctl restart {}", shell_word(&name)),
@@ -116,10 +148,7 @@ pub(super) fn clean(
         })
         .into_iter()
         .collect();
-    // A forecast needs a while to see that the trend is broken; free space shows at once.
-    if alert.kind != AlertKind::DiskFilling {
-        conditions.push(finding_gone(alert));
-    }
+    conditions.extend(finding_gone(alert));
     let commands: Vec<String> = means.iter().map(clean_command).collect();
     PlanStep {
         command: commands.join(" && "),

@@ -111,11 +111,12 @@ fn ghost_storm(input: &DiagnoseInput<'_>, alert: &Alert) -> Treatment {
     }
     let held: u64 = members.iter().map(|p| p.rss_bytes).sum();
     let targets: Vec<ProcRef> = members.iter().map(|p| p.proc_ref()).collect();
-    let why = format!(
-        "Nobody uses these {} processes any more; ending them frees {}.",
-        targets.len(),
-        bytes(held)
-    );
+    let why = match targets.len() {
+        1 => format!("Nobody uses this process any more; ending it frees {}.", bytes(held)),
+        n => {
+            format!("Nobody uses these {n} processes any more; ending them frees {}.", bytes(held))
+        }
+    };
     Treatment::Steps(vec![steps::kill(alert, targets, why)])
 }
 
