@@ -251,7 +251,7 @@ pub(crate) fn lossy(bytes: &[u8], limit_bytes: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
     use super::*;
 
     #[test]

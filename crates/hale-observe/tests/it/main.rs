@@ -1,5 +1,11 @@
 //! What a user of the crate sees: this machine, and recorded ones.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests"
+)]
 
 mod fake_proc;
 mod live;

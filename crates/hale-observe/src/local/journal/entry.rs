@@ -55,23 +55,25 @@ fn unit(fields: &Map<String, Value>) -> Option<String> {
 /// A field is text, an array of bytes where it is not UTF-8, an array of those where it was given
 /// more than once (the first counts), or null where it was too large.
 fn field_text(value: &Value, limit_bytes: usize) -> Option<String> {
-    match value {
-        Value::String(text) => Some(lossy(text.as_bytes(), limit_bytes)),
-        Value::Array(parts) => match parts.first() {
-            Some(Value::Number(_)) => {
-                let byte = |part: &Value| part.as_u64().and_then(|n| u8::try_from(n).ok());
-                let bytes: Vec<u8> = parts.iter().map_while(byte).collect();
-                Some(lossy(&bytes, limit_bytes))
-            }
-            // No field nests deeper than this.
-            Some(first @ (Value::String(_) | Value::Array(_))) => match first {
-                Value::Array(inner) if !inner.first().is_some_and(Value::is_number) => None,
-                first => field_text(first, limit_bytes),
-            },
-            Some(Value::Null | Value::Bool(_) | Value::Object(_)) | None => None,
-        },
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
+    let first = value.as_array().and_then(|parts| parts.first());
+    match first {
+        Some(first) if !first.is_number() => single_text(first, limit_bytes),
+        Some(_) | None => single_text(value, limit_bytes),
     }
+}
+
+/// One value of a field; nothing nests deeper than this.
+fn single_text(value: &Value, limit_bytes: usize) -> Option<String> {
+    if let Value::String(text) = value {
+        return Some(lossy(text.as_bytes(), limit_bytes));
+    }
+    value.as_array().and_then(|parts| bytes_text(parts, limit_bytes))
+}
+
+fn bytes_text(parts: &[Value], limit_bytes: usize) -> Option<String> {
+    let byte = |part: &Value| part.as_u64().and_then(|n| u8::try_from(n).ok());
+    let bytes: Option<Vec<u8>> = parts.iter().map(byte).collect();
+    bytes.map(|bytes| lossy(&bytes, limit_bytes))
 }
 
 #[cfg(test)]

@@ -272,7 +272,7 @@ fn keep(line: &[u8], not_before: Option<Timestamp>, queue: &Shared) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
     use super::*;
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
@@ -298,7 +298,7 @@ mod tests {
         }
         assert_eq!(
             cursor_time("s=a;i=b;t=60a24e1d6d240;x=1"),
-            Some(Timestamp::from_microsecond(0x60a_24e1_d6d2_40).unwrap())
+            Some(Timestamp::from_microsecond(0x6_0a24_e1d6_d240).unwrap())
         );
         assert_eq!(cursor_time("nonsense"), None);
     }

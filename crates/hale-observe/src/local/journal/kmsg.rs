@@ -186,7 +186,7 @@ fn split_identifier(text: &str) -> Option<(&str, Option<i32>, &str)> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests")]
     use super::*;
     use proptest::prelude::*;
     use std::io::Write as _;

@@ -119,11 +119,11 @@ impl Lineage {
         if self.original.is_some() || ppid <= 0 {
             return Next::Settled;
         }
-        if let Some(starter) = &self.starter {
-            if ppid != self.parent_pid {
-                self.original = Some(starter.clone().into_original(ParentKnownBy::Observed));
-                return Next::Settled;
-            }
+        if let Some(starter) = &self.starter
+            && ppid != self.parent_pid
+        {
+            self.original = Some(starter.clone().into_original(ParentKnownBy::Observed));
+            return Next::Settled;
         }
         match parent {
             Some((parent, false)) => {

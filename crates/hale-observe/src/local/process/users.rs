@@ -21,8 +21,7 @@ impl Users {
 
     /// Reads the file again if it has changed. Without one, users go by number.
     pub(super) fn refresh(&mut self, scratch: &mut Scratch) {
-        let modified =
-            rustix::fs::stat(&self.path).ok().map(|s| (s.st_mtime as i64, s.st_mtime_nsec as i64));
+        let modified = rustix::fs::stat(&self.path).ok().map(|s| (s.st_mtime, s.st_mtime_nsec));
         if modified == self.modified {
             return;
         }
