@@ -134,7 +134,7 @@ fn level(percent: Option<f64>, high: f64, critical: f64) -> &'static str {
 fn gauges(status: &StatusView) -> String {
     let system = &status.system;
     let bytes = |n: Option<u64>| n.map_or("?".to_owned(), text::bytes);
-    let mut out = String::from("<section class=\"card\"><h2>Now</h2>");
+    let mut out = String::from("<section class=\"card\"><h2>Now</h2><div class=\"gauges\">");
     let load = |load: Option<f64>| load.map_or("?".to_owned(), |load| format!("{load:.2}"));
     out.push_str(&gauge(
         "CPU",
@@ -157,10 +157,7 @@ fn gauges(status: &StatusView) -> String {
         ));
     }
     for (name, pressure) in &status.pressure {
-        let detail = format!(
-            "share of the last 10 s in which something waited; all: {:.1} %",
-            pressure.full_avg10
-        );
+        let detail = format!("something waited; all did {:.1} %", pressure.full_avg10);
         let percent = Some(pressure.some_avg10);
         out.push_str(&gauge(
             &format!("Pressure on {name}"),
@@ -189,7 +186,7 @@ fn gauges(status: &StatusView) -> String {
         );
         out.push_str(&gauge(&gpu.name, gpu.busy_percent, &detail, "low"));
     }
-    out.push_str("</section>");
+    out.push_str("</div></section>");
     out
 }
 
@@ -257,7 +254,7 @@ fn alert_item(alert: &AlertView, live: &Live) -> String {
     };
     format!(
         "<article><h3><span class=\"chip {severity}\">{severity}</span> {}{acknowledged}</h3>\
-         <p class=\"quiet\">{} · {} · since {} · <code>hale explain {}</code></p><p>{actions}</p></article>",
+         <p class=\"quiet\">{} · {} · {} · <code>hale explain {}</code></p><p>{actions}</p></article>",
         esc(&alert.summary),
         esc(&alert.kind),
         esc(&alert.subject),

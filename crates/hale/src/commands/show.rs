@@ -69,8 +69,8 @@ pub fn alerts(alerts: &[AlertView]) -> String {
 /// One alert in full.
 pub fn alert(alert: &AlertView) -> String {
     let mut out = title(&alert.summary, alert.severity);
-    let mut facts = Columns::new(&[], &[]).indent(2);
-    let mut fact = |name: &str, value: String| facts.row([styled(name, DIM), cell(value)]);
+    let mut facts = Facts::default();
+    let mut fact = |name: &str, value: String| facts.add(name, &value);
     fact("id", alert.id.clone());
     fact("kind", alert.kind.clone());
     fact("about", alert.subject.clone());
@@ -85,7 +85,7 @@ pub fn alert(alert: &AlertView) -> String {
     if let Some(incident) = &alert.incident_id {
         fact("incident", incident.clone());
     }
-    out.push_str(&facts.render(width()));
+    out.push_str(&facts.render());
     if !alert.evidence.is_empty() {
         out.push_str(&format!("\n{}\n", paint(BOLD, "Evidence")));
         let mut evidence = Columns::new(&[], &[]).indent(2);
@@ -143,8 +143,8 @@ fn lasted(incident: &IncidentView) -> String {
 /// One incident in full.
 pub fn incident(incident: &IncidentView) -> String {
     let mut out = title(&incident.title, incident.severity);
-    let mut facts = Columns::new(&[], &[]).indent(2);
-    let mut fact = |name: &str, value: String| facts.row([styled(name, DIM), cell(value)]);
+    let mut facts = Facts::default();
+    let mut fact = |name: &str, value: String| facts.add(name, &value);
     fact("id", incident.id.clone());
     fact("state", incident.state.clone());
     fact("machine", incident.machine_id.to_string());
@@ -153,7 +153,7 @@ pub fn incident(incident: &IncidentView) -> String {
         fact("closed", format!("{}, after {}", local(closed), lasted(incident)));
     }
     fact("alerts", incident.alerts.join(" "));
-    out.push_str(&facts.render(width()));
+    out.push_str(&facts.render());
     if let Some(diagnosis) = &incident.diagnosis {
         let confidence = format!("{:.0} % sure", diagnosis.confidence * 100.0);
         out.push_str(&format!("\n{} {}\n", paint(BOLD, "Cause"), paint(DIM, &confidence)));
@@ -195,33 +195,63 @@ fn push_wrapped(out: &mut String, text: &str, indent: usize) {
 
 /// One action in full.
 pub fn action(action: &ActionView) -> String {
-    let mut out = format!(
+    let mut facts = Facts::default();
+    action_facts(&mut facts, action);
+    format!("{}{}", action_title(action), facts.render())
+}
+
+fn action_title(action: &ActionView) -> String {
+    format!(
         "{} {}  {}\n",
         paint(BOLD, &printable(&action.kind)),
         printable(&action.target),
         paint(state_style(&action.state), &action.state.replace('_', " "))
-    );
-    let mut facts = Columns::new(&[], &[]).indent(2);
-    let mut fact = |name: &str, value: &str| facts.row([styled(name, DIM), cell(value)]);
-    fact("id", &action.id);
-    fact("risk", &format!("{}, verdict {}", action.risk, action.verdict));
-    for (index, reason) in action.reasons.iter().enumerate() {
-        fact(if index == 0 { "because" } else { "" }, reason);
-    }
+    )
+}
+
+fn action_facts(facts: &mut Facts, action: &ActionView) {
+    facts.add("id", &action.id);
+    facts.add("risk", &format!("{}, verdict {}", action.risk, action.verdict));
+    facts.add_all("because", &action.reasons);
     if !action.why.is_empty() {
-        fact("why", &action.why);
+        facts.add("why", &action.why);
     }
     if let Some(detail) = &action.detail {
-        fact("did", detail);
+        facts.add("did", detail);
     }
-    for (index, seen) in action.observations.iter().enumerate() {
-        fact(if index == 0 { "seen" } else { "" }, seen);
-    }
+    facts.add_all("seen", &action.observations);
     if let Some(undo) = &action.undo {
-        fact("undo", undo);
+        facts.add("undo", undo);
     }
-    out.push_str(&facts.render(width()));
-    out
+}
+
+/// Names and values, wrapped.
+#[derive(Default)]
+struct Facts(Vec<(String, String)>);
+
+impl Facts {
+    fn add(&mut self, name: &str, value: &str) {
+        self.0.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Several values under one name.
+    fn add_all(&mut self, name: &str, values: &[String]) {
+        for (index, value) in values.iter().enumerate() {
+            self.add(if index == 0 { name } else { "" }, value);
+        }
+    }
+
+    fn render(&self) -> String {
+        let names = self.0.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        let mut out = String::new();
+        for (name, value) in &self.0 {
+            for (index, line) in wrap(value, width().saturating_sub(names + 4)).iter().enumerate() {
+                let name = if index == 0 { name.as_str() } else { "" };
+                out.push_str(&format!("  {}  {line}\n", paint(DIM, &format!("{name:<names$}"))));
+            }
+        }
+        out
+    }
 }
 
 /// A list of approvals.
@@ -251,21 +281,20 @@ pub fn approvals(approvals: &[ApprovalView]) -> String {
 
 /// One approval in full.
 pub fn approval(approval: &ApprovalView) -> String {
-    let mut out = action(&approval.action);
-    let mut facts = Columns::new(&[], &[]).indent(2);
-    let mut fact = |name: &str, value: &str| facts.row([styled(name, DIM), cell(value)]);
-    fact("approval", &format!("{} {}", approval.id, approval.state));
-    fact("asked", &local(approval.created_at));
-    fact("lapses", &local(approval.expires_at));
+    let mut facts = Facts::default();
+    facts.add("approval", &format!("{} {}", approval.id, approval.state));
+    facts.add("asked", &local(approval.created_at));
+    facts.add("lapses", &local(approval.expires_at));
     if let Some(incident) = &approval.incident_id {
-        fact("incident", incident);
+        facts.add("incident", incident);
     }
     if let Some(who) = &approval.decided_by {
         let why = approval.why.as_deref().map_or(String::new(), |why| format!(": {why}"));
-        fact("decided", &format!("by {who}{why}"));
+        facts.add("decided", &format!("by {who}{why}"));
     }
-    fact("command", &approval.action.command);
-    out.push_str(&facts.render(width()));
+    facts.add("command", &approval.action.command);
+    action_facts(&mut facts, &approval.action);
+    let mut out = format!("{}{}", action_title(&approval.action), facts.render());
     if approval.state == "pending" {
         let id = printable(&approval.id);
         out.push_str(&format!(

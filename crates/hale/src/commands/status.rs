@@ -70,7 +70,7 @@ fn head(out: &mut String, status: &StatusView, columns: usize) {
         text::duration(status.uptime_secs)
     );
     let agent = if status.agent_running { "agent runs" } else { "no agent" };
-    let mut right = format!("{} · {agent}", status.mode.as_str());
+    let mut right = format!("mode {} · {agent}", status.mode.as_str());
     let old = secs_between(status.collected_at, Timestamp::now());
     if old > OLD_AFTER_SECS {
         right = format!("{right} · {}", ago(status.collected_at));

@@ -141,13 +141,25 @@ fn stop_on_signals(shutdown: CancellationToken) -> Result<(), Failure> {
     };
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
+    // Under nohup it stays ignored.
+    let hangup = if hangup_is_ignored() {
+        None
+    } else {
+        Some(signal(SignalKind::hangup()).map_err(failed)?)
+    };
     tokio::spawn(async move {
+        let mut hangup = hangup;
         for last in [false, true] {
+            let hung_up = async {
+                match &mut hangup {
+                    Some(hangup) => hangup.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
-                _ = hangup.recv() => {}
+                _ = hung_up => {}
             }
             if last {
                 std::process::exit(i32::from(Exit::Failed as u8));
@@ -156,4 +168,12 @@ fn stop_on_signals(shutdown: CancellationToken) -> Result<(), Failure> {
         }
     });
     Ok(())
+}
+
+/// Whether whoever started hale set SIGHUP to be ignored: bit 0 of `SigIgn`.
+fn hangup_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & 1 == 1)
 }

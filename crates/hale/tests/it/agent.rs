@@ -125,3 +125,20 @@ fn a_taken_port_is_named() {
     assert!(ended.stderr.contains(&format!("cannot listen on {address}")), "{}", ended.stderr);
     assert!(ended.stderr.contains("--listen 127.0.0.1:PORT"), "{}", ended.stderr);
 }
+
+#[test]
+fn a_hangup_ends_it_unless_it_was_started_under_nohup() {
+    let bed = Bed::new();
+    let mut agent = bed.up(&[]);
+    let pid = rustix::process::Pid::from_child(&agent.child);
+    rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    assert_eq!(agent.child.wait().unwrap().code(), Some(0), "{}", agent.said());
+
+    let bed = Bed::new();
+    let agent = bed.up_under("nohup", &[]);
+    let pid = rustix::process::Pid::from_child(&agent.child);
+    rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert!(bed.hale(&["status"]).stdout.contains("agent runs"));
+    assert_eq!(agent.end(), 0);
+}

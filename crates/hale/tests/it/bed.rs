@@ -39,9 +39,15 @@ impl Bed {
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hale"));
+        let mut command = self.program(env!("CARGO_BIN_EXE_hale"));
+        command.args(arguments);
         command
-            .args(arguments)
+    }
+
+    /// Any program, in this home.
+    pub fn program(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
             .env_clear()
             .env("HOME", self.dir.path())
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
@@ -83,10 +89,15 @@ impl Bed {
 
     /// `hale up` in the background, once it answers.
     pub fn up(&self, arguments: &[&str]) -> Running {
-        let mut all = vec!["up", "--listen", "127.0.0.1:0"];
-        all.extend(arguments);
+        self.up_under("env", arguments)
+    }
+
+    /// The same, started by a program such as `nohup` that becomes what it starts.
+    pub fn up_under(&self, starter: &str, arguments: &[&str]) -> Running {
+        let mut command = self.program(starter);
+        command.arg(env!("CARGO_BIN_EXE_hale")).args(["up", "--listen", "127.0.0.1:0"]);
         let log = std::fs::File::create(self.path("up.log")).unwrap();
-        let child = self.command(&all).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let child = command.args(arguments).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let mut running = Running { child, log: self.path("up.log") };
         let deadline = Instant::now() + LIMIT_RUN;
         while !running.said().contains("Ctrl-C") {

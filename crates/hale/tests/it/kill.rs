@@ -76,3 +76,36 @@ fn protected_processes_are_refused() {
     victim.kill().unwrap();
     victim.wait().unwrap();
 }
+
+/// On a terminal of its own, with these words typed.
+fn on_a_terminal(bed: &Bed, line: &str, typed: &str) -> (i32, String) {
+    let hale = env!("CARGO_BIN_EXE_hale");
+    let mut command = bed.program("script");
+    command.args(["-qec", &format!("{hale} {line}"), "/dev/null"]).stdin(Stdio::piped());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut keyboard = child.stdin.take().unwrap();
+    std::io::Write::write_all(&mut keyboard, typed.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    drop(keyboard);
+    (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn a_person_is_asked_on_the_terminal() {
+    if Command::new("script").arg("--version").stdout(Stdio::null()).status().is_err() {
+        eprintln!("SKIPPED a_person_is_asked_on_the_terminal: there is no `script` (util-linux)");
+        return;
+    }
+    let bed = Bed::new();
+    let mut victim = sleeper();
+    let line = format!("kill {}", victim.id());
+    let (code, said) = on_a_terminal(&bed, &line, "n\n");
+    assert_eq!(code, 4, "{said}");
+    assert!(said.contains("[y/N]") && said.contains("Nothing was done."), "{said}");
+    assert!(victim.try_wait().unwrap().is_none());
+    let waiting = std::thread::spawn(move || victim.wait().unwrap());
+    let (code, said) = on_a_terminal(&bed, &line, "y\n");
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("succeeded"), "{said}");
+    assert_eq!(waiting.join().unwrap().signal(), Some(15));
+}
