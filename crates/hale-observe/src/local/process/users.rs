@@ -10,7 +10,8 @@ const NAME_LIMIT_BYTES: usize = 64;
 
 pub(super) struct Users {
     path: PathBuf,
-    modified: Option<(i64, i64)>,
+    /// Time of change and inode: who edits this file puts a new one in its place.
+    modified: Option<(i64, u64)>,
     names: HashMap<u32, String>,
 }
 
@@ -21,7 +22,7 @@ impl Users {
 
     /// Reads the file again if it has changed. Without one, users go by number.
     pub(super) fn refresh(&mut self, scratch: &mut Scratch) {
-        let modified = rustix::fs::stat(&self.path).ok().map(|s| (s.st_mtime, s.st_mtime_nsec));
+        let modified = rustix::fs::stat(&self.path).ok().map(|s| (s.st_mtime, s.st_ino));
         if modified == self.modified {
             return;
         }
