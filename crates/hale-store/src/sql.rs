@@ -44,15 +44,8 @@ const TABLE_FUNCTIONS: [&str; 12] = [
 ];
 
 /// Functions that change something, or tell of more than the database.
-const FORBIDDEN_FUNCTIONS: [&str; 7] = [
-    "getenv",
-    "nextval",
-    "setseed",
-    "write_log",
-    "current_setting",
-    "getvariable",
-    "set_config",
-];
+const FORBIDDEN_FUNCTIONS: [&str; 7] =
+    ["getenv", "nextval", "setseed", "write_log", "current_setting", "getvariable", "set_config"];
 
 /// Answers one statement over telemetry and state.
 pub(crate) fn run(

@@ -207,7 +207,11 @@ pub(crate) fn create(connection: &Connection, path: &Path) -> Result<(), StoreEr
             .iter()
             .map(|(name, kind)| format!("\"{name}\" {}", kind.sql_type()))
             .collect();
-        sql.push_str(&format!("CREATE TEMP TABLE {} ({});", table.name, columns.join(", ")));
+        sql.push_str(&format!(
+            "CREATE OR REPLACE TEMP TABLE {} ({});",
+            table.name,
+            columns.join(", ")
+        ));
     }
     connection
         .execute_batch(&sql)
@@ -224,8 +228,7 @@ pub(crate) fn fill(
     let operation = format!("copy {}", table.name);
     let error = |e| StoreError::duckdb(path, &operation, e);
     let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
-    let sql =
-        format!("SELECT {} FROM {} ORDER BY {}", names.join(", "), table.name, table.order);
+    let sql = format!("SELECT {} FROM {} ORDER BY {}", names.join(", "), table.name, table.order);
     let mut appender =
         connection.appender_to_catalog_and_db(table.name, "temp", "main").map_err(error)?;
     state.each_row(&operation, &sql, |row| {
@@ -243,7 +246,8 @@ pub(crate) fn fill(
 
 /// Removes them again, so that one connection can answer several queries.
 pub(crate) fn remove(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let sql: String = ALL.iter().map(|t| format!("DROP TABLE IF EXISTS temp.{};", t.name)).collect();
+    let sql: String =
+        ALL.iter().map(|t| format!("DROP TABLE IF EXISTS temp.{};", t.name)).collect();
     connection
         .execute_batch(&sql)
         .map_err(|e| StoreError::duckdb(path, "remove state tables beside", e))

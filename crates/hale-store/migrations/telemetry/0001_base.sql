@@ -97,7 +97,8 @@ CREATE TABLE gpu_samples_1m AS SELECT *, 1::BIGINT AS samples FROM gpu_samples_r
 CREATE TABLE metric_points_1m AS SELECT *, 1::BIGINT AS samples FROM metric_points_raw LIMIT 0;
 
 -- Unlike least() and greatest(), these keep NULL: what was not measured is not 100 % and not 0.
-CREATE MACRO cap_percent(x) AS CASE WHEN x > 100 THEN 100.0 ELSE x END;
+-- A share below 0 comes of a counter that went backwards: not known.
+CREATE MACRO cap_percent(x) AS CASE WHEN x > 100 THEN 100.0 WHEN x >= 0 THEN x END;
 CREATE MACRO at_least_zero(x) AS CASE WHEN x < 0 THEN 0 ELSE x END;
 
 CREATE VIEW sys_samples AS

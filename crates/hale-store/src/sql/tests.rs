@@ -275,9 +275,7 @@ fn deep_nesting_neither_overflows_nor_slips_through() {
     assert!(ask(&connection, &brackets).is_err());
     let deep = format!("SELECT {}1", "1 + ".repeat(2000));
     assert!(matches!(ask(&connection, &deep), Err(StoreError::Query { .. })));
-    let hidden = format!(
-        "SELECT {}(SELECT count(*) FROM read_text('/etc/passwd'))",
-        "1 + ".repeat(60)
-    );
+    let hidden =
+        format!("SELECT {}(SELECT count(*) FROM read_text('/etc/passwd'))", "1 + ".repeat(60));
     assert!(matches!(ask(&connection, &hidden), Err(StoreError::Refused { .. })));
 }

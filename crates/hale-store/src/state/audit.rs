@@ -165,8 +165,7 @@ impl State {
     /// # Errors
     /// If they cannot be read.
     pub fn audit(&self, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
-        let sql =
-            format!("SELECT {} FROM audit ORDER BY seq DESC LIMIT ?1", Stored::COLUMNS);
+        let sql = format!("SELECT {} FROM audit ORDER BY seq DESC LIMIT ?1", Stored::COLUMNS);
         let mut newest =
             self.rows("list audit entries", &sql, [sql_limit(limit)], Stored::from_row)?;
         newest.reverse();
@@ -193,8 +192,8 @@ impl State {
         let sql = format!("SELECT {} FROM audit ORDER BY seq", Stored::COLUMNS);
         let mut entries = 0;
         self.each_row("verify the audit chain", &sql, |row| {
-            let entry = Stored::from_row(row)
-                .map_err(|e| self.error("verify the audit chain", e))?;
+            let entry =
+                Stored::from_row(row).map_err(|e| self.error("verify the audit chain", e))?;
             entries += 1;
             if broken.is_none() {
                 broken = fault(&entry, &end).map(|why| (end.entries + 1, why));

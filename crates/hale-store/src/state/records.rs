@@ -211,11 +211,8 @@ impl State {
     /// # Errors
     /// If it cannot be read.
     pub fn plan(&self, id: &PlanId) -> Result<Option<Plan>, StoreError> {
-        let found = self.records(
-            "read a plan",
-            "SELECT data FROM plans WHERE id = ?1",
-            [id.as_str()],
-        )?;
+        let found =
+            self.records("read a plan", "SELECT data FROM plans WHERE id = ?1", [id.as_str()])?;
         Ok(found.into_iter().next())
     }
 

@@ -32,6 +32,9 @@ use tables::TableId;
 
 /// Rows that wait for the disk: nearly an hour of a machine's samples.
 const BUFFER_LIMIT_ROWS: usize = 4000;
+/// DuckDB keeps what it wrote and read in memory until the file is closed: it is opened anew after
+/// so many flushes, and after every question.
+const FLUSHES_PER_OPEN: u32 = 5;
 /// Machines whose counters are remembered to tell how much they grew.
 const MACHINES_LIMIT: usize = 1024;
 
@@ -44,6 +47,7 @@ pub struct Telemetry {
     access: Access,
     /// None after an error that DuckDB does not recover from: opened again when next needed.
     connection: RefCell<Option<Connection>>,
+    flushes: u32,
     waiting: VecDeque<Row>,
     lost_rows: u64,
     /// The counters of the newest stored sample of each machine.
@@ -73,6 +77,7 @@ impl Telemetry {
             path: path.to_owned(),
             access,
             connection: RefCell::new(Some(connection)),
+            flushes: 0,
             waiting: VecDeque::new(),
             lost_rows: 0,
             last: HashMap::new(),
@@ -202,6 +207,10 @@ impl Telemetry {
                 self.waiting.clear();
                 // An hour of a full disk leaves no large buffer behind.
                 self.waiting.shrink_to(BUFFER_LIMIT_ROWS / 8);
+                self.flushes += 1;
+                if self.flushes.is_multiple_of(FLUSHES_PER_OPEN) {
+                    self.renew();
+                }
                 Ok(())
             }
             Err(error) => {
@@ -229,7 +238,20 @@ impl Telemetry {
             .connection()?
             .try_clone()
             .map_err(|e| StoreError::duckdb(&self.path, "connect to", e))?;
-        sql::run(&connection, &self.path, state.as_ref(), sql, limit_rows)
+        let result = sql::run(&connection, &self.path, state.as_ref(), sql, limit_rows);
+        drop(connection);
+        self.renew();
+        result
+    }
+
+    /// Gives back the memory that DuckDB gathered. That it cannot be opened again now is for the
+    /// next one to say who needs it.
+    fn renew(&self) {
+        self.close();
+        match connect::reopen(&self.path, Mode::of(self.access)) {
+            Ok(connection) => *self.connection.borrow_mut() = Some(connection),
+            Err(error) => tracing::debug!(%error, "telemetry is opened again later"),
+        }
     }
 
     fn connection(&self) -> Result<Ref<'_, Connection>, StoreError> {

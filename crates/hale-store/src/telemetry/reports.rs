@@ -5,7 +5,7 @@ use hale_model::Timestamp;
 use hale_model::view::{Table, Trend};
 
 use super::Telemetry;
-use crate::{StoreError, sql};
+use crate::StoreError;
 
 /// Columns of `sys_samples` whose course a report tells.
 const TRENDS: [&str; 10] = [
@@ -40,8 +40,7 @@ impl Telemetry {
             .iter()
             .map(|m| format!("min({m})::DOUBLE, avg({m}), max({m})::DOUBLE, arg_max({m}, collected_at)::DOUBLE"))
             .collect();
-        let sql =
-            format!("SELECT {} FROM sys_samples WHERE collected_at >= ?", select.join(", "));
+        let sql = format!("SELECT {} FROM sys_samples WHERE collected_at >= ?", select.join(", "));
         let figures: Vec<Option<f64>> = self
             .connection()?
             .query_row(&sql, [cell(since)], |row| {
@@ -84,11 +83,9 @@ impl Telemetry {
         let first = Timestamp::from_second(until.as_second() - expected * step).unwrap_or(since);
         let covered: i64 = self
             .connection()?
-            .query_row(
-                sql,
-                duckdb::params![cell(until), step, cell(first), cell(until)],
-                |row| row.get(0),
-            )
+            .query_row(sql, duckdb::params![cell(until), step, cell(first), cell(until)], |row| {
+                row.get(0)
+            })
             .map_err(|e| StoreError::duckdb(&self.path, "read the coverage of", e))?;
         Ok((covered as f64 / expected as f64).clamp(0.0, 1.0))
     }
@@ -113,19 +110,14 @@ impl Telemetry {
             since.as_microsecond(),
             until.as_microsecond()
         );
-        let connection = self.connection()?;
-        sql::run(&connection, &self.path, None, &sql, ROWS_LIMIT)
+        self.query(None, &sql, ROWS_LIMIT)
     }
 
     /// The samples that were stored between two times, oldest first.
     ///
     /// # Errors
     /// If they cannot be read.
-    pub fn samples_between(
-        &self,
-        since: Timestamp,
-        until: Timestamp,
-    ) -> Result<Table, StoreError> {
+    pub fn samples_between(&self, since: Timestamp, until: Timestamp) -> Result<Table, StoreError> {
         self.rows_between("sys_samples", since, until)
     }
 }

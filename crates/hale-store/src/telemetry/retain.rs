@@ -44,6 +44,8 @@ impl Telemetry {
             connection.execute_batch("COMMIT").map_err(error)?;
         }
         connection.execute_batch("CHECKPOINT").map_err(error)?;
+        drop(connection);
+        self.renew();
         Ok(words)
     }
 }

@@ -44,9 +44,8 @@ pub(super) fn counters_of(sample: &Sample) -> Sample {
 
 /// All rows of a sample but its journal.
 pub(super) fn of_sample(sample: &Sample, snapshot: &Snapshot, before: Option<&Sample>) -> Vec<Row> {
-    let before = before.filter(|b| {
-        b.host.boot_id == sample.host.boot_id && b.boottime_ns < sample.boottime_ns
-    });
+    let before = before
+        .filter(|b| b.host.boot_id == sample.host.boot_id && b.boottime_ns < sample.boottime_ns);
     let mut rows = vec![system(sample, before)];
     rows.extend(processes(sample, snapshot));
     rows.extend(devices(sample, before));
@@ -74,13 +73,7 @@ fn maybe<T>(value: Option<T>, cell: impl FnOnce(T) -> Value) -> Value {
 }
 
 fn common(machine: &MachineId, at: Timestamp, source: &str) -> Vec<Value> {
-    vec![
-        time(at),
-        text(machine.as_str()),
-        text(source),
-        text(SOURCE_VERSION),
-        int(SCHEMA_VERSION),
-    ]
+    vec![time(at), text(machine.as_str()), text(source), text(SOURCE_VERSION), int(SCHEMA_VERSION)]
 }
 
 fn elapsed(sample: &Sample, before: Option<&Sample>) -> Value {
@@ -90,9 +83,11 @@ fn elapsed(sample: &Sample, before: Option<&Sample>) -> Value {
 /// For each field its value, then for each field its growth.
 fn counters<T>(cells: &mut Vec<Value>, fields: &[fn(&T) -> u64], now: Option<&T>, was: Option<&T>) {
     cells.extend(fields.iter().map(|field| maybe(now, |n| int(field(n)))));
-    cells.extend(fields.iter().map(|field| {
-        maybe(now.zip(was).and_then(|(n, w)| field(n).checked_sub(field(w))), int)
-    }));
+    cells.extend(
+        fields.iter().map(|field| {
+            maybe(now.zip(was).and_then(|(n, w)| field(n).checked_sub(field(w))), int)
+        }),
+    );
 }
 
 const CPU: [fn(&CpuTicks) -> u64; 6] =
@@ -128,7 +123,7 @@ fn system(sample: &Sample, before: Option<&Sample>) -> Row {
     cells.push(maybe(processes, |p| int(p.iter().filter(|p| p.state == 'Z').count())));
     let cpu = sample.cpu.as_ref();
     let cpu_was = before.and_then(|b| b.cpu.as_ref());
-    counters(&mut cells, &CPU, cpu.map(|c| &c.total), cpu_was.map(|c| &c.total));
+    cells.extend(ticks(cpu.map(|c| &c.total), cpu_was.map(|c| &c.total)));
     for at in 0..3 {
         cells.push(maybe(cpu, |c| Value::Double(c.load[at])));
     }
@@ -153,6 +148,18 @@ fn system(sample: &Sample, before: Option<&Sample>) -> Row {
     cells.extend(throughput(sample, before));
     cells.push(Value::Text(details(sample).to_string()));
     (TableId::System, cells)
+}
+
+/// As [`counters`], but single parts may shrink while the whole grows: the kernel's iowait does.
+fn ticks(now: Option<&CpuTicks>, was: Option<&CpuTicks>) -> Vec<Value> {
+    let was = now.zip(was).filter(|(now, was)| now.total() >= was.total()).map(|(_, was)| was);
+    let grown = |field: &fn(&CpuTicks) -> u64| {
+        let (now, was) = now.zip(was)?;
+        Some(i128::from(field(now)) - i128::from(field(was)))
+    };
+    let mut cells: Vec<Value> = CPU.iter().map(|f| maybe(now, |n| int(f(n)))).collect();
+    cells.extend(CPU.iter().map(|field| maybe(grown(field), int)));
+    cells
 }
 
 fn mean(all: &[u32]) -> Option<f64> {
@@ -214,12 +221,8 @@ fn details(sample: &Sample) -> serde_json::Value {
         .filter(|s| s.state != SourceState::Fresh || s.lost > 0)
         .map(|s| json!({ "source": s.source, "state": s.state, "note": s.note, "lost": s.lost }))
         .collect();
-    let cores: Vec<[u64; 6]> = sample
-        .cpu
-        .iter()
-        .flat_map(|c| &c.cores)
-        .map(|core| CPU.map(|field| field(core)))
-        .collect();
+    let cores: Vec<[u64; 6]> =
+        sample.cpu.iter().flat_map(|c| &c.cores).map(|core| CPU.map(|field| field(core))).collect();
     json!({
         "sources": unwell,
         "tcp_states": sample.network.as_ref().map(|n| &n.tcp_states),

@@ -39,14 +39,26 @@ fn an_untouched_chain_is_whole_also_after_reopening() {
 fn what_was_done_to_the_chain_is_said() {
     let head = "UPDATE audit_head SET entries = 4, hash = (SELECT hash FROM audit WHERE seq = 4);";
     for (sql, finding) in [
-        ("UPDATE audit SET details = '{}' WHERE seq = 2", "broken at entry 2: its contents are not what was hashed"),
-        ("UPDATE audit SET ts = '1999-01-01T00:00:00Z' WHERE seq = 5", "broken at entry 5: its contents are not what was hashed"),
+        (
+            "UPDATE audit SET details = '{}' WHERE seq = 2",
+            "broken at entry 2: its contents are not what was hashed",
+        ),
+        (
+            "UPDATE audit SET ts = '1999-01-01T00:00:00Z' WHERE seq = 5",
+            "broken at entry 5: its contents are not what was hashed",
+        ),
         ("DELETE FROM audit WHERE seq = 1", "broken at entry 1: entry 1 is missing; the next is 2"),
         ("DELETE FROM audit WHERE seq = 3", "broken at entry 3: entry 3 is missing; the next is 4"),
         ("DELETE FROM audit WHERE seq > 3", "broken at entry 4: entries 4 to 5 are missing"),
         ("DELETE FROM audit", "broken at entry 1: entries 1 to 5 are missing"),
-        ("DELETE FROM audit WHERE seq = 3; UPDATE audit SET seq = seq - 1 WHERE seq > 3", "broken at entry 3: it does not follow the entry before it"),
-        ("INSERT INTO audit SELECT 6, ts, actor, kind, subject, details, hash, hash FROM audit WHERE seq = 5", "broken at entry 6: its contents are not what was hashed"),
+        (
+            "DELETE FROM audit WHERE seq = 3; UPDATE audit SET seq = seq - 1 WHERE seq > 3",
+            "broken at entry 3: it does not follow the entry before it",
+        ),
+        (
+            "INSERT INTO audit SELECT 6, ts, actor, kind, subject, details, hash, hash FROM audit WHERE seq = 5",
+            "broken at entry 6: its contents are not what was hashed",
+        ),
     ] {
         let (dir, state) = chain(5);
         tamper(&dir, sql);

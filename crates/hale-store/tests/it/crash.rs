@@ -48,9 +48,9 @@ fn what_was_acknowledged_survives_kill_9() {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut numbers = lines.map_while(Result::ok).filter_map(|line| {
-            line.rsplit_once("safe ").and_then(|(_, n)| n.parse::<u64>().ok())
-        });
+        let mut numbers = lines
+            .map_while(Result::ok)
+            .filter_map(|line| line.rsplit_once("safe ").and_then(|(_, n)| n.parse::<u64>().ok()));
         // At a different place in the loop each time.
         for _ in 0..2 + round {
             safe.push(numbers.next().expect("the child goes on until it is killed"));

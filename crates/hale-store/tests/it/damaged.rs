@@ -59,8 +59,14 @@ fn a_damaged_state_file_is_refused_and_left_alone() {
 #[test]
 fn a_newer_changed_or_foreign_state_file_is_refused_and_left_alone() {
     for (sql, said) in [
-        ("INSERT INTO schema_migrations VALUES (7, 'x', 'from the future', 'x')", "has schema version 7, this hale knows up to 1"),
-        ("UPDATE schema_migrations SET checksum = 'x'", "migration 1 is not the one that made this file"),
+        (
+            "INSERT INTO schema_migrations VALUES (7, 'x', 'from the future', 'x')",
+            "has schema version 7, this hale knows up to 1",
+        ),
+        (
+            "UPDATE schema_migrations SET checksum = 'x'",
+            "migration 1 is not the one that made this file",
+        ),
         ("DROP TABLE schema_migrations", "an SQLite database of another program"),
     ] {
         let dir = tempfile::tempdir().unwrap();
@@ -146,8 +152,14 @@ fn a_torn_write_ahead_log_costs_only_what_was_in_it() {
 #[test]
 fn newer_or_foreign_telemetry_is_refused_and_left_alone() {
     for (sql, said) in [
-        ("INSERT INTO schema_migrations VALUES (7, 'x', 'from the future', 'x')", "has schema version 7, this hale knows up to 1"),
-        ("UPDATE schema_migrations SET checksum = 'x'", "migration 1 is not the one that made this file"),
+        (
+            "INSERT INTO schema_migrations VALUES (7, 'x', 'from the future', 'x')",
+            "has schema version 7, this hale knows up to 1",
+        ),
+        (
+            "UPDATE schema_migrations SET checksum = 'x'",
+            "migration 1 is not the one that made this file",
+        ),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let path = good_telemetry(dir.path());

@@ -120,7 +120,10 @@ fn the_views_have_what_people_ask_for() {
     4 | "worker.service" | "worker" | "warning 180"
     "#);
     // 20 by CPU, 20 by memory and 20 by open files; those that lead twice count once.
-    let top = ask(&telemetry, "SELECT count(*), max(mem_bytes), max(fd_count), max(length(command)) FROM sys_top_processes WHERE collected_at = (SELECT max(collected_at) FROM sys_samples)");
+    let top = ask(
+        &telemetry,
+        "SELECT count(*), max(mem_bytes), max(fd_count), max(length(command)) FROM sys_top_processes WHERE collected_at = (SELECT max(collected_at) FROM sys_samples)",
+    );
     let count = top.rows[0][0].as_u64().unwrap();
     assert!((40..=60).contains(&count), "{count}");
     assert_eq!(top.rows[0][1], 100_000_000);
@@ -171,7 +174,10 @@ fn counters_that_start_anew_give_no_rate() {
     "2026-02-02T02:47:00Z" | "boot-2" | null | null | null | null
     "2026-02-02T02:48:00Z" | "boot-2" | null | null | null | null
     "#);
-    let wrong = ask(&telemetry, "SELECT count(*) FROM sys_samples WHERE cpu_total NOT BETWEEN 0 AND 100 OR disk_read_mbps < 0 OR disk_read_mbps > 100 OR net_rx_mbps < 0 OR net_rx_mbps > 100");
+    let wrong = ask(
+        &telemetry,
+        "SELECT count(*) FROM sys_samples WHERE cpu_total NOT BETWEEN 0 AND 100 OR disk_read_mbps < 0 OR disk_read_mbps > 100 OR net_rx_mbps < 0 OR net_rx_mbps > 100",
+    );
     assert_eq!(wrong.rows[0][0], 0);
 }
 
@@ -377,7 +383,8 @@ fn export_writes_every_table_as_private_parquet() {
     let reader = duckdb::Connection::open_in_memory().unwrap();
     for (name, rows) in [("sys_samples", 2), ("alerts", 1), ("journal_events", 2), ("lessons", 0)] {
         let file = out.join(format!("{name}.parquet"));
-        let sql = format!("SELECT count(*) FROM '{}'", file.display().to_string().replace('\'', "''"));
+        let sql =
+            format!("SELECT count(*) FROM '{}'", file.display().to_string().replace('\'', "''"));
         let count: i64 = reader.query_row(&sql, [], |row| row.get(0)).unwrap();
         assert_eq!(count, rows, "{name}");
     }

@@ -205,7 +205,11 @@ pub fn sample(second: i64, processes: usize) -> Sample {
             pressure: Some(Pressure { some_avg10: 1.5, ..Pressure::default() }),
         }),
         gpu: Some(GpuSample {
-            gpus: vec![GpuStat { vendor: "nvidia".into(), memory_used_bytes: 9, ..GpuStat::default() }],
+            gpus: vec![GpuStat {
+                vendor: "nvidia".into(),
+                memory_used_bytes: 9,
+                ..GpuStat::default()
+            }],
         }),
         disk: Some(DiskSample {
             devices: vec![DeviceCounters {
