@@ -3,7 +3,8 @@
 use hale_model::ProcRef;
 use hale_model::action::{Outcome, PreState, Undo};
 use rustix::io::Errno;
-use rustix::process::{Pid, geteuid, setpriority_process};
+use rustix::process::{Pid, setpriority_process};
+use rustix::thread::{CapabilitySet, capabilities};
 use serde_json::{Value, json};
 
 use crate::actuator::Reconciled;
@@ -54,7 +55,7 @@ pub(crate) fn apply(procs: &Procs, target: &ProcRef, nice: i32) -> Result<Outcom
         });
     }
     let mut detail = format!("nice of {target} changed from {old} to {nice} ({threads} threads)");
-    if nice > old && !geteuid().is_root() {
+    if nice > old && !may_lower() {
         detail.push_str(&format!("; setting {old} again may need root (CAP_SYS_NICE)"));
     }
     Ok(Outcome {
@@ -63,6 +64,11 @@ pub(crate) fn apply(procs: &Procs, target: &ProcRef, nice: i32) -> Result<Outcom
         detail,
         undo: Undo::Renice { target: target.clone(), nice: old },
     })
+}
+
+/// Root in a container often may not.
+fn may_lower() -> bool {
+    capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_NICE))
 }
 
 /// Linux keeps a nice value a thread: those that share the main thread's value follow it, those

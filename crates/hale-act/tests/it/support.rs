@@ -152,6 +152,12 @@ pub fn reference(pid: i32) -> Option<ProcRef> {
     Some(ProcRef { pid, start_ticks: fields[19].parse().unwrap(), name })
 }
 
+/// Whether a nice value may be lowered; root in a container often may not.
+pub fn has_cap_sys_nice() -> bool {
+    use rustix::thread::{CapabilitySet, capabilities};
+    capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_NICE))
+}
+
 /// Waits for something that must come true.
 pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
