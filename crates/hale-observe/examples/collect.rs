@@ -13,6 +13,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use hale_model::sample::Sample;
 use hale_observe::{BusAccess, JournalAccess, LocalObserver, Roots};
 
 #[tokio::main(flavor = "current_thread")]
@@ -53,9 +54,7 @@ async fn measure(name: &str, roots: Roots, runs: u32, pause: Duration) {
         took_ms.push(started.elapsed().as_secs_f64() * 1000.0);
         processes = sample.process.as_ref().map_or(0, |p| p.processes.len());
         if std::env::var_os("SOURCES").is_some() {
-            for source in &sample.sources {
-                println!("  {:<8} {:>7} us {:?}", source.source, source.took_us, source.note);
-            }
+            print_sources(&sample);
         }
         tokio::time::sleep(pause).await;
     }
@@ -65,6 +64,20 @@ async fn measure(name: &str, roots: Roots, runs: u32, pause: Duration) {
     let (median, max) = (took_ms[took_ms.len() / 2], took_ms[took_ms.len() - 1]);
     let name = format!("{name} ({processes} seen)");
     println!("{name:<34} {first:>9.2} {median:>9.2} {max:>9.2} {cpu_each:>9.2}");
+}
+
+/// With `SOURCES=1`: each source, and what systemd and the journal said.
+fn print_sources(sample: &Sample) {
+    for source in &sample.sources {
+        let lost = source.lost;
+        println!("  {:<8} {:>7} us lost {lost} {:?}", source.source, source.took_us, source.note);
+    }
+    for unit in sample.unit.iter().flat_map(|u| &u.units).filter(|u| u.active_state != "inactive") {
+        println!("  {unit:?}");
+    }
+    if let Some(journal) = &sample.journal {
+        println!("  {:?} {:?} after {:?}", journal.backend, journal.entries, journal.cursor);
+    }
 }
 
 /// CPU time of this process so far.

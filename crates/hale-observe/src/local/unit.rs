@@ -19,6 +19,8 @@ use super::worker::{Moment, Reading};
 const UNITS_MAX: usize = 2048;
 /// Units whose properties are asked for in one collection; the rest has its turn in the next.
 const UNIT_READS_MAX: usize = 256;
+/// Of those, units that do not run and whose properties were never asked for: no hurry.
+const INACTIVE_READS_MAX: usize = 8;
 const CALL_TIMEOUT_SECS: u64 = 2;
 /// All calls of one collection together.
 const COLLECT_TIMEOUT_SECS: u64 = 4;
@@ -128,7 +130,7 @@ impl UnitCollector {
         let lost = listed.len().saturating_sub(UNITS_MAX) as u64;
         let mut reading = Reading::of(UnitSample::default());
         reading.lost = lost;
-        let mut reads = 0;
+        let (mut reads, mut inactive_reads) = (0, 0);
         let mut units = Vec::new();
         let mut known = HashMap::with_capacity(listed.len());
         for unit in listed.into_iter().take(UNITS_MAX) {
@@ -142,10 +144,14 @@ impl UnitCollector {
                 Some(known) if !self.is_due(&known, &active, &sub, now_ns) => known,
                 before => {
                     let late = started.elapsed() > Duration::from_secs(COLLECT_TIMEOUT_SECS);
-                    if reads >= UNIT_READS_MAX || late {
+                    let is_inactive = active == "inactive";
+                    let turn_is_over = reads >= UNIT_READS_MAX
+                        || is_inactive && inactive_reads >= INACTIVE_READS_MAX;
+                    if late || turn_is_over {
                         before.unwrap_or_else(|| Known::unread(&name))
                     } else {
                         reads += 1;
+                        inactive_reads += usize::from(is_inactive);
                         self.read_unit(&connection, &name, &path, now_ns, &mut reading).await?
                     }
                 }

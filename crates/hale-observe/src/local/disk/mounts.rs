@@ -52,7 +52,7 @@ impl MountEntry {
                 .strip_prefix(*place)
                 .is_some_and(|r| r.is_empty() || r.starts_with('/'))
         };
-        if NEVER.contains(&fs_type) || KERNEL_PLACES.iter().any(|place| below(place)) {
+        if NEVER.contains(&fs_type) || KERNEL_PLACES.iter().any(below) {
             return false;
         }
         match fs_type {

@@ -116,8 +116,11 @@ async fn follow(program: PathBuf, queue: Shared) {
     let mut cursor_failed = false;
     loop {
         let start = {
-            let queue = lock(&queue);
-            start_at(queue.cursor.as_deref(), queue.last_at, cursor_failed, Timestamp::now())
+            let (mut queue, now) = (lock(&queue), Timestamp::now());
+            let start = start_at(queue.cursor.as_deref(), queue.last_at, cursor_failed, now);
+            // Should journalctl end before the first entry, the next one goes on from here.
+            queue.last_at.get_or_insert(now);
+            start
         };
         let started = tokio::time::Instant::now();
         let (failure, entries) = match spawn(&program, &start) {
@@ -143,18 +146,18 @@ fn start_at(
     now: Timestamp,
 ) -> Start {
     let ahead_secs = last_at.map_or(0, |at| at.as_second() - now.as_second());
+    // The clock was set back: journalctl would wait for entries "after" a time to come.
+    if ahead_secs > CURSOR_AHEAD_MAX_SECS {
+        return Start::Now;
+    }
+    if ahead_secs <= -CATCH_UP_MAX_SECS {
+        let oldest = now.as_second().saturating_sub(CATCH_UP_MAX_SECS);
+        return Timestamp::from_second(oldest).map_or(Start::Now, Start::Since);
+    }
     match (cursor, last_at) {
-        // The clock was set back: journalctl would wait for entries "after" a time to come.
-        _ if ahead_secs > CURSOR_AHEAD_MAX_SECS => Start::Now,
-        (Some(cursor), _) if !cursor_failed && ahead_secs > -CATCH_UP_MAX_SECS => {
-            Start::After(cursor.to_owned())
-        }
-        (Some(_), Some(at)) if ahead_secs > -CATCH_UP_MAX_SECS => Start::Since(at),
-        (Some(_), Some(_)) => {
-            let oldest = now.as_second().saturating_sub(CATCH_UP_MAX_SECS);
-            Timestamp::from_second(oldest).map_or(Start::Now, Start::Since)
-        }
-        _ => Start::Now,
+        (Some(cursor), _) if !cursor_failed => Start::After(cursor.to_owned()),
+        (_, Some(at)) => Start::Since(at),
+        (_, None) => Start::Now,
     }
 }
 
@@ -231,7 +234,8 @@ async fn read_child(
         Ok(status) => status.to_string(),
         Err(error) => error.to_string(),
     };
-    (format!("journalctl ended ({status}): {last_words}"), entries)
+    let colon = if last_words.is_empty() { "" } else { ": " };
+    (format!("journalctl ended ({status}){colon}{last_words}"), entries)
 }
 
 /// What it complained about; read to the end so that it never waits for a reader.
@@ -291,6 +295,7 @@ mod tests {
             (Some("c"), Some(at(999_000)), false, after),
             (Some("c"), Some(at(999_000)), true, Start::Since(at(999_000))),
             (Some("c"), None, true, Start::Now),
+            (None, Some(at(999_000)), false, Start::Since(at(999_000))),
             (Some("c"), Some(at(2_000_000)), false, Start::Now),
             (Some("c"), Some(at(100_000)), false, Start::Since(at(1_000_000 - 86_400))),
         ] {
