@@ -18,7 +18,7 @@ use super::scope::{Scope, overlap};
 const WINDOW_SECS: i64 = 60;
 
 /// A process that holds less than this share of memory does not explain that memory is short.
-const MIN_HOLDER_PERCENT: f64 = 5.0;
+const MIN_HOLDER_PERCENT: f64 = 3.0;
 
 /// Where a new alert belongs.
 #[derive(Clone, Debug, PartialEq)]

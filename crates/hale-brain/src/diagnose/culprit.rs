@@ -8,7 +8,7 @@ use hale_model::snapshot::{Process, Snapshot};
 const RECENT_SECS: f64 = 1800.0;
 
 /// It must hold at least this share of all memory.
-const MIN_MEMORY_PERCENT: f64 = 5.0;
+const MIN_MEMORY_PERCENT: f64 = 3.0;
 
 /// It must hold so many times as much as the next recent one.
 const MEMORY_LEAD: f64 = 2.0;

@@ -1,10 +1,13 @@
 //! Integration tests of what hale thinks.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod decide_autonomy;
+mod decide_bounds;
 mod decide_correlate;
 mod decide_diagnose;
 mod decide_guard;
 mod decide_lessons;
+mod decide_loop;
 mod decide_watch;
 mod decide_words;
 mod decide_world;
