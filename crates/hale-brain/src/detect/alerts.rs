@@ -150,7 +150,7 @@ impl AlertBook {
             return None;
         }
         let past = self.past.get(fingerprint);
-        if past.is_some_and(|p| p.silenced && finding.severity <= p.alert.severity) {
+        if past.is_some_and(|p| p.silenced && !is_worse(&p.alert, finding)) {
             return None;
         }
         let past = self.past.remove(fingerprint);
@@ -326,6 +326,13 @@ impl Entry {
             (None, _) | (_, None) => false,
         }
     }
+}
+
+/// Whether a finding is more than what was closed: more severe, or one more kill.
+fn is_worse(alert: &Alert, finding: &Finding) -> bool {
+    let killed_again = alert.kind == AlertKind::KernelOom
+        && figure(alert) < finding.evidence.iter().find_map(|e| e.value);
+    finding.severity > alert.severity || killed_again
 }
 
 fn figure(alert: &Alert) -> Option<f64> {

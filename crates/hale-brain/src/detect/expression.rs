@@ -68,35 +68,19 @@ impl std::fmt::Debug for Expression {
 }
 
 impl Expression {
-    /// Compiles several at once on one thread with a deep stack, and checks every name against
-    /// `names`. The results come in the order of the sources.
+    /// Measures, parses and checks one expression. Call it within [`on_deep_stack`].
     ///
     /// # Errors
-    /// What is wrong with an expression, in words.
-    pub(super) fn compile_all(
-        sources: &[String],
-        names: &Names,
-    ) -> Vec<Result<Expression, String>> {
-        let checked: Vec<Result<String, String>> =
-            sources.iter().map(|s| measure(s).map(|()| s.clone())).collect();
-        let names = names.clone();
-        let worker = std::thread::Builder::new()
-            .name("hale-rules".to_owned())
-            .stack_size(PARSE_STACK_BYTES)
-            .spawn(move || {
-                checked
-                    .into_iter()
-                    .map(|source| source.and_then(|s| compile(&s, &names)))
-                    .collect::<Vec<_>>()
-            });
-        let failed = |why: &str| {
-            sources.iter().map(|_| Err(format!("cannot be compiled: {why}"))).collect::<Vec<_>>()
-        };
-        match worker.map(std::thread::JoinHandle::join) {
-            Ok(Ok(results)) => results,
-            Ok(Err(_)) => failed("the parser gave up"),
-            Err(error) => failed(&error.to_string()),
-        }
+    /// What is wrong with it, in words.
+    pub(super) fn compile(source: &str, names: &Names) -> Result<Expression, String> {
+        measure(source)?;
+        let program = Program::compile(source).map_err(|e| {
+            let first = e.to_string().lines().next().unwrap_or_default().to_owned();
+            format!("`{source}` is not an expression: {first}")
+        })?;
+        check(&program.expression().expr, names, &mut Vec::new(), 0)
+            .map_err(|why| format!("`{source}`: {why}"))?;
+        Ok(Expression { source: source.to_owned(), program: Arc::new(program) })
     }
 
     /// The value; none where something it needs is not known, or it cannot be computed.
@@ -133,14 +117,16 @@ impl Expression {
     }
 }
 
-fn compile(source: &str, names: &Names) -> Result<Expression, String> {
-    let program = Program::compile(source).map_err(|e| {
-        let first = e.to_string().lines().next().unwrap_or_default().to_owned();
-        format!("`{source}` is not an expression: {first}")
-    })?;
-    check(&program.expression().expr, names, &mut Vec::new(), 0)
-        .map_err(|why| format!("`{source}`: {why}"))?;
-    Ok(Expression { source: source.to_owned(), program: Arc::new(program) })
+/// Runs what parses on a thread whose stack is deep enough for every expression that passes the
+/// measure; none where no such thread can be had.
+pub(super) fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new()
+            .name("hale-rules".to_owned())
+            .stack_size(PARSE_STACK_BYTES)
+            .spawn_scoped(scope, work);
+        thread.ok()?.join().ok()
+    })
 }
 
 /// Refuses what the parser could choke on, by looking at the characters alone.

@@ -46,10 +46,13 @@ const NODES: &[&str] = &["node", "nodejs", "npm", "npx", "pnpm", "yarn", "bun", 
 const INTERPRETERS: &[&str] =
     &["node", "bun", "deno", "python", "ruby", "npx", "npm", "sh", "bash"];
 
-/// People have many of these open, each for a reason.
+/// Shells: people have many of these open, each for a reason, unless they run a script.
+const SHELLS: &[&str] = &["bash", "zsh", "fish", "sh", "dash", "ksh"];
+
+/// Other programs that people have many of.
 const INTERACTIVE: &[&str] = &[
-    "bash", "zsh", "fish", "sh", "dash", "ksh", "tmux", "screen", "login", "sshd", "ssh", "agetty",
-    "su", "sudo", "vim", "nvim", "less", "man", "top", "htop",
+    "tmux", "screen", "login", "sshd", "ssh", "agetty", "su", "sudo", "vim", "nvim", "less", "man",
+    "top", "htop",
 ];
 
 /// How a process relates to the one it hangs under.
@@ -191,9 +194,10 @@ fn is_init(p: &Process) -> bool {
 }
 
 fn is_interactive(p: &Process) -> bool {
-    INTERACTIVE.contains(&p.info.name.trim_start_matches('-'))
-        // A script has a shell's name, but also an argument.
-        && p.info.cmdline.split_whitespace().nth(1).is_none_or(|word| word.starts_with('-'))
+    let name = p.info.name.trim_start_matches('-');
+    let mut arguments = p.info.cmdline.split_whitespace().skip(1);
+    INTERACTIVE.contains(&name)
+        || (SHELLS.contains(&name) && arguments.all(|word| word.starts_with('-')))
 }
 
 /// The innermost service that the process runs in, told by its cgroup; a user's own service

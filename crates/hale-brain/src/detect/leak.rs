@@ -20,6 +20,8 @@ use super::slope::theil_sen;
 /// Points a window is divided into; each is the least value of its part, so that a peak between
 /// two collections of a heap does not count.
 const POINTS: usize = 24;
+/// Points without which there is no verdict, however short the window.
+const MIN_POINTS: usize = 4;
 /// Most processes that are followed.
 const MAX_TRACKED: usize = 2048;
 /// Share of the window that must have been watched.
@@ -168,14 +170,17 @@ impl Series {
         let long_enough = patience <= 1.0
             || self.former_peak > 0.0
             || now - self.watched_since >= patience * window;
-        self.growth = if long_enough { self.judge(window, least) } else { None };
+        // A short window holds few turns.
+        let turns = window / view.config.general.interval_secs.max(1) as f64;
+        let least_points = (POINTS / 2).min(turns as usize).max(MIN_POINTS);
+        self.growth = if long_enough { self.judge(window, least, least_points) } else { None };
     }
 
-    fn judge(&mut self, window: f64, least: f64) -> Option<Growth> {
+    fn judge(&mut self, window: f64, least: f64, least_points: usize) -> Option<Growth> {
         let points = self.points.make_contiguous();
         let (first, last) = (*points.first()?, *points.last()?);
         let span = last.0 - first.0;
-        if points.len() < POINTS / 2 || span < MIN_COVERAGE * window {
+        if points.len() < least_points || span < MIN_COVERAGE * window {
             return None;
         }
         let gained = last.1 - first.1;

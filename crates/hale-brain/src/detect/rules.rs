@@ -23,13 +23,14 @@
 //! opens nor clears.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use hale_model::alert::{AlertKind, Severity};
 use hale_model::sample::Source;
 use serde::Deserialize;
 
 use super::detectors::{self, Registered};
-use super::expression::Expression;
+use super::expression::{Expression, on_deep_stack};
 use super::facts::{self, Scope};
 use super::message::{Message, placeholders};
 
@@ -203,8 +204,13 @@ pub struct Rules {
 impl Rules {
     /// The rules that come with hale.
     pub fn built_in() -> Rules {
-        let all = BUILT_IN.iter().filter_map(|(origin, text)| load(origin, text).ok().flatten());
-        Rules { all: all.collect() }
+        let read = || {
+            let env = Arc::new(cel::Env::stdlib());
+            let each = BUILT_IN.iter();
+            each.filter_map(|(origin, text)| load(origin, text, &env).ok().flatten()).collect()
+        };
+        // These are known to be shallow: where no thread can be had, this stack does.
+        Rules { all: on_deep_stack(read).unwrap_or_else(read) }
     }
 
     /// The built-in rules and a user's own, given as (file, text). One of a built-in kind takes
@@ -212,40 +218,56 @@ impl Rules {
     /// reported and left out.
     pub fn with_user_rules(files: &[(String, String)]) -> (Rules, Vec<RuleError>) {
         let mut rules = Rules::built_in();
-        let mut errors = Vec::new();
-        let mut seen: Vec<(String, String)> = Vec::new();
-        for (at, (origin, text)) in files.iter().enumerate() {
-            let error = |rule: &str, what: String, next: &str| RuleError {
+        let read = || add_user_rules(&mut rules, files);
+        let errors = on_deep_stack(read).unwrap_or_else(|| {
+            let error = |(origin, _): &(String, String)| RuleError {
                 origin: origin.clone(),
                 line: 1,
-                rule: rule.to_owned(),
-                what,
-                next_step: next.to_owned(),
+                rule: "?".to_owned(),
+                what: "there was no memory for a thread to read it".to_owned(),
+                next_step: "free memory and start again".to_owned(),
             };
-            if at >= MAX_USER_RULES {
-                let what = format!("there are more than {MAX_USER_RULES} rules");
-                errors.push(error("?", what, "remove some"));
-                break;
-            }
-            let kind = kind_of(text);
-            if let Some((_, first)) = seen.iter().find(|(k, _)| Some(k) == kind.as_ref()) {
-                let rule = kind.as_deref().unwrap_or("?");
-                let what = format!("{first} already has a rule of this kind");
-                errors.push(error(rule, what, "give one of them another kind"));
-                continue;
-            }
-            match load(origin, text) {
-                Ok(rule) => {
-                    let Some(kind) = kind else { continue };
-                    rules.all.retain(|r| r.kind.as_str() != kind);
-                    rules.all.extend(rule);
-                    seen.push((kind, origin.clone()));
-                }
-                Err(error) => errors.push(error),
-            }
-        }
+            files.iter().map(error).collect()
+        });
         (rules, errors)
     }
+}
+
+fn add_user_rules(rules: &mut Rules, files: &[(String, String)]) -> Vec<RuleError> {
+    let env = Arc::new(cel::Env::stdlib());
+    let mut errors = Vec::new();
+    let mut seen: Vec<(String, String)> = Vec::new();
+    for (at, (origin, text)) in files.iter().enumerate() {
+        let error = |rule: &str, what: String, next: &str| RuleError {
+            origin: origin.clone(),
+            line: 1,
+            rule: rule.to_owned(),
+            what,
+            next_step: next.to_owned(),
+        };
+        if at >= MAX_USER_RULES {
+            let what = format!("there are more than {MAX_USER_RULES} rules");
+            errors.push(error("?", what, "remove some"));
+            break;
+        }
+        let kind = kind_of(text);
+        if let Some((_, first)) = seen.iter().find(|(k, _)| Some(k) == kind.as_ref()) {
+            let rule = kind.as_deref().unwrap_or("?");
+            let what = format!("{first} already has a rule of this kind");
+            errors.push(error(rule, what, "give one of them another kind"));
+            continue;
+        }
+        match load(origin, text, &env) {
+            Ok(rule) => {
+                let Some(kind) = kind else { continue };
+                rules.all.retain(|r| r.kind.as_str() != kind);
+                rules.all.extend(rule);
+                seen.push((kind, origin.clone()));
+            }
+            Err(error) => errors.push(error),
+        }
+    }
+    errors
 }
 
 fn kind_of(text: &str) -> Option<String> {
@@ -255,7 +277,7 @@ fn kind_of(text: &str) -> Option<String> {
 }
 
 /// Reads one rule; none if it is switched off.
-fn load(origin: &str, text: &str) -> Result<Option<Rule>, RuleError> {
+fn load(origin: &str, text: &str, env: &Arc<cel::Env>) -> Result<Option<Rule>, RuleError> {
     let error = |line: usize, rule: &str, what: String, next: &str| RuleError {
         origin: origin.to_owned(),
         line,
@@ -276,7 +298,7 @@ fn load(origin: &str, text: &str) -> Result<Option<Rule>, RuleError> {
         return Ok(None);
     }
     let kind = parsed.kind.clone();
-    build(parsed).map(Some).map_err(|Wrong { near, what }| {
+    build(parsed, env).map(Some).map_err(|Wrong { near, what }| {
         let at = text.find(&near).filter(|_| !near.is_empty()).unwrap_or(0);
         error(line_of(text, at), &kind, what, "correct it or remove the file")
     })
@@ -296,7 +318,7 @@ fn wrong(near: &str, what: impl Into<String>) -> Wrong {
     Wrong { near: near.to_owned(), what: what.into() }
 }
 
-fn build(text: RuleText) -> Result<Rule, Wrong> {
+fn build(text: RuleText, env: &Arc<cel::Env>) -> Result<Rule, Wrong> {
     let name_is_plain =
         |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
     if text.kind.is_empty() || text.kind.len() > 64 || !text.kind.chars().all(name_is_plain) {
@@ -308,7 +330,7 @@ fn build(text: RuleText) -> Result<Rule, Wrong> {
         Hold::Of(source) => HoldSecs::Of(compile(source, Scope::Machine, &[])?),
     };
     let (body, vars, scope) = match (&text.when, &text.detector) {
-        (Some(when), None) => question(&text, when)?,
+        (Some(when), None) => question(&text, when, env)?,
         (None, Some(name)) => {
             let detector = detectors::by_name(name).ok_or_else(|| {
                 wrong(name, format!("no detector `{name}`; there are {}", detectors::names()))
@@ -338,9 +360,13 @@ fn build(text: RuleText) -> Result<Rule, Wrong> {
     })
 }
 
-fn question(text: &RuleText, when: &str) -> Result<(Body, Vec<String>, Scope), Wrong> {
+fn question(
+    text: &RuleText,
+    when: &str,
+    env: &Arc<cel::Env>,
+) -> Result<(Body, Vec<String>, Scope), Wrong> {
     let scope = text.scope.unwrap_or(Scope::Machine);
-    let trial = facts::context(&std::sync::Arc::new(cel::Env::stdlib()), &facts::complete(scope));
+    let trial = facts::context(env, &facts::complete(scope));
     let tried = |source: &str| -> Result<(Expression, cel::Value), Wrong> {
         let expression = compile(source, scope, &[])?;
         let value = expression.trial(&trial).map_err(|why| wrong(source, why))?;
@@ -368,7 +394,7 @@ fn question(text: &RuleText, when: &str) -> Result<(Body, Vec<String>, Scope), W
     let names = vars.iter().map(|(name, _)| name.clone()).collect();
     let body = Body::Question(Box::new(Question {
         scope,
-        source: text.source,
+        source: text.source.or_else(|| source_in(scope, when)),
         only: text.only.clone(),
         when: truth(when)?,
         clear_when: text.clear_when.as_deref().map(truth).transpose()?,
@@ -378,13 +404,26 @@ fn question(text: &RuleText, when: &str) -> Result<(Body, Vec<String>, Scope), W
     Ok((body, names, scope))
 }
 
+/// The source that a question about the machine rests on, told by the facts it names.
+fn source_in(scope: Scope, when: &str) -> Option<Source> {
+    let facts: [(&str, Source); 9] = [
+        ("system.mem", Source::Memory),
+        ("system.swap", Source::Memory),
+        ("system.oom", Source::Memory),
+        ("system.disk", Source::Disk),
+        ("system.io", Source::Disk),
+        ("system.net", Source::Network),
+        ("tcp", Source::Network),
+        ("system.process", Source::Process),
+        ("system.", Source::Cpu),
+    ];
+    let named = facts.iter().find(|(fact, _)| when.contains(fact));
+    named.filter(|_| scope == Scope::Machine).map(|(_, source)| *source)
+}
+
 fn compile(source: &str, scope: Scope, vars: &[String]) -> Result<Expression, Wrong> {
     let names = facts::names(scope, vars);
-    let mut compiled = Expression::compile_all(&[source.to_owned()], &names);
-    match compiled.pop() {
-        Some(result) => result.map_err(|why| wrong(source, why)),
-        None => Err(wrong(source, "was not compiled")),
-    }
+    Expression::compile(source, &names).map_err(|why| wrong(source, why))
 }
 
 fn check_templates(text: &RuleText, vars: &[String]) -> Result<(), Wrong> {
@@ -411,8 +450,9 @@ mod tests {
 
     #[test]
     fn every_built_in_rule_loads_and_speaks_three_languages() {
+        let env = Arc::new(cel::Env::stdlib());
         for (origin, text) in BUILT_IN {
-            let rule = load(origin, text).unwrap_or_else(|e| panic!("{e}")).unwrap();
+            let rule = load(origin, text, &env).unwrap_or_else(|e| panic!("{e}")).unwrap();
             assert!(AlertKind::BUILT_IN.contains(&rule.kind), "{origin}");
             assert_eq!(*origin, format!("rules/{}.toml", rule.kind));
             let mut figures = Vec::new();

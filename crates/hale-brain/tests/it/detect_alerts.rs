@@ -197,3 +197,32 @@ fn same_inputs_give_same_outputs() {
     };
     assert_eq!(play(), play());
 }
+
+#[test]
+fn a_second_kill_reopens_an_alert_that_a_person_closed() {
+    let mut w = World::new();
+    let kill = |w: &mut World, pid: i32| {
+        w.run(5, |w| {
+            w.kernel_says(&format!(
+                "Out of memory: Killed process {pid} (hog) total-vm:9kB, anon-rss:8kB"
+            ));
+        });
+    };
+    w.rest(10);
+    kill(&mut w, 41);
+    let id = only_id(&w);
+    assert!(w.book.close(&id, w.now.collected_at, "seen").is_some());
+    w.rest(60);
+    kill(&mut w, 42);
+    insta::assert_snapshot!(w.story(), @r#"
+    15s: opened critical kernel.oom [machine] The kernel killed 41 (hog) for want of memory (machine)
+    1m 20s: reopened critical kernel.oom [machine] flaps 1
+    "#);
+}
+
+#[test]
+fn orient_may_move_to_another_thread() {
+    fn is_send<T: Send>() {}
+    is_send::<Orient>();
+    is_send::<AlertBook>();
+}

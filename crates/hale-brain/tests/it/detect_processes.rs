@@ -279,3 +279,29 @@ fn fd_leak_opens_after_steady_growth() {
     9m 40s: opened medium process.fd_leak [process 1001 (opener)] opener (pid 1001) leaks open files: 680 open, 550 more in 9m 10s and still growing: ./opener
     "#);
 }
+
+#[test]
+fn a_short_window_needs_no_more_turns_than_fit_into_it() {
+    let mut w = World::new();
+    w.config.thresholds.leak_window_secs = 30;
+    w.config.thresholds.leak_min_growth_mib = 20.0;
+    w.add(process(1001, 700, "./leaky"));
+    w.run(60, |w| w.process(1001).rss_bytes = (100 + w.secs * 2) * MIB);
+    insta::assert_snapshot!(w.story(), @r#"
+    40s: opened medium process.leak [process 1001 (leaky)] leaky (pid 1001) leaks memory: 180 MiB held, 60 MiB more in 30s and still growing: ./leaky
+    "#);
+}
+
+#[test]
+fn shells_with_a_script_are_duplicates_like_any_program() {
+    let mut w = World::new();
+    for pid in 1001..=1008 {
+        w.add(process(2000 + pid, 700, "watch"));
+        w.add(process(pid, 2000 + pid, "sh -c ./poll.sh"));
+        w.process(2000 + pid).info = crate::detect_scenario::info(|i| i.name = "runner".into());
+    }
+    w.rest(60);
+    insta::assert_snapshot!(w.story(), @r#"
+    35s: opened low process.duplicates [8 × sh -c ./poll.sh] 8 processes of one command line hold 160 MiB (1.0 % of RAM): sh -c ./poll.sh
+    "#);
+}
