@@ -572,4 +572,27 @@ mod tests {
         let text = toml::to_string(&Config::default()).unwrap();
         assert_eq!(parse(&text, "c").unwrap().config, Config::default());
     }
+
+    /// A slip anywhere in a whole file is either harmless or told with a line that exists.
+    #[test]
+    fn no_slip_of_the_pen_is_a_panic_or_a_line_that_is_not_there() {
+        let text = toml::to_string(&Config::default()).unwrap();
+        let lines = text.lines().count() + 1;
+        let mut wrong = 0;
+        for (at, c) in text.char_indices().step_by(13) {
+            let rest = &text[at + c.len_utf8()..];
+            for slip in ["", "x", "\"", "[", "\n", "é", "\u{0}", "-9e999"] {
+                let slipped = format!("{}{slip}{rest}", &text[..at]);
+                if let Err(errors) = parse(&slipped, "c") {
+                    wrong += 1;
+                    assert!(!errors.errors.is_empty(), "{slipped}");
+                    for error in &errors.errors {
+                        assert!((1..=lines + 1).contains(&error.line), "{error:?}");
+                    }
+                    assert!(!errors.to_string().chars().any(|c| c.is_control() && c != '\n'));
+                }
+            }
+        }
+        assert!(wrong > 100, "{wrong}");
+    }
 }

@@ -1,11 +1,14 @@
 //! `hale doctor`
 
 use hale_model::api::{ApiError, Query};
+use hale_model::text::printable;
 use hale_model::view::{DoctorCheck, DoctorView};
+
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::context::{Context, view};
 use crate::exit::{Ended, Exit, Failure};
-use crate::screen::{ALARM, Columns, DIM, GREEN, PLAIN, YELLOW, cell, paint, styled, width};
+use crate::screen::{ALARM, DIM, GREEN, PLAIN, YELLOW, paint, width, wrap};
 
 pub async fn run(context: &Context) -> Ended {
     let doctor = match context.connect().await {
@@ -29,7 +32,9 @@ fn finding(error: ApiError) -> DoctorCheck {
 }
 
 fn shown(doctor: &DoctorView) -> String {
-    let mut columns = Columns::new(&[], &[]);
+    let names = doctor.checks.iter().map(|check| check.name.width()).max().unwrap_or(0);
+    let room = width().saturating_sub(names + 5);
+    let mut out = String::new();
     for check in &doctor.checks {
         let (mark, style) = match check.state.as_str() {
             "ok" => ("✓", GREEN),
@@ -38,9 +43,14 @@ fn shown(doctor: &DoctorView) -> String {
             "absent" => ("–", DIM),
             _ => ("?", PLAIN),
         };
-        columns.row([styled(mark, style), cell(&check.name), cell(&check.found)]);
-        if let Some(fix) = &check.fix {
-            columns.row([cell(""), cell(""), styled(format!("→ {fix}"), DIM)]);
+        let pad = " ".repeat(names.saturating_sub(check.name.width()));
+        let mut lead = format!("{}  {}{pad}  ", paint(style, mark), printable(&check.name));
+        let found: Vec<String> = check.found.lines().flat_map(|line| wrap(line, room)).collect();
+        let fix = check.fix.iter().flat_map(|fix| wrap(&format!("→ {fix}"), room));
+        for line in found.into_iter().chain(fix.map(|line| paint(DIM, &line))) {
+            out.push_str(format!("{lead}{line}").trim_end());
+            out.push('\n');
+            lead = " ".repeat(names + 5);
         }
     }
     let count = |state: &str| doctor.checks.iter().filter(|c| c.state == state).count();
@@ -49,5 +59,5 @@ fn shown(doctor: &DoctorView) -> String {
         (0, warnings) => paint(YELLOW, &format!("{warnings} to look at.")),
         (failed, warnings) => paint(ALARM, &format!("{failed} failed, {warnings} to look at.")),
     };
-    format!("{}\n{sum}\n", columns.render(width()))
+    format!("{out}\n{sum}\n")
 }

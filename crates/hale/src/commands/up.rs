@@ -1,5 +1,6 @@
 //! `hale up`: the agent in the foreground.
 
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -47,10 +48,11 @@ pub fn run(context: &Context, arguments: UpArgs, verbose: bool) -> Ended {
     ended
 }
 
-async fn watch(context: &Context, settings: hale_engine::Settings, verbose: bool) -> Ended {
+async fn watch(context: &Context, mut settings: hale_engine::Settings, verbose: bool) -> Ended {
+    settings.config.notifications.terminal &= !context.screen.quiet;
     let config = settings.config.clone();
     let data_dir = settings.data_dir.clone();
-    let terminal = config.notifications.terminal && !context.screen.quiet;
+    let terminal = std::io::stderr().is_terminal();
     // First: it takes the lock, so from here on every file in the directory is ours.
     let agent = Agent::start(settings, terminal).await?;
     log::init(verbose, Some(&data_dir.join("hale.log")));
