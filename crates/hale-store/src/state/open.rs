@@ -59,6 +59,20 @@ impl State {
         Ok(State::with(path, writer))
     }
 
+    /// Reads the whole file and says what is damaged in it; none if it is whole. Opening looks only
+    /// at its length and its schema.
+    ///
+    /// # Errors
+    /// If it cannot be read at all.
+    pub fn damage(&self) -> Result<Option<String>, StoreError> {
+        let sql = "PRAGMA quick_check(1)";
+        match self.value::<String>("check", sql, []) {
+            Ok(said) => Ok(said.filter(|said| said != "ok")),
+            Err(StoreError::Corrupt { detail, .. }) => Ok(Some(detail)),
+            Err(error) => Err(error),
+        }
+    }
+
     fn with(path: &Path, connection: Connection) -> State {
         connection.set_prepared_statement_cache_capacity(64);
         State { path: path.to_owned(), connection, pending_head: RefCell::new(None) }

@@ -57,6 +57,20 @@ fn a_damaged_state_file_is_refused_and_left_alone() {
 }
 
 #[test]
+fn damage_in_the_middle_is_found_by_reading_it_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = good_state(dir.path());
+    assert_eq!(State::open(&path, Access::Read).unwrap().damage().unwrap(), None);
+    let mut bytes = fs::read(&path).unwrap();
+    let middle = bytes.len() / 2 / 4096 * 4096;
+    bytes[middle..middle + 4096].fill(0xAA);
+    fs::write(&path, &bytes).unwrap();
+    let said = State::open(&path, Access::Read).unwrap().damage().unwrap();
+    assert!(said.is_some());
+    assert_eq!(fs::read(&path).unwrap(), bytes);
+}
+
+#[test]
 fn a_newer_changed_or_foreign_state_file_is_refused_and_left_alone() {
     for (sql, said) in [
         (
