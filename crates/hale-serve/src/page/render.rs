@@ -157,7 +157,7 @@ fn gauges(status: &StatusView) -> String {
         ));
     }
     for (name, pressure) in &status.pressure {
-        let detail = format!("something waited; all did {:.1} %", pressure.full_avg10);
+        let detail = format!("some waited, last 10 s; all waited {:.1} %", pressure.full_avg10);
         let percent = Some(pressure.some_avg10);
         out.push_str(&gauge(
             &format!("Pressure on {name}"),

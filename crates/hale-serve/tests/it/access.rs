@@ -1,3 +1,5 @@
+//! Who may ask what: TCP, browsers, noise.
+
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

@@ -1,3 +1,5 @@
+//! The client on the unix socket is the same handle as the agent's own.
+
 use hale_model::IncidentId;
 use hale_model::action::Actor;
 use hale_model::api::{Command, ErrorKind, Handle as _, Query, View};

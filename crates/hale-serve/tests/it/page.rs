@@ -1,3 +1,5 @@
+//! The page shows the state, and nothing that was observed becomes markup.
+
 use crate::scripted::Server;
 
 #[tokio::test]

@@ -1,3 +1,5 @@
+//! Every route: its answer, its status, its bad input.
+
 use hale_model::action::Actor;
 use hale_model::api::{Command, Query};
 use hale_model::view::{
