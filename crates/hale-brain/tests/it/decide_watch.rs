@@ -99,7 +99,7 @@ fn a_cure_has_to_be_seen_to_hold() {
             vec![(15, Stale), (30, Stale), (45, Stale), (60, Stale), (75, Stale)],
             "given up at 75 s",
         ),
-        ("before the end of the action", vec![(0, Gone), (0, Gone)], "undecided"),
+        ("a look at the end of the action", vec![(0, Gone), (5, Gone), (10, Gone)], "undecided"),
         ("the same look twice", vec![(5, Gone), (5, Gone)], "undecided"),
         (
             "an older look comes late",
