@@ -63,7 +63,8 @@ async fn measure(name: &str, roots: Roots, runs: u32, pause: Duration) {
     took_ms.sort_by(f64::total_cmp);
     let (median, max) = (took_ms[took_ms.len() / 2], took_ms[took_ms.len() - 1]);
     let name = format!("{name} ({processes} seen)");
-    println!("{name:<34} {first:>9.2} {median:>9.2} {max:>9.2} {cpu_each:>9.2}");
+    let rss = rss_mib();
+    println!("{name:<42} {first:>9.2} {median:>9.2} {max:>9.2} {cpu_each:>9.2} {rss:>9.1}");
 }
 
 /// With `SOURCES=1`: each source, and what systemd and the journal said.
@@ -75,6 +76,9 @@ fn print_sources(sample: &Sample) {
     for unit in sample.unit.iter().flat_map(|u| &u.units).filter(|u| u.active_state != "inactive") {
         println!("  {unit:?}");
     }
+    for mount in sample.disk.iter().flat_map(|d| &d.mounts) {
+        println!("  {mount:?}");
+    }
     if let Some(journal) = &sample.journal {
         println!("  {:?} {:?} after {:?}", journal.backend, journal.entries, journal.cursor);
     }
@@ -84,6 +88,14 @@ fn print_sources(sample: &Sample) {
 fn cpu_ms() -> f64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
     time.tv_sec as f64 * 1000.0 + time.tv_nsec as f64 / 1e6
+}
+
+/// Resident memory of this process, with all that was collected before.
+fn rss_mib() -> f64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kib =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next());
+    kib.and_then(|kib| kib.parse::<f64>().ok()).unwrap_or(0.0) / 1024.0
 }
 
 fn generate(proc: &Path, count: u32) -> std::io::Result<()> {

@@ -81,8 +81,10 @@ impl DiskCollector {
     }
 
     fn mount_table(&mut self) -> Result<Vec<mounts::MountEntry>, ReadError> {
+        let live = self.live;
         let text = self.scratch.read(&self.proc.join("self/mountinfo"), MOUNTINFO_LIMIT_BYTES)?;
-        Ok(mounts::real_mounts(lines(text).filter_map(mounts::parse_mountinfo_line)))
+        let entries = lines(text).filter_map(mounts::parse_mountinfo_line);
+        Ok(mounts::real_mounts(entries.filter(|entry| !(live && entry.is_bound_file()))))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The mount table: which mounts are file systems that can fill up, each once.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use crate::local::read::{lossy, words};
 
@@ -43,6 +44,15 @@ impl MountEntry {
     /// Whether asking about it may take forever.
     pub(super) fn may_hang(&self) -> bool {
         REMOTE.contains(&self.fs_type.as_str()) || self.fs_type.starts_with("fuse")
+    }
+
+    /// Whether it is a file bound over another (`/etc/hosts` in a container): its storage may well be
+    /// mounted as a directory too, and that mount is the one to show.
+    pub(super) fn is_bound_file(&self) -> bool {
+        self.root != "/"
+            && self.is_real()
+            && !self.may_hang()
+            && !Path::new(&self.mount_point).is_dir()
     }
 
     fn is_real(&self) -> bool {
@@ -191,6 +201,19 @@ mod tests {
         let table = "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 8:2 / /data rw - ext4 /dev/sda2 rw\n\
             3 2 0:9 / /data rw - tmpfs tmpfs rw\n";
         assert_eq!(kept(table), ["/ ext4", "/data tmpfs"]);
+    }
+
+    #[test]
+    fn files_bound_into_a_container() {
+        for (line, expected) in [
+            ("1 0 8:1 /hosts /etc/passwd rw - ext4 /dev/sda1 rw", true),
+            ("1 0 8:1 /home /etc rw - ext4 /dev/sda1 rw", false),
+            ("1 0 8:1 / / rw - ext4 /dev/sda1 rw", false),
+            ("1 0 0:9 /x /etc/passwd rw - nfs4 server:/x rw", false),
+        ] {
+            let entry = parse_mountinfo_line(line.as_bytes());
+            assert_eq!(entry.map(|e| e.is_bound_file()), Some(expected), "{line}");
+        }
     }
 
     #[test]

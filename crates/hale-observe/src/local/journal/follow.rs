@@ -234,8 +234,17 @@ async fn read_child(
         Ok(status) => status.to_string(),
         Err(error) => error.to_string(),
     };
+    (why_it_ended(&status, &last_words), entries)
+}
+
+fn why_it_ended(status: &str, last_words: &str) -> String {
     let colon = if last_words.is_empty() { "" } else { ": " };
-    (format!("journalctl ended ({status}){colon}{last_words}"), entries)
+    let next_step = if last_words.contains("permission") {
+        "; run hale as root or as a member of the group systemd-journal"
+    } else {
+        ""
+    };
+    format!("journalctl ended ({status}){colon}{last_words}{next_step}")
 }
 
 /// What it complained about; read to the end so that it never waits for a reader.
@@ -384,6 +393,18 @@ mod tests {
         let entries =
             until(|| follower.take().value.ok().map(|s| s.entries).filter(|e| !e.is_empty())).await;
         assert_eq!(entries.iter().map(|e| e.message.as_str()).collect::<Vec<_>>(), ["new"]);
+    }
+
+    #[test]
+    fn why_it_ended_comes_with_the_next_step() {
+        let refused = "No journal files were opened due to insufficient permissions.";
+        let hint = "; run hale as root or as a member of the group systemd-journal";
+        for (words, expected) in [
+            ("", "journalctl ended (exit status: 1)".to_owned()),
+            (refused, format!("journalctl ended (exit status: 1): {refused}{hint}")),
+        ] {
+            assert_eq!(why_it_ended("exit status: 1", words), expected);
+        }
     }
 
     #[test]
