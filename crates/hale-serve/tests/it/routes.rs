@@ -138,3 +138,25 @@ async fn wrong_bodies_change_nothing() {
     }
     assert!(server.handle.wished.lock().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn every_route_of_the_documentation_is_there() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/http-api.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let server = Server::start().await;
+    let mut routes = 0;
+    for line in page.lines() {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let [_, method @ ("GET" | "POST"), path, ..] = cells.as_slice() else { continue };
+        let path = path.trim_matches('`').replace("/machines/{id}", "/machines/box");
+        let path =
+            path.replace("/incidents/{id}", "/incidents/in-0123456789").replace("{id}", "x-1");
+        let path = if path.ends_with("/query") { path + "?sql=SELECT" } else { path };
+        let reply = server.unix(method, &path, "").await;
+        // Only the call without a request is a wrong one.
+        let expected = if path.ends_with("/rpc") { 400 } else { 200 };
+        assert_eq!(reply.status, expected, "{method} {path}: {}", reply.body);
+        routes += 1;
+    }
+    assert_eq!(routes, 19);
+}
