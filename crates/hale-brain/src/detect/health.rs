@@ -103,6 +103,9 @@ fn factor(
     };
     let absent = status.is_some_and(|s| s.state == SourceState::Absent);
     let no_sensor = id == "temperature" && status.is_some();
+    // A single look need not ask the journal, which has no figure of its own, only events.
+    let not_asked = id == "journal" && status.is_none() && !snapshot.sources.is_empty();
+    let absent = absent || not_asked;
     let base = match figure {
         Some(figure) => figure,
         None if (absent || no_sensor) && own.is_empty() => return None,

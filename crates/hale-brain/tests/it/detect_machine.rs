@@ -391,3 +391,15 @@ fn health_falls_with_the_worst_alert_and_what_was_never_read_is_not_well() {
     nothing was asked: 0.4 critical cpu: no data (never read)
     "#);
 }
+
+#[test]
+fn one_look_that_did_not_ask_the_journal_is_not_called_ill_for_it() {
+    let mut w = World::new();
+    w.now.sources.retain(|s| s.source != Source::Journal);
+    let health = health_of(&w.now, &[], &w.config);
+    assert!(health.score >= 0.9, "{health:?}");
+    w.now.sources.retain(|s| s.source != Source::Memory);
+    w.now.system.mem_used_percent = None;
+    let health = health_of(&w.now, &[], &w.config);
+    assert!(health.score < 0.7, "{health:?}");
+}
