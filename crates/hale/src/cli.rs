@@ -73,6 +73,9 @@ pub enum Command {
     Approve {
         /// The approval's id, or the start of it
         id: String,
+        /// End only when the action has been verified, or has failed
+        #[arg(long)]
+        wait: bool,
     },
     /// Say no to an action that waits
     Reject {

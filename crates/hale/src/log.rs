@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use tracing_subscriber::Layer as _;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -21,14 +21,14 @@ pub fn init(verbose: bool, file: Option<&Path>) {
             .with_writer(io::stderr)
             .with_target(false)
             .with_ansi(false)
-            .with_filter(LevelFilter::DEBUG)
+            .with_filter(ours(LevelFilter::DEBUG))
     });
     let file = file.and_then(|path| match Rotating::open(path) {
         Ok(writer) => Some(
             tracing_subscriber::fmt::layer()
                 .with_writer(Mutex::new(writer))
                 .with_ansi(false)
-                .with_filter(LevelFilter::INFO),
+                .with_filter(ours(LevelFilter::INFO)),
         ),
         Err(error) => {
             eprintln!("hale: the log {} cannot be written: {error}", path.display());
@@ -37,6 +37,11 @@ pub fn init(verbose: bool, file: Option<&Path>) {
     });
     // Fails only if a subscriber is set already, which is then as good.
     let _ = tracing_subscriber::registry().with(stderr).with(file).try_init();
+}
+
+/// This much of hale's own words, and warnings of the libraries below.
+fn ours(level: LevelFilter) -> Targets {
+    Targets::new().with_default(LevelFilter::WARN).with_target("hale", level)
 }
 
 /// A file of limited size with one predecessor.

@@ -64,7 +64,7 @@ async fn dispatch(context: &Context, command: Command) -> Ended {
         Command::Alerts(command) => alerts::run(context, command).await,
         Command::Incidents(command) => incidents::run(context, command).await,
         Command::Approvals(command) => approvals::run(context, command).await,
-        Command::Approve { id } => approvals::approve(context, &id).await,
+        Command::Approve { id, wait } => approvals::approve(context, &id, wait).await,
         Command::Reject { id, why } => approvals::reject(context, &id, why).await,
         Command::Pause { for_secs } => pause::pause(context, for_secs).await,
         Command::Resume => pause::resume(context).await,

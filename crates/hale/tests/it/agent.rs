@@ -142,3 +142,32 @@ fn a_hangup_ends_it_unless_it_was_started_under_nohup() {
     assert!(bed.hale(&["status"]).stdout.contains("agent runs"));
     assert_eq!(agent.end(), 0);
 }
+
+/// What `hale kill` sends when the process that it showed has gone and its pid has a new owner.
+#[test]
+fn a_pid_that_was_reused_is_refused() {
+    let bed = Bed::new();
+    let _agent = bed.up(&[]);
+    let mut victim = crate::bed::sleeper();
+    let pid = victim.id();
+    let body = format!(
+        r#"{{"command":{{"command":"act","confirmed_critical":false,"action":{{"kind":"process.kill",
+        "targets":[{{"pid":{pid},"start_ticks":1,"name":"sleep"}}],"grace_secs":1,"force":false,"group":false}}}}}}"#
+    );
+    let mut stream =
+        std::os::unix::net::UnixStream::connect(bed.data_dir().join("hale.sock")).unwrap();
+    let length = body.len();
+    write!(
+        stream,
+        "POST /api/v1/rpc HTTP/1.1\r\nHost: hale\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    let (_, json) = reply.split_once("\r\n\r\n").unwrap();
+    let answer: serde_json::Value = serde_json::from_str(json).unwrap();
+    assert_eq!(answer["result"]["Err"]["kind"], "refused", "{answer}");
+    assert!(victim.try_wait().unwrap().is_none());
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+}

@@ -5,6 +5,15 @@ use crate::bed::{Bed, repository};
 #[test]
 fn status_works_on_a_machine_where_hale_never_ran() {
     let bed = Bed::new();
+    for columns in ["80", "100", "120"] {
+        let mut command = bed.command(&["status"]);
+        command.env("COLUMNS", columns);
+        let ended = bed.finish(command);
+        let columns: usize = columns.parse().unwrap();
+        for line in ended.stdout.lines() {
+            assert!(line.chars().count() <= columns, "{columns}: {line}");
+        }
+    }
     let ended = bed.hale(&["status"]);
     assert!(matches!(ended.code, 0 | 5), "{}: {}", ended.code, ended.stderr);
     for part in ["health ", "CPU ", "memory ", "disk ", "PID ", "no agent"] {
