@@ -153,11 +153,15 @@ impl Core {
             );
             cases.insert(case.incident.id.clone(), case);
         }
+        let actuator = Actuator::new(ActRoots::new(&settings.data_dir));
         Ok(Core {
             purpose,
             observer,
             state,
-            actuator: Actuator::new(ActRoots::new(&settings.data_dir)),
+            actuator: match &notifier {
+                Some(notifier) => actuator.with_notifications(notifier.handle()),
+                None => actuator,
+            },
             book: AlertBook::new(not_closed),
             cases,
             running: HashMap::new(),
@@ -367,29 +371,16 @@ impl Core {
     }
 
     fn keep(&mut self, sample: &Sample, snapshot: &Arc<Snapshot>, orientation: &Orientation) {
-        if let Some(journal) = &sample.journal {
-            let room = PENDING_JOURNAL_ENTRIES_MAX.saturating_sub(self.pending_journal.len());
-            if journal.entries.len() > room {
-                tracing::warn!(
-                    "{} journal entries were not stored: more than {PENDING_JOURNAL_ENTRIES_MAX} between two stored samples",
-                    journal.entries.len() - room
-                );
-            }
-            self.pending_journal.extend(journal.entries.iter().take(room).cloned());
-        }
         let now_ns = sample.boottime_ns;
         let due = |last: u64, secs: u64| now_ns.saturating_sub(last) >= secs * 1_000_000_000;
         let history = self.settings.config.history.clone();
         let store_due =
             self.stored_at_boottime_ns.is_none_or(|last| due(last, history.snapshot_interval_secs));
         if store_due && let Some(telemetry) = &self.telemetry {
-            let mut sample = sample.clone();
-            if let Some(journal) = &mut sample.journal {
-                journal.entries = std::mem::take(&mut self.pending_journal);
-            }
             telemetry.send(Job::Store {
-                sample: Box::new(sample),
+                sample: Box::new(sample.clone()),
                 snapshot: snapshot.clone(),
+                journal: std::mem::take(&mut self.pending_journal),
                 health: orientation.health.clone(),
                 predictions: orientation.predictions.clone(),
             });
@@ -401,6 +392,8 @@ impl Core {
                 }),
             }
             self.save_cursor();
+        } else {
+            self.keep_journal(&snapshot.journal);
         }
         if self.memory_saved_at_boottime_ns == 0 {
             self.memory_saved_at_boottime_ns = now_ns;
@@ -423,6 +416,18 @@ impl Core {
         {
             self.last_cursor = journal.cursor.clone();
         }
+    }
+
+    /// Journal entries wait for the next stored sample.
+    fn keep_journal(&mut self, entries: &[JournalEntry]) {
+        let room = PENDING_JOURNAL_ENTRIES_MAX.saturating_sub(self.pending_journal.len());
+        if entries.len() > room {
+            tracing::warn!(
+                "{} journal entries were not stored: more than {PENDING_JOURNAL_ENTRIES_MAX} between two stored samples",
+                entries.len() - room
+            );
+        }
+        self.pending_journal.extend(entries.iter().take(room).cloned());
     }
 
     fn save_cursor(&self) {

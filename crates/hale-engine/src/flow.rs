@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hale_act::notify::{Notification, NotificationKind};
 use hale_act::{ActError, Actuator};
-use hale_brain::decide::{self, GuardInput};
+use hale_brain::decide::{self, GuardInput, registry};
 use hale_brain::remember;
 use hale_brain::verify::Watch;
 use hale_model::action::{
@@ -364,8 +364,9 @@ impl Core {
     async fn put_back(&mut self, mut running: Running, why: String) {
         let undo = running.record.outcome.as_ref().map(|o| o.undo.clone());
         let id = running.record.id.clone();
+        let puts_back = registry::facts(running.record.step.action.kind()).undo_on_failure;
         let (state, note) = match undo {
-            Some(undo) if !matches!(undo, Undo::None { .. }) => {
+            Some(undo) if puts_back && !matches!(undo, Undo::None { .. }) => {
                 match self.undo_now(&id, &undo).await {
                     Ok(did) => (ActionState::Undone, format!("{why}; put back: {did}")),
                     Err(error) => {

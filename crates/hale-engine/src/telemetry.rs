@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use hale_model::Timestamp;
 use hale_model::api::{ApiError, ErrorKind};
 use hale_model::health::{Health, Prediction};
-use hale_model::sample::Sample;
+use hale_model::sample::{JournalEntry, Sample};
 use hale_model::snapshot::Snapshot;
 use hale_store::{StoreError, Telemetry};
 
@@ -19,6 +19,8 @@ pub(crate) enum Job {
     Store {
         sample: Box<Sample>,
         snapshot: Arc<Snapshot>,
+        /// Entries of the snapshots in between, which are not stored themselves.
+        journal: Vec<JournalEntry>,
         health: Health,
         predictions: Vec<Prediction>,
     },
@@ -118,8 +120,9 @@ fn run(jobs: &Receiver<Job>, database: &Mutex<Telemetry>, lost: &Mutex<Losses>) 
     while let Ok(job) = jobs.recv() {
         let mut telemetry = database.lock().unwrap_or_else(PoisonError::into_inner);
         let result = match job {
-            Job::Store { sample, snapshot, health, predictions } => telemetry
-                .append(&sample, &snapshot)
+            Job::Store { sample, snapshot, journal, health, predictions } => telemetry
+                .append_journal(&snapshot.machine_id, snapshot.collected_at, &journal)
+                .and_then(|()| telemetry.append(&sample, &snapshot))
                 .and_then(|()| telemetry.append_health(&health))
                 .and_then(|()| predictions.iter().try_for_each(|p| telemetry.append_prediction(p)))
                 .and_then(|()| telemetry.flush()),
@@ -147,7 +150,10 @@ fn run(jobs: &Receiver<Job>, database: &Mutex<Telemetry>, lost: &Mutex<Losses>) 
 /// A store error as people's words.
 pub(crate) fn store_error(error: StoreError) -> ApiError {
     let kind = match error {
-        StoreError::Refused { .. } => ErrorKind::Usage,
+        StoreError::Refused { .. }
+        | StoreError::Query { .. }
+        | StoreError::Timeout { .. }
+        | StoreError::TooLarge { .. } => ErrorKind::Usage,
         _ => ErrorKind::Failed,
     };
     let hint = error.hint();

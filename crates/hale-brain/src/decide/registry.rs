@@ -16,13 +16,21 @@ pub struct Facts {
     pub base_risk: Risk,
     /// Whether what it did can be put back exactly.
     pub reversible: bool,
+    /// Whether hale puts it back by itself when the proof fails. Not where half a cure is better
+    /// than none: moving files back onto a full disk would fill it again.
+    pub undo_on_failure: bool,
     /// What it does to the machine, for the table of actions.
     pub effect: &'static str,
 }
 
 /// The registry: every kind of action has its line.
 pub fn facts(kind: ActionKind) -> Facts {
-    let line = |base_risk, reversible, effect| Facts { base_risk, reversible, effect };
+    let line = |base_risk, reversible, effect| Facts {
+        base_risk,
+        reversible,
+        undo_on_failure: kind != ActionKind::DiskClean,
+        effect,
+    };
     match kind {
         ActionKind::ProcessKill => line(Risk::Warning, false, "ends processes"),
         ActionKind::ProcessPause => line(Risk::Warning, true, "stops a process until continued"),
