@@ -1,7 +1,7 @@
 //! Output: data on standard output, talk on standard error, colour only where it is wanted,
 //! columns by display width, nothing that was observed can write to the terminal.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use hale_model::Timestamp;
@@ -66,9 +66,23 @@ impl Screen {
                 "try without --json",
             )
         })?;
-        // As data, not through the stream that strips colours: JSON escapes control characters.
+        self.print_data(&json_safe(&text))
+    }
+
+    /// Data exactly as it is, where a program reads it; on a terminal, control characters but line
+    /// ends are replaced.
+    ///
+    /// # Errors
+    /// As [`Screen::print`].
+    pub fn print_data(&self, data: &str) -> Result<(), Failure> {
         let mut out = std::io::stdout().lock();
-        writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|e| Failure::output(&e))
+        let shown = if out.is_terminal() {
+            data.lines().map(|line| printable(line) + "\n").collect()
+        } else {
+            data.to_owned()
+        };
+        let newline = if shown.ends_with('\n') { "" } else { "\n" };
+        write!(out, "{shown}{newline}").and_then(|()| out.flush()).map_err(|e| Failure::output(&e))
     }
 
     /// JSON if it was asked for, else the text.
@@ -94,6 +108,20 @@ impl Screen {
             anstream::eprintln!("{words}");
         }
     }
+}
+
+/// JSON without raw control characters: serde leaves DEL and the C1 range as they are, which some
+/// terminals obey. Outside strings there is none but the line end.
+fn json_safe(json: &str) -> String {
+    let mut safe = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_control() && c != '\n' {
+            safe.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
 }
 
 /// What went wrong, where, and the next step; on standard error.
@@ -330,6 +358,14 @@ mod tests {
         assert_eq!(wrap("abcdefghij k", 4), ["abcd", "efgh", "ij k"]);
         assert_eq!(wrap("", 4), [""]);
         assert_eq!(fit("日本語", 5), "日本…");
+    }
+
+    #[test]
+    fn json_holds_no_raw_control_character_and_means_the_same() {
+        let value = serde_json::json!({ "a\u{9b}2J": ["\u{7f}\u{1b}[31m\n", "é"] });
+        let text = json_safe(&serde_json::to_string_pretty(&value).unwrap_or_default());
+        assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text}");
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).ok(), Some(value));
     }
 
     #[test]

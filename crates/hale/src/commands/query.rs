@@ -19,7 +19,7 @@ pub async fn run(context: &Context, arguments: QueryArgs) -> Ended {
         TableFormat::Json => context.screen.print_json(&objects(&table))?,
         TableFormat::Table => context.screen.print(&aligned(&table))?,
         TableFormat::Md => context.screen.print(&markdown(&table))?,
-        TableFormat::Csv => context.screen.print(&csv(&table))?,
+        TableFormat::Csv => context.screen.print_data(&csv(&table))?,
     }
     if table.truncated {
         context
@@ -67,7 +67,7 @@ fn markdown(table: &Table) -> String {
     out
 }
 
-/// RFC 4180. As data: control characters stay as they are, inside quotes.
+/// RFC 4180.
 fn csv(table: &Table) -> String {
     let field = |text: String| {
         if text.contains([',', '"', '\n', '\r']) {
