@@ -113,6 +113,14 @@ pub fn memory_mib() -> Result<(u64, u64)> {
     Ok((total, total.saturating_sub(kib_field(&text, "MemAvailable:") / 1024)))
 }
 
+/// Load over one minute, and how many cores there are.
+pub fn load() -> Result<(f64, f64)> {
+    let text = fs::read_to_string("/proc/loadavg").context("read /proc/loadavg")?;
+    let load = text.split_ascii_whitespace().next().and_then(|word| word.parse().ok());
+    let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
+    Ok((load.context("/proc/loadavg does not begin with a number")?, cores as f64))
+}
+
 /// Whether the machine has any swap.
 pub fn has_swap() -> bool {
     fs::read_to_string("/proc/meminfo").is_ok_and(|text| kib_field(&text, "SwapTotal:") > 0)

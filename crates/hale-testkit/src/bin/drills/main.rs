@@ -140,7 +140,7 @@ fn tell(rows: &[Row]) {
         let verdict = match &row.skipped {
             Some(why) => format!("SKIPPED: {why}"),
             None if row.right() => "right".to_owned(),
-            None => "WRONG".to_owned(),
+            None => format!("WRONG: {}", row.complaint()),
         };
         eprintln!("drills: {}: {verdict}", row.name);
     }

@@ -113,19 +113,25 @@ impl Player {
         let mut agent = Agent::start(&self.hale, &dir.join("hale"), &quiet_config())?;
         let before = stage.picture(agent.pid(), &[], &[])?;
         let start = Instant::now();
+        let mut loaded = false;
         while start.elapsed() < Duration::from_secs(minutes * 60) {
             // Short work, as builds and cron jobs are.
             stage.fault_for(&["worker", "--mib", "24", "--percent", "30"], 3)?;
             sleep(Duration::from_secs(5));
             stage.reap()?;
             agent.listen()?;
+            let (load, cores) = world::load()?;
+            loaded |= load > 2.0 * cores;
         }
         let incidents = agent.incidents()?;
         let mut row = Row::new(name);
         row.quiet = true;
         row.harmed = before.harmed(&stage)?;
         row.false_actions = executed(&incidents).into_iter().map(describe).collect();
-        for (alert, _) in agent.heard.values().filter(|(a, _)| a.severity >= Severity::Medium) {
+        let heard = agent.heard.values().map(|(alert, _)| alert);
+        // Others may load the machine: then an alert about that is a true one.
+        let heard = heard.filter(|alert| !(loaded && alert.kind == "load.high"));
+        for alert in heard.filter(|alert| alert.severity >= Severity::Medium) {
             row.problems
                 .push(format!("false alert: {} {}: {}", alert.kind, alert.subject, alert.summary));
         }
@@ -360,11 +366,18 @@ fn settled(case: &Case, seen: &Seen, incidents: &[IncidentView]) -> Result<bool>
             incident.actions.iter().any(|a| a.kind == act.kind && a.state == "succeeded")
         }
         Response::Act(_) | Response::Clears => incident.state == "resolved",
-        Response::Person => {
-            return Ok(matches!(incident.state.as_str(), "escalated" | "awaiting_approval"));
-        }
+        Response::Person => return Ok(left_to_person(incident)),
     };
     Ok(over && (case.well)()?)
+}
+
+/// Escalated or asked; or, where it is not urgent, left open with the reason why nothing is done.
+fn left_to_person(incident: &IncidentView) -> bool {
+    match incident.state.as_str() {
+        "escalated" | "awaiting_approval" => true,
+        "open" => incident.timeline.iter().any(|entry| entry.kind == "no_action"),
+        _ => false,
+    }
 }
 
 /// The process ids in an action's target: `12 × python3: 1 2 3` or `7 (node)`.

@@ -72,6 +72,16 @@ impl Row {
         clean && (self.quiet || (found && over))
     }
 
+    /// What is wrong with it, on several lines.
+    pub fn complaint(&self) -> String {
+        let cause = self.cause.as_deref().unwrap_or("none");
+        let mut text = format!("{}: cause {cause}, incident {}", self.name, self.state);
+        for line in self.problems.iter().chain(&self.harmed).chain(&self.false_actions) {
+            text.push_str(&format!("\n  {line}"));
+        }
+        text
+    }
+
     fn cells(&self) -> Vec<String> {
         if let Some(why) = &self.skipped {
             return vec![self.name.clone(), format!("SKIPPED: {why}")];
@@ -90,7 +100,7 @@ impl Row {
         let recovery = match self.secs_to_recovery {
             Some(s) if self.eased => format!("{s:.1} (eased)"),
             Some(s) => format!("{s:.1}"),
-            None if self.person => "person called".to_owned(),
+            None if self.person => "left to a person".to_owned(),
             None if self.quiet => "–".to_owned(),
             None => "NO".to_owned(),
         };
@@ -125,11 +135,7 @@ pub fn render(rows: &[Row]) -> String {
     }
     let mut text = table.to_string();
     for row in rows.iter().filter(|row| !row.right()) {
-        let cause = row.cause.as_deref().unwrap_or("none");
-        text.push_str(&format!("\n{}: cause {cause}, incident {}", row.name, row.state));
-        for line in row.problems.iter().chain(&row.harmed).chain(&row.false_actions) {
-            text.push_str(&format!("\n  {line}"));
-        }
+        text.push_str(&format!("\n{}", row.complaint()));
     }
     text
 }
