@@ -106,6 +106,12 @@ pub fn rss_bytes(pid: i32) -> u64 {
     kib_field(&status, "VmRSS:") * 1024
 }
 
+/// The part of that which is its own and lies in no file, in bytes.
+pub fn anonymous_bytes(pid: i32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    kib_field(&status, "RssAnon:") * 1024
+}
+
 /// Memory of the machine: total and what is in use, both in MiB.
 pub fn memory_mib() -> Result<(u64, u64)> {
     let text = fs::read_to_string("/proc/meminfo").context("read /proc/meminfo")?;

@@ -103,6 +103,7 @@ pub fn idle(hale: &Path, dir: &Path, minutes: u64) -> Result<Vec<Figure>> {
     let share = |before: f64, pid: i32| (cpu_secs(pid) - before) * 100.0 / wall;
     let count = world::processes().len();
     let of = format!("of the agent at 5 s over {minutes} min, {count} processes");
+    let anonymous: u64 = world::family(pids.0).into_iter().map(world::anonymous_bytes).sum();
     let mut figures = vec![
         Figure::below(&format!("CPU {of}"), share(hale_before, pids.0), 0.5, "% of a core"),
         Figure::below(&format!("RSS {of}, its children with it"), mib(most), 64.0, "MiB"),
@@ -111,6 +112,10 @@ pub fn idle(hale: &Path, dir: &Path, minutes: u64) -> Result<Vec<Figure>> {
             format!("{:.1} … {:.1} MiB", mib(least), mib(most)),
         ),
     ];
+    figures.push(Figure::beside(
+        "  the same at the end without pages of programs and libraries",
+        format!("{:.1} MiB", mib(anonymous)),
+    ));
     match (pids.1, exporter_before) {
         (Some(pid), Some(before)) => {
             figures.push(Figure::beside(
