@@ -6,3 +6,6 @@ pub mod detect;
 pub mod diagnose;
 pub mod remember;
 pub mod verify;
+
+#[doc(hidden)]
+pub use detect::fuzzing;

@@ -16,7 +16,7 @@ use crate::Settings;
 use crate::core::{Applied, Core, Purpose, Reply};
 use crate::desk::Desk;
 use crate::files::{Files, Lock};
-use crate::telemetry::{TelemetryThread, store_error};
+use crate::telemetry::TelemetryThread;
 
 /// Wishes that wait for the loop.
 const COMMANDS_MAX: usize = 64;
@@ -64,8 +64,7 @@ impl Agent {
         let files = Files::new(&settings.data_dir);
         files.prepare()?;
         let lock = Lock::take(&files)?;
-        let (telemetry, set_aside) =
-            TelemetryThread::start(&files.telemetry()).map_err(store_error)?;
+        let (telemetry, set_aside) = TelemetryThread::start(&files, settings.program.clone())?;
         let (results_sender, results) = mpsc::channel(RESULTS_MAX);
         let (wish_sender, wishes) = mpsc::channel(COMMANDS_MAX);
         let machine = hale_observe::LocalObserver::new(

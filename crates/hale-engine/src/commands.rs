@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::core::{Core, PAUSED_KEY, Reply};
 use crate::flow::read_pre_state;
-use crate::telemetry::store_error;
+use crate::telemetry::{Done, Work, store_error};
 
 type Result<T> = std::result::Result<T, ApiError>;
 
@@ -412,8 +412,9 @@ impl Core {
     }
 
     fn vacuum(&mut self, dry_run: bool, actor: &Actor) -> Result<View> {
-        let hours = self.settings.config.history.retention_hours;
-        let did = self.with_telemetry(|t| t.retain(Timestamp::now(), hours, dry_run))?;
+        let retention_hours = self.settings.config.history.retention_hours;
+        let work = Work::Retain { now: Timestamp::now(), retention_hours, dry_run };
+        let did = words(self.telemetry(work)?);
         if !dry_run {
             self.audit(&actor.to_string(), "vacuum", "telemetry", &json!({ "did": did }));
         }
@@ -421,9 +422,14 @@ impl Core {
     }
 
     fn export(&mut self, directory: &str) -> Result<View> {
-        let directory = std::path::PathBuf::from(directory);
-        let state = crate::files::Files::new(&self.settings.data_dir).state();
-        self.with_telemetry(|t| t.export(Some(&state), &directory)).map(View::Done)
+        self.telemetry(Work::Export { directory: directory.into() }).map(words).map(View::Done)
+    }
+}
+
+fn words(done: Done) -> String {
+    match done {
+        Done::Words(words) => words,
+        Done::Stored(_) | Done::Table(_) | Done::Trends { .. } => String::new(),
     }
 }
 

@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::Settings;
 use crate::files::Files;
-use crate::telemetry::{Job, TelemetryHandle, store_error};
+use crate::telemetry::{Batch, Done, TelemetryHandle, Work, perform, store_error};
 
 /// Journal entries that wait for the next stored sample.
 const PENDING_JOURNAL_ENTRIES_MAX: usize = 5_000;
@@ -260,7 +260,10 @@ impl Core {
                     self.notify_alert(NotificationKind::Opened, alert);
                 }
                 // A case that is over does not come back: a flap that outlives it is a new one.
-                AlertChange::Reopened(alert) if !self.has_case(alert) => fresh.push(alert.clone()),
+                AlertChange::Reopened(alert) if !self.has_case(alert) => {
+                    fresh.push(alert.clone());
+                    self.notify_alert(NotificationKind::Opened, alert);
+                }
                 AlertChange::Reopened(alert) | AlertChange::Updated(alert) => {
                     self.look_again(alert);
                 }
@@ -377,13 +380,13 @@ impl Core {
         let store_due =
             self.stored_at_boottime_ns.is_none_or(|last| due(last, history.snapshot_interval_secs));
         if store_due && let Some(telemetry) = &self.telemetry {
-            telemetry.send(Job::Store {
-                sample: Box::new(sample.clone()),
-                snapshot: snapshot.clone(),
-                journal: std::mem::take(&mut self.pending_journal),
-                health: orientation.health.clone(),
-                predictions: orientation.predictions.clone(),
-            });
+            telemetry.store(Batch::new(
+                sample,
+                snapshot,
+                std::mem::take(&mut self.pending_journal),
+                orientation.health.clone(),
+                orientation.predictions.clone(),
+            ));
             self.stored_at_boottime_ns = Some(now_ns);
             match telemetry.losses() {
                 Some(text) => self.warn("telemetry", text),
@@ -392,6 +395,7 @@ impl Core {
                 }),
             }
             self.save_cursor();
+            self.refresh_open_alerts();
         } else {
             self.keep_journal(&snapshot.journal);
         }
@@ -405,10 +409,7 @@ impl Core {
             && due(self.retained_at_boottime_ns, RETENTION_SECS)
             && let Some(telemetry) = &self.telemetry
         {
-            telemetry.send(Job::Retain {
-                now: sample.collected_at,
-                retention_hours: history.retention_hours,
-            });
+            telemetry.retain(sample.collected_at, history.retention_hours);
             self.retained_at_boottime_ns = now_ns;
         }
         if let Some(journal) = &sample.journal
@@ -416,6 +417,12 @@ impl Core {
         {
             self.last_cursor = journal.cursor.clone();
         }
+    }
+
+    /// `last_seen_at` of what is still so.
+    fn refresh_open_alerts(&mut self) {
+        let open: Vec<AlertId> = self.book.open().map(|alert| alert.id.clone()).collect();
+        self.unsaved_alerts.extend(open);
     }
 
     /// Journal entries wait for the next stored sample.
@@ -450,19 +457,11 @@ impl Core {
         }
     }
 
-    /// Runs something on the telemetry database; an errand opens it for just that.
-    pub(crate) fn with_telemetry<T>(
-        &self,
-        work: impl FnOnce(&mut hale_store::Telemetry) -> Result<T, hale_store::StoreError>,
-    ) -> Result<T, ApiError> {
+    /// Has work done on the telemetry database; an errand does it itself.
+    pub(crate) fn telemetry(&self, work: Work) -> Result<Done, ApiError> {
         match &self.telemetry {
-            Some(telemetry) => telemetry.with(work),
-            None => {
-                let path = Files::new(&self.settings.data_dir).telemetry();
-                let mut telemetry =
-                    hale_store::Telemetry::open(&path, Access::Write).map_err(store_error)?;
-                work(&mut telemetry).map_err(store_error)
-            }
+            Some(telemetry) => telemetry.ask(work),
+            None => perform(&Files::new(&self.settings.data_dir), &work),
         }
     }
 

@@ -9,7 +9,7 @@ use hale_brain::diagnose;
 use hale_model::Timestamp;
 use hale_model::action::{ActionRecord, ActionState, Approval, ApprovalState};
 use hale_model::alert::{Alert, AlertState};
-use hale_model::api::{ApiError, ErrorKind, Query, View};
+use hale_model::api::{ApiError, AuditCheck, ErrorKind, Query, View};
 use hale_model::health::Health;
 use hale_model::incident::Incident;
 use hale_model::snapshot::{Process, Snapshot};
@@ -23,7 +23,7 @@ use crate::Settings;
 use crate::commands::{not_found, parse_pause};
 use crate::core::{Latest, PAUSED_KEY, Shared};
 use crate::files::Files;
-use crate::telemetry::{TelemetryHandle, store_error};
+use crate::telemetry::{Done, TelemetryHandle, Work, perform, store_error};
 
 type Result<T> = std::result::Result<T, ApiError>;
 
@@ -125,7 +125,15 @@ impl Desk {
             Query::Audit { limit } => {
                 Ok(View::Audit(self.read_or(Vec::new(), |s| s.audit(limit))?))
             }
-            Query::AuditVerify => Ok(View::AuditCheck(self.read(State::verify_audit)?)),
+            Query::AuditVerify => {
+                let nothing = AuditCheck {
+                    entries: 0,
+                    broken_at: None,
+                    finding: "no entries yet: nothing was ever decided here".to_owned(),
+                };
+                Ok(View::AuditCheck(self.read_or(nothing, State::verify_audit)?))
+            }
+            Query::Postmortem { id } => self.postmortem(id.as_str()),
             Query::Sql { sql, limit_rows } => Ok(View::Table(self.sql(&sql, limit_rows)?)),
             Query::Doctor => Ok(View::Doctor(crate::doctor::examine(self))),
         }
@@ -322,18 +330,26 @@ impl Desk {
         ))
     }
 
+    fn postmortem(&self, id: &str) -> Result<View> {
+        let incident = self.incident(id)?;
+        let alerts = self.alerts_of(&incident)?;
+        let actions = self.read(|s| s.actions_of(&incident.id))?;
+        let timeline = self.read(|s| s.timeline(&incident.id))?;
+        Ok(View::Markdown(diagnose::postmortem(&incident, &alerts, &actions, &timeline)))
+    }
+
     fn report(&self, since: Timestamp) -> Result<View> {
         let snapshot = self.snapshot()?;
         let until = Timestamp::now();
         let incidents = self.read_or(Vec::new(), |s| s.incidents_between(since, until))?;
         let alerts = self.read_or(Vec::new(), |s| s.alerts(&[], 0))?;
         let actions = self.read_or(Vec::new(), |s| s.actions_since(since))?;
-        let interval = self.settings.config.history.snapshot_interval_secs;
-        let (trends, coverage) = if self.files.telemetry().exists() {
-            self.telemetry(|t| Ok((t.trends(since)?, t.coverage(since, until, interval)?)))?
-        } else {
-            (Vec::new(), 0.0)
-        };
+        let interval_secs = self.settings.config.history.snapshot_interval_secs;
+        let (trends, coverage) =
+            match self.telemetry(Work::Trends { since, until, interval_secs })? {
+                Done::Trends { trends, coverage } => (trends, coverage),
+                Done::Table(_) | Done::Stored(_) | Done::Words(_) => (Vec::new(), 0.0),
+            };
         Ok(View::Report(Box::new(ReportView {
             machine_id: snapshot.machine_id.clone(),
             since,
@@ -352,28 +368,18 @@ impl Desk {
         })))
     }
 
-    fn telemetry<T>(
-        &self,
-        read: impl FnOnce(&mut hale_store::Telemetry) -> std::result::Result<T, StoreError>,
-    ) -> Result<T> {
+    fn telemetry(&self, work: Work) -> Result<Done> {
         match &self.telemetry {
-            Some(telemetry) => telemetry.with(read),
-            None => {
-                let mut telemetry =
-                    hale_store::Telemetry::open(&self.files.telemetry(), Access::Read)
-                        .map_err(store_error)?;
-                read(&mut telemetry).map_err(store_error)
-            }
+            Some(telemetry) => telemetry.ask(work),
+            None => perform(&self.files, &work),
         }
     }
 
     fn sql(&self, sql: &str, limit_rows: u32) -> Result<Table> {
-        let limit = if limit_rows == 0 { SQL_ROWS_DEFAULT } else { limit_rows };
-        let state = self.files.state();
-        match &self.telemetry {
-            Some(telemetry) => telemetry.with(|t| t.query(Some(&state), sql, limit)),
-            None => hale_store::query_readonly(&self.files.telemetry(), &state, sql, limit)
-                .map_err(store_error),
+        let limit_rows = if limit_rows == 0 { SQL_ROWS_DEFAULT } else { limit_rows };
+        match self.telemetry(Work::Query { sql: sql.to_owned(), limit_rows })? {
+            Done::Table(table) => Ok(table),
+            Done::Stored(_) | Done::Trends { .. } | Done::Words(_) => Ok(Table::default()),
         }
     }
 

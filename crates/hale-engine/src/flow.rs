@@ -16,7 +16,7 @@ use hale_model::api::{ApiError, ErrorKind, View};
 use hale_model::incident::{Agent, IncidentState};
 use hale_model::snapshot::Snapshot;
 use hale_model::view::ActionView;
-use hale_model::{ActionId, ApprovalId, IncidentId, Timestamp};
+use hale_model::{ActionId, AlertId, ApprovalId, IncidentId, Timestamp};
 use serde_json::json;
 
 use crate::core::{Applied, Core, Reply, Running};
@@ -352,12 +352,20 @@ impl Core {
             self.think(&incident, Agent::Fixer, "verified", seen);
             self.set_state(&incident, IncidentState::Acting);
         }
-        if let Some(alert) = running.record.alert_id.clone()
-            && self.book.close(&alert, Timestamp::now(), "acted").is_some()
-        {
-            self.mark_unsaved(&alert);
+        for alert in self.cured_alerts(&running.record) {
+            if self.book.close(&alert, Timestamp::now(), "acted").is_some() {
+                self.mark_unsaved(&alert);
+            }
         }
         self.finish(running, ActionState::Succeeded, None);
+    }
+
+    /// The alert that was treated, and the events beside it, which nothing else would end.
+    fn cured_alerts(&self, record: &ActionRecord) -> Vec<AlertId> {
+        let case = record.incident_id.as_ref().and_then(|id| self.cases.get(id));
+        let events = case.into_iter().flat_map(|case| self.alerts_of(case));
+        let events = events.filter(|alert| alert.kind.tells_of_an_event()).map(|alert| alert.id);
+        record.alert_id.iter().cloned().chain(events).collect()
     }
 
     /// What did not work is put back where it can be, and a person is told.

@@ -23,6 +23,7 @@ use hale_model::config::Config;
 
 pub use agent::{Agent, OnceReport, run_once};
 pub use offline::offline;
+pub use telemetry::telemetry_worker;
 
 /// Everything that is fixed for the life of an agent or a command.
 #[derive(Clone, Debug)]
@@ -35,6 +36,9 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Users' own rule files: path and text.
     pub user_rules: Vec<(String, String)>,
+    /// The `hale` program, which a running agent starts again as its telemetry worker. None: the
+    /// same work is done in this process.
+    pub program: Option<PathBuf>,
 }
 
 /// The socket that a running agent of this data directory answers on.

@@ -72,18 +72,15 @@ impl Offline {
         let (results, mut applied) = mpsc::channel(4);
         let mut core = Core::open(self.settings.clone(), Purpose::Errand, None, None, results)?;
         core.turn().await;
+        let asked = if let Command::Approve { id } = &command { Some(id.clone()) } else { None };
         let (reply, mut answer) = oneshot::channel();
         core.command(command, actor, reply).await;
         let deadline = tokio::time::Instant::now() + Duration::from_secs(ERRAND_SECS_MAX);
-        loop {
+        // Nobody else goes on with what was begun here, so it ends here too, proof included.
+        while core.is_verifying() {
             tokio::select! {
-                answer = &mut answer => {
-                    return answer.unwrap_or_else(|_| {
-                        Err(ApiError::new(ErrorKind::Failed, "the command ended without an answer"))
-                    });
-                }
                 Some(applied) = applied.recv() => core.applied(applied).await,
-                () = tokio::time::sleep(ERRAND_INTERVAL), if core.is_verifying() => core.turn().await,
+                () = tokio::time::sleep(ERRAND_INTERVAL) => core.turn().await,
                 () = tokio::time::sleep_until(deadline) => {
                     return Err(ApiError::new(
                         ErrorKind::Failed,
@@ -92,6 +89,15 @@ impl Offline {
                     .hint("`hale audit list` shows what was done"));
                 }
             }
+        }
+        core.save_alerts();
+        let answer = answer.try_recv().unwrap_or_else(|_| {
+            Err(ApiError::new(ErrorKind::Failed, "the command ended without an answer"))
+        });
+        match asked {
+            // It was answered before its action began: tell how that ended.
+            Some(id) if answer.is_ok() => self.desk.answer(Query::Approval { id }),
+            Some(_) | None => answer,
         }
     }
 }
@@ -114,6 +120,7 @@ impl Handle for Offline {
                 | Query::Approval { .. }
                 | Query::Audit { .. }
                 | Query::AuditVerify
+                | Query::Postmortem { .. }
                 | Query::Sql { .. } => false,
             };
             if needs_a_look {

@@ -1,147 +1,409 @@
-//! Telemetry is written by a thread of its own: DuckDB may take its time, the loop may not wait.
+//! Telemetry is written and read by a short-lived process of hale's own.
+//!
+//! DuckDB brings some 50 MiB into a process that touches it, and may take its time on a slow disk. A
+//! watchman may do neither, so the agent keeps what it has measured for a few minutes and then lets
+//! `hale telemetry-worker` store it; questions go the same way, after what waits has been stored. A
+//! crash inside the database engine costs one answer, not the watch. Without a program to start
+//! (tests, commands with no agent) the same work is done in this process.
 
-use std::path::PathBuf;
+use std::collections::VecDeque;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use hale_model::Timestamp;
 use hale_model::api::{ApiError, ErrorKind};
 use hale_model::health::{Health, Prediction};
 use hale_model::sample::{JournalEntry, Sample};
 use hale_model::snapshot::Snapshot;
-use hale_store::{StoreError, Telemetry};
+use hale_model::view::{Table, Trend};
+use hale_store::{Access, StoreError, Telemetry};
+use serde::{Deserialize, Serialize};
 
-/// Jobs that may wait for a slow disk. A stored sample a minute: over an hour.
+use crate::files::Files;
+
+/// Jobs that may wait while the worker works.
 const QUEUE_JOBS_MAX: usize = 64;
+/// Samples that wait before they are written together; a question writes them at once.
+const SAMPLES_PER_WRITE: usize = 5;
+/// Samples that may wait while they cannot be written: at one a minute, an hour.
+const WAITING_SAMPLES_MAX: usize = 60;
+/// Journal entries that wait before they are written.
+const JOURNAL_ENTRIES_PER_WRITE: usize = 2_000;
+/// How long a worker waits for another one to let go of the file.
+const BUSY_WAIT: Duration = Duration::from_secs(10);
+/// A worker that takes longer ends itself.
+const WORKER_TIMEOUT: Duration = Duration::from_secs(120);
 
-pub(crate) enum Job {
-    Store {
-        sample: Box<Sample>,
-        snapshot: Arc<Snapshot>,
-        /// Entries of the snapshots in between, which are not stored themselves.
+/// One stored sample with all that goes with it.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Batch {
+    sample: Sample,
+    snapshot: Snapshot,
+    /// Entries of the snapshots in between, which are not stored themselves.
+    journal: Vec<JournalEntry>,
+    health: Health,
+    predictions: Vec<Prediction>,
+}
+
+impl Batch {
+    pub(crate) fn new(
+        sample: &Sample,
+        snapshot: &Snapshot,
         journal: Vec<JournalEntry>,
         health: Health,
         predictions: Vec<Prediction>,
+    ) -> Batch {
+        let (sample, snapshot) = hale_store::storable(sample, snapshot);
+        Batch { sample, snapshot, journal, health, predictions }
+    }
+}
+
+/// What a worker can do.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Work {
+    /// Make the file if it is missing; set it aside if it is torn. → [`Done::Stored`]
+    Prepare,
+    /// → [`Done::Stored`]
+    Store {
+        /// The sample stored before these, whose counters theirs are compared with.
+        before: Option<Box<Sample>>,
+        batches: Vec<Batch>,
     },
-    Retain {
-        now: Timestamp,
-        retention_hours: u64,
+    /// → [`Done::Table`]
+    Query { sql: String, limit_rows: u32 },
+    /// → [`Done::Trends`]
+    Trends { since: Timestamp, until: Timestamp, interval_secs: u64 },
+    /// → [`Done::Words`]
+    Retain { now: Timestamp, retention_hours: u64, dry_run: bool },
+    /// → [`Done::Words`]
+    Export { directory: PathBuf },
+}
+
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Done {
+    /// What had to be set aside, in words.
+    Stored(Option<String>),
+    Table(Table),
+    Trends {
+        trends: Vec<Trend>,
+        coverage: f64,
     },
+    Words(String),
+}
+
+/// Does one piece of work on the files of a data directory, in this process.
+pub(crate) fn perform(files: &Files, work: &Work) -> Result<Done, ApiError> {
+    let deadline = Instant::now() + BUSY_WAIT;
+    let (telemetry, state) = (files.telemetry(), files.state());
+    let result = match work {
+        Work::Prepare => patiently(deadline, || Telemetry::open_or_set_aside(&telemetry))
+            .map(|(_, set_aside)| Done::Stored(set_aside)),
+        Work::Store { before, batches } => {
+            patiently(deadline, || Telemetry::open_or_set_aside(&telemetry)).and_then(
+                |(mut telemetry, set_aside)| {
+                    store(&mut telemetry, before.as_deref(), batches)?;
+                    Ok(Done::Stored(set_aside))
+                },
+            )
+        }
+        Work::Query { sql, limit_rows } => {
+            patiently(deadline, || hale_store::query_readonly(&telemetry, &state, sql, *limit_rows))
+                .map(Done::Table)
+        }
+        Work::Trends { since, until, interval_secs } => {
+            match patiently(deadline, || Telemetry::open(&telemetry, Access::Read)) {
+                Ok(telemetry) => telemetry.trends(*since).and_then(|trends| {
+                    let coverage = telemetry.coverage(*since, *until, *interval_secs)?;
+                    Ok(Done::Trends { trends, coverage })
+                }),
+                Err(StoreError::Missing { .. }) => {
+                    Ok(Done::Trends { trends: Vec::new(), coverage: 0.0 })
+                }
+                Err(error) => Err(error),
+            }
+        }
+        Work::Retain { now, retention_hours, dry_run } => {
+            patiently(deadline, || Telemetry::open(&telemetry, Access::Write))
+                .and_then(|mut telemetry| telemetry.retain(*now, *retention_hours, *dry_run))
+                .map(Done::Words)
+        }
+        Work::Export { directory } => {
+            patiently(deadline, || hale_store::export_readonly(&telemetry, &state, directory))
+                .map(Done::Words)
+        }
+    };
+    result.map_err(store_error)
+}
+
+/// Workers hold the file for milliseconds: nobody should ever see that it is locked.
+fn patiently<T>(
+    deadline: Instant,
+    mut open: impl FnMut() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    loop {
+        match open() {
+            Err(StoreError::Busy { .. }) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            other => return other,
+        }
+    }
+}
+
+fn store(
+    telemetry: &mut Telemetry,
+    before: Option<&Sample>,
+    batches: &[Batch],
+) -> Result<(), StoreError> {
+    if let Some(before) = before {
+        telemetry.go_on_from(before);
+    }
+    for batch in batches {
+        let at = batch.snapshot.collected_at;
+        telemetry.append_journal(&batch.snapshot.machine_id, at, &batch.journal)?;
+        telemetry.append(&batch.sample, &batch.snapshot)?;
+        telemetry.append_health(&batch.health)?;
+        batch.predictions.iter().try_for_each(|p| telemetry.append_prediction(p))?;
+    }
+    telemetry.flush()
+}
+
+/// The whole of `hale telemetry-worker`: one piece of work from standard input, the answer to
+/// standard output. Not for people.
+///
+/// # Errors
+/// If its input is not what an agent of this version writes.
+pub fn telemetry_worker(data_dir: &Path) -> Result<(), ApiError> {
+    let wrong = |what: &dyn std::fmt::Display| {
+        ApiError::new(ErrorKind::Usage, format!("telemetry-worker: {what}"))
+            .hint("this command is the agent's own; ask with `hale query`")
+    };
+    std::thread::spawn(|| {
+        std::thread::sleep(WORKER_TIMEOUT);
+        std::process::exit(1);
+    });
+    let mut text = Vec::new();
+    std::io::stdin().lock().read_to_end(&mut text).map_err(|e| wrong(&e))?;
+    let work: Work = serde_json::from_slice(&text).map_err(|e| wrong(&e))?;
+    let answer = perform(&Files::new(data_dir), &work);
+    let out = serde_json::to_vec(&answer).map_err(|e| wrong(&e))?;
+    std::io::stdout().lock().write_all(&out).map_err(|e| wrong(&e))
+}
+
+/// Where work is done: in a process of its own, or right here.
+#[derive(Clone)]
+struct Workshop {
+    files: Files,
+    program: Option<PathBuf>,
+}
+
+impl Workshop {
+    fn perform(&self, work: &Work) -> Result<Done, ApiError> {
+        match &self.program {
+            Some(program) => self.in_child(program, work),
+            None => perform(&self.files, work),
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "starts hale itself, to keep DuckDB out of it")]
+    fn in_child(&self, program: &Path, work: &Work) -> Result<Done, ApiError> {
+        let failed = |what: &str, error: &dyn std::fmt::Display| {
+            ApiError::new(ErrorKind::Failed, format!("the telemetry worker {what}: {error}"))
+        };
+        let input = serde_json::to_vec(work).map_err(|e| failed("cannot be told its work", &e))?;
+        let mut child = Command::new(program)
+            .arg("--data-dir")
+            .arg(&self.files.dir)
+            .arg("telemetry-worker")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|e| failed("could not be started", &e))?;
+        // It reads everything before it answers, so neither side waits for the other.
+        let told = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(&input));
+        let output = child.wait_with_output().map_err(|e| failed("was lost", &e))?;
+        told.map_err(|e| failed("did not read its work", &e))?;
+        if !output.status.success() {
+            return Err(failed("ended", &output.status));
+        }
+        serde_json::from_slice::<Result<Done, ApiError>>(&output.stdout)
+            .map_err(|e| failed("gave no answer", &e))?
+    }
+}
+
+enum Job {
+    Store(Box<Batch>),
+    Ask(Work, SyncSender<Result<Done, ApiError>>),
     Stop,
 }
 
-/// The way to the telemetry thread, and to the database for questions.
+/// The way to the thread that sees to telemetry.
 #[derive(Clone)]
 pub(crate) struct TelemetryHandle {
     jobs: SyncSender<Job>,
-    database: Arc<Mutex<Telemetry>>,
     lost: Arc<Mutex<Losses>>,
 }
 
 #[derive(Default)]
 struct Losses {
-    jobs: u64,
+    samples: u64,
     last_error: Option<String>,
 }
 
 pub(crate) struct TelemetryThread {
     handle: TelemetryHandle,
-    thread: Option<JoinHandle<()>>,
+    thread: JoinHandle<()>,
 }
 
 impl TelemetryThread {
-    /// Opens the file; a torn one is set aside and said so. The watch does not depend on it.
-    pub(crate) fn start(path: &PathBuf) -> Result<(TelemetryThread, Option<String>), StoreError> {
-        let (telemetry, set_aside) = Telemetry::open_or_set_aside(path)?;
+    /// Prepares the file. A torn one is set aside, which is said in words; a newer one refuses.
+    pub(crate) fn start(
+        files: &Files,
+        program: Option<PathBuf>,
+    ) -> Result<(TelemetryThread, Option<String>), ApiError> {
+        let workshop = Workshop { files: files.clone(), program };
+        let set_aside = match workshop.perform(&Work::Prepare)? {
+            Done::Stored(set_aside) => set_aside,
+            Done::Table(_) | Done::Trends { .. } | Done::Words(_) => None,
+        };
         let (jobs, receiver) = sync_channel(QUEUE_JOBS_MAX);
-        let database = Arc::new(Mutex::new(telemetry));
         let lost = Arc::new(Mutex::new(Losses::default()));
-        let handle = TelemetryHandle { jobs, database: database.clone(), lost: lost.clone() };
+        let handle = TelemetryHandle { jobs, lost: lost.clone() };
         let thread = std::thread::Builder::new()
             .name("telemetry".to_owned())
-            .spawn(move || run(&receiver, &database, &lost))
-            .map_err(|e| StoreError::io(path, "start the telemetry thread for", e))?;
-        Ok((TelemetryThread { handle, thread: Some(thread) }, set_aside))
+            .spawn(move || Keeper::new(workshop, lost).run(&receiver))
+            .map_err(|e| {
+                ApiError::new(ErrorKind::Failed, format!("cannot start the telemetry thread: {e}"))
+            })?;
+        Ok((TelemetryThread { handle, thread }, set_aside))
     }
 
     pub(crate) fn handle(&self) -> &TelemetryHandle {
         &self.handle
     }
 
-    /// Writes what is queued, then ends the thread.
-    pub(crate) fn stop(mut self) {
-        let _ = self.handle.jobs.send(Job::Stop);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+    /// Writes what waits, then ends the thread.
+    pub(crate) fn stop(self) {
+        if self.handle.jobs.send(Job::Stop).is_ok() {
+            let _ = self.thread.join();
         }
     }
 }
 
 impl TelemetryHandle {
-    /// Never waits: a full queue loses the job and counts it.
-    pub(crate) fn send(&self, job: Job) {
-        match self.jobs.try_send(job) {
+    /// Never waits: a full queue loses the sample and counts it.
+    pub(crate) fn store(&self, batch: Batch) {
+        match self.jobs.try_send(Job::Store(Box::new(batch))) {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
-                lost.jobs += 1;
-                tracing::warn!(
-                    lost = lost.jobs,
-                    "telemetry queue is full; a sample was not stored"
-                );
+                lost.samples += 1;
             }
         }
     }
 
-    /// Runs something on the database. Waits for the thread: not for the loop.
-    pub(crate) fn with<T>(
-        &self,
-        work: impl FnOnce(&mut Telemetry) -> Result<T, StoreError>,
-    ) -> Result<T, ApiError> {
-        let mut telemetry = self.database.lock().unwrap_or_else(PoisonError::into_inner);
-        work(&mut telemetry).map_err(store_error)
+    /// Applies retention when there is time for it; never waits.
+    pub(crate) fn retain(&self, now: Timestamp, retention_hours: u64) {
+        let (reply, _) = sync_channel(1);
+        let work = Work::Retain { now, retention_hours, dry_run: false };
+        if self.jobs.try_send(Job::Ask(work, reply)).is_err() {
+            tracing::warn!("telemetry is busy; retention is applied an hour later");
+        }
+    }
+
+    /// Has work done after what waits was stored. Waits for the worker: not for the loop.
+    pub(crate) fn ask(&self, work: Work) -> Result<Done, ApiError> {
+        let ending =
+            || ApiError::new(ErrorKind::Failed, "the agent is ending: telemetry is closed");
+        let (reply, answer) = sync_channel(1);
+        self.jobs.send(Job::Ask(work, reply)).map_err(|_| ending())?;
+        answer.recv().map_err(|_| ending())?
     }
 
     /// What could not be stored, in words; none if nothing was lost.
     pub(crate) fn losses(&self) -> Option<String> {
         let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
-        match (&lost.last_error, lost.jobs) {
+        let count = format!("{} samples were lost", lost.samples);
+        match (&lost.last_error, lost.samples) {
             (None, 0) => None,
-            (None, jobs) => Some(format!("{jobs} telemetry samples were not stored: queue full")),
-            (Some(error), jobs) => {
-                Some(format!("telemetry: {error} ({jobs} samples lost to a full queue)"))
-            }
+            (None, _) => Some(format!("telemetry: {count}")),
+            (Some(error), 0) => Some(format!("telemetry waits to be stored: {error}")),
+            (Some(error), _) => Some(format!("telemetry waits to be stored: {error}; {count}")),
         }
     }
 }
 
-fn run(jobs: &Receiver<Job>, database: &Mutex<Telemetry>, lost: &Mutex<Losses>) {
-    while let Ok(job) = jobs.recv() {
-        let mut telemetry = database.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = match job {
-            Job::Store { sample, snapshot, journal, health, predictions } => telemetry
-                .append_journal(&snapshot.machine_id, snapshot.collected_at, &journal)
-                .and_then(|()| telemetry.append(&sample, &snapshot))
-                .and_then(|()| telemetry.append_health(&health))
-                .and_then(|()| predictions.iter().try_for_each(|p| telemetry.append_prediction(p)))
-                .and_then(|()| telemetry.flush()),
-            Job::Retain { now, retention_hours } => {
-                telemetry.retain(now, retention_hours, false).map(|did| tracing::info!("{did}"))
-            }
-            Job::Stop => {
-                if let Err(error) = telemetry.flush() {
-                    tracing::warn!("{error}");
+/// The thread's own things.
+struct Keeper {
+    workshop: Workshop,
+    waiting: VecDeque<Batch>,
+    /// The sample stored last.
+    before: Option<Box<Sample>>,
+    lost: Arc<Mutex<Losses>>,
+    first: bool,
+}
+
+impl Keeper {
+    fn new(workshop: Workshop, lost: Arc<Mutex<Losses>>) -> Keeper {
+        Keeper { workshop, waiting: VecDeque::new(), before: None, lost, first: true }
+    }
+
+    fn run(&mut self, jobs: &Receiver<Job>) {
+        while let Ok(job) = jobs.recv() {
+            match job {
+                Job::Store(batch) => {
+                    self.waiting.push_back(*batch);
+                    let entries: usize = self.waiting.iter().map(|b| b.journal.len()).sum();
+                    // The first one at once: whoever just started hale asks soon.
+                    let due = std::mem::take(&mut self.first)
+                        || self.waiting.len() >= SAMPLES_PER_WRITE
+                        || entries >= JOURNAL_ENTRIES_PER_WRITE;
+                    if due {
+                        self.write();
+                    }
                 }
-                return;
+                Job::Ask(work, reply) => {
+                    self.write();
+                    let _ = reply.send(self.workshop.perform(&work));
+                }
+                Job::Stop => return self.write(),
             }
-        };
-        let mut lost = lost.lock().unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Stores what waits. What cannot be stored goes on waiting, the newest hour of it.
+    fn write(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let work =
+            Work::Store { before: self.before.take(), batches: self.waiting.drain(..).collect() };
+        let result = self.workshop.perform(&work);
+        let Work::Store { before, mut batches } = work else { return };
+        let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
         match result {
-            Ok(()) => lost.last_error = None,
+            Ok(done) => {
+                lost.last_error = match done {
+                    Done::Stored(set_aside) => set_aside,
+                    Done::Table(_) | Done::Trends { .. } | Done::Words(_) => None,
+                };
+                self.before = batches.pop().map(|b| Box::new(b.sample));
+            }
             Err(error) => {
-                tracing::warn!("{error}");
-                lost.last_error = Some(error.to_string());
+                tracing::warn!("{}", error.message);
+                lost.last_error = Some(error.message);
+                self.before = before;
+                self.waiting = batches.into();
+                while self.waiting.len() > WAITING_SAMPLES_MAX {
+                    self.waiting.pop_front();
+                    lost.samples += 1;
+                }
             }
         }
     }
@@ -150,11 +412,21 @@ fn run(jobs: &Receiver<Job>, database: &Mutex<Telemetry>, lost: &Mutex<Losses>) 
 /// A store error as people's words.
 pub(crate) fn store_error(error: StoreError) -> ApiError {
     let kind = match error {
-        StoreError::Refused { .. }
-        | StoreError::Query { .. }
-        | StoreError::Timeout { .. }
-        | StoreError::TooLarge { .. } => ErrorKind::Usage,
-        _ => ErrorKind::Failed,
+        StoreError::Refused { .. } => ErrorKind::Refused,
+        StoreError::Query { .. } | StoreError::Timeout { .. } | StoreError::TooLarge => {
+            ErrorKind::Usage
+        }
+        StoreError::NotFound { .. } | StoreError::Ambiguous { .. } => ErrorKind::NotFound,
+        StoreError::Missing { .. }
+        | StoreError::Corrupt { .. }
+        | StoreError::Newer { .. }
+        | StoreError::MigrationChanged { .. }
+        | StoreError::Busy { .. }
+        | StoreError::Full { .. }
+        | StoreError::Io { .. }
+        | StoreError::Sqlite { .. }
+        | StoreError::Duckdb { .. }
+        | StoreError::Record { .. } => ErrorKind::Failed,
     };
     let hint = error.hint();
     let mut message = error.to_string();

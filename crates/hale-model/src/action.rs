@@ -125,7 +125,7 @@ pub enum Action {
         mount_point: String,
         /// How, in this order, until it is enough.
         means: Vec<CleanMeans>,
-        /// Enough.
+        /// Enough free space, in percent; 100: everything that may go, goes (where inodes are short).
         target_free_percent: f64,
     },
     /// Tell a person.

@@ -132,6 +132,14 @@ alert_kinds! {
     SourceStale = "source.stale",
 }
 
+impl AlertKind {
+    /// Whether it tells of something that has happened, rather than of something that is so. Such an
+    /// alert cannot be seen to end: it is over when what it led to has been put right.
+    pub fn tells_of_an_event(&self) -> bool {
+        *self == AlertKind::KernelOom
+    }
+}
+
 impl fmt::Display for AlertKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())

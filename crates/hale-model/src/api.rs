@@ -90,6 +90,11 @@ pub enum Query {
         /// At most so many rows.
         limit_rows: u32,
     },
+    /// → [`View::Markdown`]: an incident written up for people.
+    Postmortem {
+        /// Id, or the start of one.
+        id: IncidentId,
+    },
     /// → [`View::Doctor`]
     Doctor,
 }
@@ -197,6 +202,8 @@ pub enum View {
     Table(Table),
     /// See [`DoctorView`].
     Doctor(DoctorView),
+    /// A page for people.
+    Markdown(String),
     /// Until when actions are stopped; none: they are not. The far future: until resumed.
     Paused(Option<Timestamp>),
     /// Done; what, in words.
@@ -247,6 +254,12 @@ impl ApiError {
     /// An error without a hint.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         ApiError { kind, message: message.into(), hint: None }
+    }
+
+    /// The same with what it means in front.
+    pub fn prefixed(mut self, meaning: &str) -> Self {
+        self.message = format!("{meaning}: {}", self.message);
+        self
     }
 
     /// The same with the next step.

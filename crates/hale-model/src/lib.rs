@@ -9,6 +9,8 @@ pub mod alert;
 pub mod api;
 pub mod audit;
 pub mod config;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod health;
 pub mod ids;
 pub mod incident;

@@ -115,6 +115,8 @@ pub struct System {
     pub net_tx_mbps: Option<f64>,
     /// Processes, kernel threads included.
     pub process_count: Option<u64>,
+    /// Of these, dead and not yet collected by their parents.
+    pub zombie_count: Option<u64>,
 }
 
 /// A process at one instant.
@@ -393,7 +395,9 @@ fn derive_system(sample: &Sample, before: Option<&Sample>, secs: Option<f64>) ->
         system.memory_pressure = memory.pressure;
     }
     system.io_pressure = sample.disk.as_ref().and_then(|d| d.pressure);
-    system.process_count = sample.process.as_ref().map(|p| p.processes.len() as u64);
+    let processes = sample.process.as_ref().map(|p| &p.processes);
+    system.process_count = processes.map(|all| all.len() as u64);
+    system.zombie_count = processes.map(|all| all.iter().filter(|p| p.state == 'Z').count() as u64);
     system
 }
 

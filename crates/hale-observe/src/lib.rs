@@ -6,4 +6,6 @@
 
 pub mod local;
 
+#[doc(hidden)]
+pub use local::fuzzing;
 pub use local::{BusAccess, JournalAccess, LocalObserver, Roots};

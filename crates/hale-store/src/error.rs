@@ -6,7 +6,6 @@ use hale_model::text;
 
 /// Why something could not be stored or read.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum StoreError {
     /// There is no such file, and reading never makes one.
     #[error("{} does not exist", path.display())]

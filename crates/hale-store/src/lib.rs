@@ -10,4 +10,4 @@ mod telemetry;
 
 pub use error::StoreError;
 pub use state::{Access, State, Take};
-pub use telemetry::{MetricPoint, Telemetry, export_readonly, query_readonly};
+pub use telemetry::{MetricPoint, Telemetry, export_readonly, query_readonly, storable};

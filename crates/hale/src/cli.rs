@@ -133,6 +133,9 @@ pub enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
+    /// Store or read telemetry for the agent, away from its memory
+    #[command(hide = true)]
+    TelemetryWorker,
     /// Print a generated reference page
     #[command(hide = true)]
     Reference {

@@ -83,6 +83,8 @@ impl Context {
             config_path: self.config_path.clone(),
             data_dir: self.data_dir.clone(),
             user_rules: user_rules(&self.config_path)?,
+            // Not its path: the very same program, also after an upgrade has replaced the file.
+            program: Some(PathBuf::from("/proc/self/exe")),
         })
     }
 

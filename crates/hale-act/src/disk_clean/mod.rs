@@ -117,6 +117,12 @@ pub(crate) fn apply(
     Ok(total.outcome(order, before, after))
 }
 
+/// Free space in percent that cannot be reached: everything that may go, goes, as where inodes are
+/// short.
+fn wants_all(target_free_percent: f64) -> bool {
+    target_free_percent >= 100.0
+}
+
 /// One action at work.
 struct Run<'a> {
     roots: &'a ActRoots,
@@ -145,7 +151,11 @@ impl Total {
 
     fn outcome(self, order: &Order, before: Space, after: Space) -> Outcome {
         let free = after.free_percent();
-        let reached = free >= order.target_free_percent;
+        let reached = if wants_all(order.target_free_percent) {
+            !self.failed && (self.quarantine.is_some() || self.irreversible)
+        } else {
+            free >= order.target_free_percent
+        };
         let mut said = vec![format!(
             "{}: {:.1} % free, {:.1} % before, {:.1} % wanted, {} freed",
             order.mount_point,
@@ -176,7 +186,7 @@ impl Total {
 
 impl Run<'_> {
     fn enough(&self) -> bool {
-        self.mount.free_percent().is_ok_and(|free| free >= self.target)
+        !wants_all(self.target) && self.mount.free_percent().is_ok_and(|free| free >= self.target)
     }
 
     fn all_means(&self, order: &Order, total: &mut Total) -> Result<(), ActError> {

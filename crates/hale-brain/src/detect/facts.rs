@@ -266,6 +266,7 @@ fn complete_system() -> System {
         net_rx_mbps: half,
         net_tx_mbps: half,
         process_count: Some(1),
+        zombie_count: Some(0),
     }
 }
 

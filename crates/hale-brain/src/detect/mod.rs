@@ -13,6 +13,8 @@ mod duplicates;
 mod expression;
 mod facts;
 mod filling;
+#[doc(hidden)]
+pub mod fuzzing;
 mod ghost_storm;
 mod health;
 mod hot_process;

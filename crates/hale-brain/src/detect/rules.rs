@@ -233,7 +233,7 @@ impl Rules {
     }
 }
 
-fn add_user_rules(rules: &mut Rules, files: &[(String, String)]) -> Vec<RuleError> {
+pub(super) fn add_user_rules(rules: &mut Rules, files: &[(String, String)]) -> Vec<RuleError> {
     let env = Arc::new(cel::Env::stdlib());
     let mut errors = Vec::new();
     let mut seen: Vec<(String, String)> = Vec::new();

@@ -42,7 +42,7 @@ fn a_broken_rule_is_told_with_file_line_and_next_step() {
     .map(|body| errors(&rule(body)))
     .collect();
     insta::assert_snapshot!(told.join("\n"), @r#"
-    my.toml:4: rule `my.rule`: `system.mem_used_pct > 80.0`: `system` has no `mem_used_pct`; it has cpu_cores, cpu_iowait, cpu_pressure, cpu_steal, cpu_total, disk_read_mbps, disk_write_mbps, frequency_mhz, io_pressure, load1, load15, load5, mem_available_bytes, mem_cached_bytes, mem_total_bytes, mem_used_bytes, mem_used_percent, memory_pressure, net_rx_mbps, net_tx_mbps, oom_kills, process_count, swap_in_pages_per_sec, swap_out_pages_per_sec, swap_total_bytes, swap_used_bytes, swap_used_percent; correct it or remove the file
+    my.toml:4: rule `my.rule`: `system.mem_used_pct > 80.0`: `system` has no `mem_used_pct`; it has cpu_cores, cpu_iowait, cpu_pressure, cpu_steal, cpu_total, disk_read_mbps, disk_write_mbps, frequency_mhz, io_pressure, load1, load15, load5, mem_available_bytes, mem_cached_bytes, mem_total_bytes, mem_used_bytes, mem_used_percent, memory_pressure, net_rx_mbps, net_tx_mbps, oom_kills, process_count, swap_in_pages_per_sec, swap_out_pages_per_sec, swap_total_bytes, swap_used_bytes, swap_used_percent, zombie_count; correct it or remove the file
     my.toml:4: rule `my.rule`: `sytem.load1 > 1.0`: `sytem` is not known here; known are config, host, system, tcp; correct it or remove the file
     my.toml:4: rule `my.rule`: `mount.free_percent < 1.0`: `mount` is not known here; known are config, host, system, tcp; correct it or remove the file
     my.toml:4: rule `my.rule`: `system.load1` is neither true nor false; correct it or remove the file

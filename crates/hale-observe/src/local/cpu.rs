@@ -132,7 +132,7 @@ impl Collect for CpuCollector {
     }
 }
 
-fn parse_stat(text: &[u8]) -> Option<CpuSample> {
+pub(super) fn parse_stat(text: &[u8]) -> Option<CpuSample> {
     let mut sample = CpuSample::default();
     let mut found = false;
     for line in lines(text) {
@@ -164,13 +164,13 @@ fn parse_ticks<'a>(words: impl Iterator<Item = &'a [u8]>) -> CpuTicks {
     CpuTicks { user: user + nice, system, idle, iowait, irq: irq + softirq, steal }
 }
 
-fn parse_loadavg(text: &[u8]) -> Option<[f64; 3]> {
+pub(super) fn parse_loadavg(text: &[u8]) -> Option<[f64; 3]> {
     let mut words = words(text);
     let mut next = || words.next().and_then(parse::<f64>).filter(|l| l.is_finite() && *l >= 0.0);
     Some([next()?, next()?, next()?])
 }
 
-fn parse_cpuinfo(text: &[u8]) -> Vec<u32> {
+pub(super) fn parse_cpuinfo(text: &[u8]) -> Vec<u32> {
     lines(text)
         .filter_map(|line| {
             let value = line.strip_prefix(b"cpu MHz")?;

@@ -1,7 +1,7 @@
 //! Disks and file systems: `/proc/diskstats`, `/proc/self/mountinfo`, statvfs, `/proc/pressure/io`.
 
-mod mounts;
-mod usage;
+pub(super) mod mounts;
+pub(super) mod usage;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -145,7 +145,7 @@ fn looks_whole(name: &str) -> bool {
     is_disk(name) && (!ends_in_digit || name.starts_with("md"))
 }
 
-fn parse_diskstats_line(line: &[u8]) -> Option<DeviceCounters> {
+pub(super) fn parse_diskstats_line(line: &[u8]) -> Option<DeviceCounters> {
     let mut words = words(line).skip(2);
     let device = lossy(words.next()?, 64);
     let mut next = || words.next().and_then(decimal);

@@ -35,7 +35,7 @@ impl Units {
     }
 }
 
-fn parse_auxv(auxv: &[u8], usual: Units) -> Units {
+pub(super) fn parse_auxv(auxv: &[u8], usual: Units) -> Units {
     const AT_PAGESZ: u64 = 6;
     const AT_CLKTCK: u64 = 17;
     let mut units = usual;
@@ -76,7 +76,7 @@ fn is_core_line(line: &[u8]) -> bool {
     line.strip_prefix(b"cpu").and_then(|rest| rest.first()).is_some_and(u8::is_ascii_digit)
 }
 
-fn pretty_name(os_release: &str) -> Option<String> {
+pub(super) fn pretty_name(os_release: &str) -> Option<String> {
     let value = os_release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="))?;
     Some(value.trim().trim_matches(['"', '\'']).to_owned())
 }

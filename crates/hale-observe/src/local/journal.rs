@@ -4,9 +4,9 @@
 //! A child process rather than a library: journalctl reads every version, compression and namespace
 //! of the format that its own systemd writes, and its crash is not ours.
 
-mod entry;
+pub(super) mod entry;
 mod follow;
-mod kmsg;
+pub(super) mod kmsg;
 mod line;
 
 use std::path::{Path, PathBuf};
@@ -23,9 +23,9 @@ use super::worker::{Moment, Reading};
 const JOURNAL_PLACES: [&str; 2] = ["/run/log/journal", "/var/log/journal"];
 
 /// Bytes of one message that are kept.
-const MESSAGE_LIMIT_BYTES: usize = 4096;
+pub(super) const MESSAGE_LIMIT_BYTES: usize = 4096;
 /// Bytes of the names in an entry that are kept.
-const NAME_LIMIT_BYTES: usize = 256;
+pub(super) const NAME_LIMIT_BYTES: usize = 256;
 
 pub(crate) struct JournalCollector {
     access: JournalAccess,

@@ -47,7 +47,7 @@ impl Collect for MemoryCollector {
     }
 }
 
-fn parse_meminfo(text: &[u8]) -> Option<MemorySample> {
+pub(super) fn parse_meminfo(text: &[u8]) -> Option<MemorySample> {
     let mut memory = MemorySample::default();
     let mut available = None;
     let mut total = None;
@@ -81,7 +81,7 @@ fn parse_meminfo(text: &[u8]) -> Option<MemorySample> {
     Some(memory)
 }
 
-fn parse_vmstat(text: &[u8], memory: &mut MemorySample) {
+pub(super) fn parse_vmstat(text: &[u8], memory: &mut MemorySample) {
     for line in lines(text) {
         let mut words = words(line);
         let (Some(key), Some(count)) = (words.next(), words.next().and_then(decimal)) else {

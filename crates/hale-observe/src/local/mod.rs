@@ -2,6 +2,8 @@
 
 mod cpu;
 mod disk;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gpu;
 mod host;
 mod journal;

@@ -33,7 +33,7 @@ pub(crate) struct NetworkCollector {
 
 /// What the socket tables said.
 #[derive(Debug, Clone, Default, PartialEq)]
-struct Sockets {
+pub(super) struct Sockets {
     tcp_states: BTreeMap<String, u32>,
     listeners: Vec<Listener>,
     lost: u64,
@@ -118,7 +118,7 @@ fn read_sockets(scratch: &mut Scratch, proc: &Path) -> Sockets {
 }
 
 /// Sockets that share a port (`SO_REUSEPORT`) are one listener.
-fn add_table(
+pub(super) fn add_table(
     table: &str,
     text: &[u8],
     sockets: &mut Sockets,
@@ -212,7 +212,7 @@ fn state_name(state: u64) -> &'static str {
     }
 }
 
-fn parse_dev_line(line: &[u8]) -> Option<InterfaceCounters> {
+pub(super) fn parse_dev_line(line: &[u8]) -> Option<InterfaceCounters> {
     // A name may hold colons (an alias): the last one before the numbers ends it.
     let colon = line.iter().rposition(|b| *b == b':')?;
     let interface = lossy(line.get(..colon)?.trim_ascii(), 64);

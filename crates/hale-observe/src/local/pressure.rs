@@ -26,7 +26,7 @@ pub(crate) fn read(
     }
 }
 
-fn parse_pressure(text: &[u8]) -> Pressure {
+pub(super) fn parse_pressure(text: &[u8]) -> Pressure {
     let mut pressure = Pressure::default();
     for line in lines(text) {
         let mut words = words(line);

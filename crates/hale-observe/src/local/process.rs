@@ -5,10 +5,10 @@
 //! rewrite its command line). On a machine with very many processes, the costly details (open files,
 //! I/O) of idle ones are read in turns.
 
-mod cgroup;
-mod lineage;
-mod stat;
-mod users;
+pub(super) mod cgroup;
+pub(super) mod lineage;
+pub(super) mod stat;
+pub(super) mod users;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -435,7 +435,7 @@ fn find(processes: &[ProcessStat], pid: i32) -> Option<&ProcessStat> {
 }
 
 /// Arguments joined by a space. A server that wrote its title over its arguments leaves zeros behind.
-fn command_line(text: &[u8]) -> String {
+pub(super) fn command_line(text: &[u8]) -> String {
     let end = text.iter().rposition(|b| *b != 0).map_or(0, |at| at + 1);
     let joined: Vec<u8> = text[..end].iter().map(|b| if *b == 0 { b' ' } else { *b }).collect();
     let mut text = read::lossy(&joined, CMDLINE_LIMIT_BYTES);

@@ -239,6 +239,7 @@ impl Handle for Scripted {
             | Query::Triage
             | Query::Report { .. }
             | Query::Explain { .. }
+            | Query::Postmortem { .. }
             | Query::Doctor => Err(ApiError::new(ErrorKind::Degraded, "not in the script")),
         };
         Box::pin(async move { answer })

@@ -1,3 +1,5 @@
+//! Which SQL is answered and which is refused.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use super::*;

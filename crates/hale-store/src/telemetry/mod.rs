@@ -23,7 +23,7 @@ use duckdb::{Connection, appender_params_from_iter};
 use hale_model::Timestamp;
 use hale_model::health::{Health, Prediction};
 use hale_model::ids::MachineId;
-use hale_model::sample::{JournalEntry, Sample};
+use hale_model::sample::{JournalEntry, ProcessSample, Sample};
 use hale_model::snapshot::Snapshot;
 use hale_model::view::Table;
 
@@ -130,6 +130,11 @@ impl Telemetry {
         }
         self.last.insert(sample.machine_id.clone(), rows::counters_of(sample));
         self.append_journal(&sample.machine_id, sample.collected_at, &snapshot.journal)
+    }
+
+    /// Lets the counters of the next sample be compared with this one, which is stored already.
+    pub fn go_on_from(&mut self, sample: &Sample) {
+        self.last.insert(sample.machine_id.clone(), rows::counters_of(sample));
     }
 
     /// Takes journal entries.
@@ -265,6 +270,23 @@ impl Telemetry {
     fn close(&self) {
         self.connection.borrow_mut().take();
     }
+}
+
+/// What of a sample and its snapshot is stored: only the leading processes are. For whoever has to
+/// keep samples for a while before they are written.
+pub fn storable(sample: &Sample, snapshot: &Snapshot) -> (Sample, Snapshot) {
+    let (stats, derived): (Vec<_>, Vec<_>) = rows::leading(sample, snapshot).into_iter().unzip();
+    let own_pids = sample.process.as_ref().map(|p| p.own_pids.clone()).unwrap_or_default();
+    let process = sample
+        .process
+        .is_some()
+        .then(|| ProcessSample { processes: stats.into_iter().cloned().collect(), own_pids });
+    let sample = Sample { process, journal: None, ..sample.clone() };
+    let snapshot = Snapshot {
+        processes: derived.into_iter().flatten().cloned().collect(),
+        ..snapshot.clone()
+    };
+    (sample, snapshot)
 }
 
 /// One figure that has no table of its own.

@@ -46,7 +46,7 @@ pub(super) fn counters_of(sample: &Sample) -> Sample {
 pub(super) fn of_sample(sample: &Sample, snapshot: &Snapshot, before: Option<&Sample>) -> Vec<Row> {
     let before = before
         .filter(|b| b.host.boot_id == sample.host.boot_id && b.boottime_ns < sample.boottime_ns);
-    let mut rows = vec![system(sample, before)];
+    let mut rows = vec![system(sample, snapshot, before)];
     rows.extend(processes(sample, snapshot));
     rows.extend(devices(sample, before));
     rows.extend(mounts(sample));
@@ -112,15 +112,15 @@ const INTERFACE: [fn(&InterfaceCounters) -> u64; 6] = [
     |i| i.tx_errors,
 ];
 
-fn system(sample: &Sample, before: Option<&Sample>) -> Row {
+fn system(sample: &Sample, snapshot: &Snapshot, before: Option<&Sample>) -> Row {
     let mut cells = common(&sample.machine_id, sample.collected_at, "local");
-    let processes = sample.process.as_ref().map(|p| p.processes.as_slice());
     cells.push(text(&sample.host.boot_id));
     cells.push(elapsed(sample, before));
     cells.push(int(sample.host.cores));
     cells.push(maybe(sample.cpu.as_ref(), |c| int(c.runnable)));
-    cells.push(maybe(processes, |p| int(p.len())));
-    cells.push(maybe(processes, |p| int(p.iter().filter(|p| p.state == 'Z').count())));
+    // Counted before the list of processes was cut down to what is stored.
+    cells.push(maybe(snapshot.system.process_count, int));
+    cells.push(maybe(snapshot.system.zombie_count, int));
     let cpu = sample.cpu.as_ref();
     let cpu_was = before.and_then(|b| b.cpu.as_ref());
     cells.extend(ticks(cpu.map(|c| &c.total), cpu_was.map(|c| &c.total)));
@@ -231,8 +231,15 @@ fn details(sample: &Sample) -> serde_json::Value {
     })
 }
 
-/// The processes that lead by CPU, by memory or by open files.
 fn processes(sample: &Sample, snapshot: &Snapshot) -> Vec<Row> {
+    leading(sample, snapshot).into_iter().map(|p| process(sample, p)).collect()
+}
+
+/// The processes that lead by CPU, by memory or by open files.
+pub(super) fn leading<'a>(
+    sample: &'a Sample,
+    snapshot: &'a Snapshot,
+) -> Vec<(&'a ProcessStat, Option<&'a Process>)> {
     let Some(measured) = &sample.process else { return Vec::new() };
     let both: Vec<(&ProcessStat, Option<&Process>)> = measured
         .processes
@@ -246,7 +253,7 @@ fn processes(sample: &Sample, snapshot: &Snapshot) -> Vec<Row> {
     lead(&mut chosen, &both, |(_, derived)| derived.and_then(|d| d.cpu_percent).unwrap_or(0.0));
     lead(&mut chosen, &both, |(stat, _)| stat.rss_bytes as f64);
     lead(&mut chosen, &both, |(stat, _)| f64::from(stat.open_fds.unwrap_or(0)));
-    chosen.into_iter().filter_map(|at| both.get(at)).map(|p| process(sample, *p)).collect()
+    chosen.into_iter().filter_map(|at| both.get(at)).copied().collect()
 }
 
 /// Adds the places of the first few by this figure, those with nothing left out.

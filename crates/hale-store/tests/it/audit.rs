@@ -1,3 +1,5 @@
+//! The audit chain: any edit, removal or reordering is found.
+
 use hale_store::{Access, State};
 use proptest::prelude::*;
 use rusqlite::Connection;

@@ -1,3 +1,5 @@
+//! State in SQLite: what is written is read back, single use, migrations, races.
+
 use hale_model::action::*;
 use hale_model::alert::*;
 use hale_model::incident::*;

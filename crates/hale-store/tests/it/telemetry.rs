@@ -1,3 +1,5 @@
+//! Telemetry in DuckDB: what is stored agrees with what is derived; retention, export, questions.
+
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;

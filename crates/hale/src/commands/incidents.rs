@@ -1,7 +1,6 @@
 //! `hale incidents list|show|replay|note|postmortem|export`
 
 mod bundle;
-mod postmortem;
 
 use std::path::Path;
 use std::time::Duration;
@@ -41,8 +40,9 @@ pub async fn run(context: &Context, command: IncidentsCommand) -> Ended {
             context.screen.answer(&incident, |i| format!("Noted on {}.", i.id))
         }
         IncidentsCommand::Postmortem { id } => {
-            let bundle = bundle::gather(&context.connect().await?, &id).await?;
-            context.screen.answer(&bundle, postmortem::markdown)
+            let desk = context.connect().await?;
+            let page = view!(desk.ask(Query::Postmortem { id: IncidentId(id) }).await, Markdown);
+            context.screen.answer(&page, Clone::clone)
         }
         IncidentsCommand::Export { id, output } => {
             let bundle = bundle::gather(&context.connect().await?, &id).await?;

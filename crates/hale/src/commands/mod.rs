@@ -52,6 +52,10 @@ pub fn run(cli: Cli) -> Ended {
         return print_reference(page);
     }
     let context = Context::new(&cli.global)?;
+    if let Command::TelemetryWorker = command {
+        hale_engine::telemetry_worker(&context.data_dir)?;
+        return Ok(Exit::Done);
+    }
     block_on(dispatch(&context, command))
 }
 
@@ -79,7 +83,10 @@ async fn dispatch(context: &Context, command: Command) -> Ended {
         Command::Vacuum { dry_run } => keep::vacuum(context, dry_run).await,
         Command::Export { directory } => keep::export(context, &directory).await,
         // Answered in `run`.
-        Command::Up(_) | Command::Completions { .. } | Command::Reference { .. } => Ok(Exit::Done),
+        Command::Up(_)
+        | Command::Completions { .. }
+        | Command::TelemetryWorker
+        | Command::Reference { .. } => Ok(Exit::Done),
     }
 }
 

@@ -30,7 +30,7 @@ const KERNEL_PLACES: &[&str] = &["/proc", "/sys", "/dev/pts", "/dev/mqueue", "/d
 
 /// One line of mountinfo.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct MountEntry {
+pub(in crate::local) struct MountEntry {
     pub(super) device_number: String,
     /// What of the file system is mounted; `/` unless it is a part.
     pub(super) root: String,
@@ -86,7 +86,7 @@ impl MountEntry {
     }
 }
 
-pub(super) fn parse_mountinfo_line(line: &[u8]) -> Option<MountEntry> {
+pub(in crate::local) fn parse_mountinfo_line(line: &[u8]) -> Option<MountEntry> {
     let mut words = words(line).skip(2);
     let device_number = lossy(words.next()?, 32);
     let root = unescape(words.next()?);
@@ -128,7 +128,7 @@ fn unescape(word: &[u8]) -> String {
 
 /// The mounts that are worth watching, by mount point. Of several mounts of the same storage, the
 /// whole one with the shortest path; of several mounts at the same place, the one on top.
-pub(super) fn real_mounts(table: impl Iterator<Item = MountEntry>) -> Vec<MountEntry> {
+pub(in crate::local) fn real_mounts(table: impl Iterator<Item = MountEntry>) -> Vec<MountEntry> {
     let mut at_place: HashMap<String, MountEntry> = HashMap::new();
     for entry in table {
         at_place.insert(entry.mount_point.clone(), entry);

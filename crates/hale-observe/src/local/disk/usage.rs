@@ -134,7 +134,7 @@ impl Recorded {
     }
 }
 
-fn parse_line(line: &[u8]) -> Option<(String, [u64; 5])> {
+pub(in crate::local) fn parse_line(line: &[u8]) -> Option<(String, [u64; 5])> {
     let mut parts = line.splitn(6, |b| *b == b' ');
     let mut numbers = [0; 5];
     for number in &mut numbers {

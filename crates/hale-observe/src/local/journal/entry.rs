@@ -13,13 +13,13 @@ pub(super) const FIELDS: &str = "MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,_COMM,_PID,_
 
 /// An entry and the cursor that stands after it.
 #[derive(Debug, PartialEq)]
-pub(super) struct Parsed {
-    pub(super) entry: JournalEntry,
-    pub(super) cursor: Option<String>,
+pub(in crate::local) struct Parsed {
+    pub(in crate::local) entry: JournalEntry,
+    pub(in crate::local) cursor: Option<String>,
 }
 
 /// Reads a line; none if it is not an entry with a time.
-pub(super) fn parse_entry(line: &[u8]) -> Option<Parsed> {
+pub(in crate::local) fn parse_entry(line: &[u8]) -> Option<Parsed> {
     let Ok(Value::Object(fields)) = serde_json::from_slice(line) else { return None };
     let text = |key: &str, limit: usize| fields.get(key).and_then(|v| field_text(v, limit));
     let name = |key: &str| text(key, NAME_LIMIT_BYTES).filter(|t| !t.is_empty());

@@ -93,13 +93,13 @@ impl Kmsg {
     }
 }
 
-fn parse_cursor(cursor: &str, boot_id: &str) -> Option<u64> {
+pub(in crate::local) fn parse_cursor(cursor: &str, boot_id: &str) -> Option<u64> {
     let (boot, sequence) = cursor.strip_prefix(CURSOR_PREFIX)?.rsplit_once(':')?;
     if boot == boot_id { sequence.parse().ok() } else { None }
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Record<'a> {
+pub(in crate::local) struct Record<'a> {
     facility: u64,
     priority: u8,
     sequence: u64,
@@ -108,7 +108,7 @@ struct Record<'a> {
 }
 
 /// The first line of a record; the lines after it, with a space in front, are a device's particulars.
-fn parse_record(line: &[u8]) -> Option<Record<'_>> {
+pub(in crate::local) fn parse_record(line: &[u8]) -> Option<Record<'_>> {
     let semicolon = line.iter().position(|b| *b == b';')?;
     let (head, text) = (line.get(..semicolon)?, line.get(semicolon + 1..)?);
     let mut fields = head.split(|b| *b == b',');
@@ -120,7 +120,7 @@ fn parse_record(line: &[u8]) -> Option<Record<'_>> {
 
 impl Record<'_> {
     /// The entry: all of the kernel's, of others only warnings and worse.
-    fn entry(&self, now: Timestamp, moment: Moment) -> Option<JournalEntry> {
+    pub(in crate::local) fn entry(&self, now: Timestamp, moment: Moment) -> Option<JournalEntry> {
         let kernel = self.facility == 0;
         if !kernel && self.priority > 4 {
             return None;

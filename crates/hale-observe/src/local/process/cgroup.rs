@@ -6,22 +6,22 @@ const PATH_LIMIT_BYTES: usize = 1024;
 
 /// What a cgroup path tells.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Ownership {
-    pub(super) path: Option<String>,
-    pub(super) unit: Option<String>,
-    pub(super) container: Option<String>,
+pub(in crate::local) struct Ownership {
+    pub(in crate::local) path: Option<String>,
+    pub(in crate::local) unit: Option<String>,
+    pub(in crate::local) container: Option<String>,
 }
 
 /// The path of pid 1 without systemd's own leaf: inside a container whose cgroup namespace is the
 /// host's, every path starts with it, and it says nothing about who owns what in here.
-pub(super) fn root_prefix(cgroup_of_init: &[u8]) -> String {
+pub(in crate::local) fn root_prefix(cgroup_of_init: &[u8]) -> String {
     let path = chosen_path(cgroup_of_init).unwrap_or_default();
     let path = path.strip_suffix("/init.scope").unwrap_or(&path);
     path.trim_end_matches('/').to_owned()
 }
 
 /// Unit and container of a process.
-pub(super) fn ownership(cgroup: &[u8], prefix: &str) -> Ownership {
+pub(in crate::local) fn ownership(cgroup: &[u8], prefix: &str) -> Ownership {
     let Some(path) = chosen_path(cgroup) else { return Ownership::default() };
     let inner = path.strip_prefix(prefix).filter(|rest| rest.is_empty() || rest.starts_with('/'));
     let inner = inner.unwrap_or(&path);

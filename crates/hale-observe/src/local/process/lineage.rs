@@ -156,7 +156,7 @@ pub(super) fn is_reaper(stat: &ProcessStat) -> bool {
 }
 
 /// The agent that the names of a process's environment variables tell. Values are not looked at.
-pub(super) fn environment_trace(environ: &[u8]) -> Option<&'static str> {
+pub(in crate::local) fn environment_trace(environ: &[u8]) -> Option<&'static str> {
     let mut best: Option<usize> = None;
     for variable in environ.split(|b| *b == 0) {
         let name = variable.split(|b| *b == b'=').next().unwrap_or_default();
@@ -170,7 +170,7 @@ pub(super) fn environment_trace(environ: &[u8]) -> Option<&'static str> {
 }
 
 /// The agent that a cgroup path names.
-pub(super) fn cgroup_trace(path: &str) -> Option<&'static str> {
+pub(in crate::local) fn cgroup_trace(path: &str) -> Option<&'static str> {
     let path = path.to_ascii_lowercase();
     let mut words = path.split(|c: char| !c.is_ascii_alphanumeric());
     words.find_map(|word| CGROUP_TRACES.iter().find(|name| **name == word).copied())

@@ -7,7 +7,7 @@ const KERNEL_THREAD_FLAG: u64 = 0x0020_0000;
 
 /// What is read of `/proc/PID/stat`.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Stat<'a> {
+pub(in crate::local) struct Stat<'a> {
     pub(super) comm: &'a [u8],
     pub(super) state: char,
     pub(super) ppid: i32,
@@ -26,7 +26,7 @@ pub(super) struct Stat<'a> {
 /// Addresses of the stack and of the arguments: `exec` draws them anew, so another image is
 /// another program, even under the same name. All zero without the right to see them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Image {
+pub(in crate::local) struct Image {
     start_stack: u64,
     arg_start: u64,
     arg_end: u64,
@@ -34,7 +34,7 @@ pub(super) struct Image {
 
 /// The line's fields. The name stands in parentheses and may hold any byte, parentheses, spaces and
 /// newlines too: it ends at the last closing one.
-pub(super) fn parse_stat(line: &[u8]) -> Option<Stat<'_>> {
+pub(in crate::local) fn parse_stat(line: &[u8]) -> Option<Stat<'_>> {
     let open = line.iter().position(|b| *b == b'(')?;
     let close = line.iter().rposition(|b| *b == b')')?;
     let mut stat = Stat { comm: line.get(open + 1..close)?, ..Stat::default() };
@@ -67,7 +67,7 @@ pub(super) fn parse_stat(line: &[u8]) -> Option<Stat<'_>> {
 }
 
 /// `read_bytes` and `write_bytes` of `/proc/PID/io`.
-pub(super) fn parse_io(text: &[u8]) -> (Option<u64>, Option<u64>) {
+pub(in crate::local) fn parse_io(text: &[u8]) -> (Option<u64>, Option<u64>) {
     let field = |key: &[u8]| {
         text.split(|b| *b == b'\n')
             .find_map(|line| line.strip_prefix(key))
@@ -77,7 +77,7 @@ pub(super) fn parse_io(text: &[u8]) -> (Option<u64>, Option<u64>) {
 }
 
 /// The real user id in `/proc/PID/status`.
-pub(super) fn parse_real_uid(text: &[u8]) -> Option<u32> {
+pub(in crate::local) fn parse_real_uid(text: &[u8]) -> Option<u32> {
     let line = text.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(b"Uid:"))?;
     super::super::read::words(line).next().and_then(parse)
 }

@@ -38,7 +38,7 @@ impl Users {
     }
 }
 
-fn parse_passwd(text: &[u8]) -> HashMap<u32, String> {
+pub(in crate::local) fn parse_passwd(text: &[u8]) -> HashMap<u32, String> {
     let mut names = HashMap::new();
     for line in lines(text) {
         let mut fields = line.split(|b| *b == b':');

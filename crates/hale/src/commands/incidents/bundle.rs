@@ -1,5 +1,4 @@
-//! Everything about one incident in one value: what `export` writes, `replay` reads and the
-//! postmortem is made from.
+//! Everything about one incident in one value: what `export` writes and `replay` reads.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;

@@ -1,0 +1,53 @@
+//! The parsers of rules, patterns and log messages, each as a function of bytes, for the targets in
+//! `fuzz/`. Not for use: names and meaning may change at any time.
+//!
+//! # Panics
+//! Where a parser does, and where its answer breaks a promise of its own.
+
+use super::expression::on_deep_stack;
+use super::rules::{Rules, add_user_rules};
+use super::template::{MAX_TEMPLATE_BYTES, template};
+use super::{kin, oom};
+use crate::decide::names;
+
+/// User rules, one file after another, separated by NUL.
+pub fn rules(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let files: Vec<(String, String)> = text
+        .split('\0')
+        .enumerate()
+        .map(|(at, text)| (format!("{at}.toml"), text.to_owned()))
+        .collect();
+    // Without the built-in rules: reading those again and again would take all the time.
+    let mut rules = Rules { all: Vec::new() };
+    let errors = on_deep_stack(|| add_user_rules(&mut rules, &files));
+    let errors = errors.unwrap_or_default();
+    assert!(rules.all.len() + errors.len() <= files.len());
+    for error in &errors {
+        let file = files.iter().find(|(origin, _)| *origin == error.origin);
+        let lines = file.map_or(0, |(_, text)| 1 + text.matches('\n').count());
+        assert!((1..=lines).contains(&error.line), "{error}");
+    }
+}
+
+/// A pattern and a name, separated by NUL: the guard and the detectors must agree on what a pattern
+/// means.
+pub fn globs(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let (pattern, name) = text.split_once('\0').unwrap_or((&text, &text));
+    assert_eq!(
+        names::glob(pattern, name),
+        kin::matches_glob(pattern, name),
+        "{pattern:?} {name:?}"
+    );
+    assert!(names::glob(name, name) && names::glob("*", name));
+}
+
+/// Log messages: the OOM killer's, and the template of any.
+pub fn messages(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    for line in text.lines() {
+        oom::parse(line);
+        assert!(template(line).len() <= MAX_TEMPLATE_BYTES);
+    }
+}

@@ -1,0 +1,39 @@
+//! The parsers of what people write, each as a function of bytes, for the targets in `fuzz/`.
+//! Not for use: names and meaning may change at any time.
+//!
+//! # Panics
+//! Where a parser does, and where its answer breaks a promise of its own.
+
+use crate::{config, text};
+
+/// `config.toml`. What is accepted is the same once written and read again; what is refused names
+/// lines that exist.
+pub fn config(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match config::parse(text, "config.toml") {
+        Ok(loaded) => {
+            let again = toml::to_string(&loaded.config).map(|text| config::parse(&text, "again"));
+            assert_eq!(again.map(|read| read.map(|l| l.config)), Ok(Ok(loaded.config)));
+        }
+        Err(errors) => {
+            let lines = 1 + bytes.iter().filter(|b| **b == b'\n').count();
+            assert!(!errors.errors.is_empty());
+            assert!(errors.errors.iter().all(|e| (1..=lines).contains(&e.line)));
+            assert!(!errors.to_string().replace('\n', "").chars().any(char::is_control));
+        }
+    }
+}
+
+/// Durations, and the other helpers that take any text.
+pub fn duration(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(secs) = text::parse_duration(&text) {
+        assert_eq!(text::parse_duration(&format!("{secs}s")), Ok(secs));
+        text::duration(secs);
+        text::bytes(secs);
+    }
+    for limit_bytes in [3, 4, 60] {
+        assert!(text::shorten(&text, limit_bytes).len() <= limit_bytes);
+    }
+    assert!(!text::printable(&text).chars().any(char::is_control));
+}
