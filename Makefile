@@ -6,10 +6,12 @@ export CARGO_TARGET_DIR ?= $(HALE_CACHE_DIR)/target
 export DUCKDB_LIB_DIR ?= $(CURDIR)/.deps/duckdb
 CARGO := cargo
 HALE := $(CARGO_TARGET_DIR)/release/hale
+# Seconds that `make fuzz` gives to each target.
+FUZZ_SECS ?= 60
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build release test check lint fmt reference bench drills deps clean-lab
+.PHONY: help run build release test check lint fmt reference bench fuzz drills deps clean-lab
 
 help: ## this list
 	@echo 'hale: an autonomous SRE agent for Linux'
@@ -55,6 +57,9 @@ reference: deps ## write docs/reference anew from the code
 bench: release ## print every budget with its figure
 	@$(CARGO) build --locked --release -p hale-testkit -p hale-observe --bins --examples
 	@$(CARGO_TARGET_DIR)/release/bench --hale $(HALE)
+
+fuzz: ## hostile bytes for every parser, FUZZ_SECS=60 each (needs nightly, cargo-fuzz)
+	@fuzz/run $(FUZZ_SECS)
 
 drills: deps ## real faults on real hosts: found, cured, proven? (needs root and docker.io, debootstrap)
 	@$(CARGO) build --locked -p hale -p hale-testkit --bins

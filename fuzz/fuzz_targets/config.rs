@@ -1,0 +1,4 @@
+//! `config.toml`: read, refused with lines, written and read again.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| hale_model::fuzzing::config(bytes));
