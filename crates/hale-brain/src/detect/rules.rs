@@ -39,6 +39,9 @@ const MAX_FILE_BYTES: usize = 64 * 1024;
 /// Most rules a user may add.
 const MAX_USER_RULES: usize = 200;
 
+/// Most entries in `vars`, and most in `tier`, of one rule: each is an expression to compile.
+const MAX_RULE_EXPRESSIONS: usize = 100;
+
 /// Figures that hale knows for every rule without its asking.
 pub(super) const COMMON_VARS: &[&str] = &["subject", "top_cpu", "top_memory"];
 
@@ -323,6 +326,13 @@ fn build(text: RuleText, env: &Arc<cel::Env>) -> Result<Rule, Wrong> {
         |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
     if text.kind.is_empty() || text.kind.len() > 64 || !text.kind.chars().all(name_is_plain) {
         return Err(wrong("kind", "a kind is at most 64 of a-z, 0-9, `.`, `_`, `-`"));
+    }
+    for (near, count) in [("vars", text.vars.len()), ("tier", text.tier.len())] {
+        if count > MAX_RULE_EXPRESSIONS {
+            let what =
+                format!("{count} entries in `{near}`; at most {MAX_RULE_EXPRESSIONS} are read");
+            return Err(wrong(near, what));
+        }
     }
     let kind = text.kind.parse().unwrap_or_else(|never: std::convert::Infallible| match never {});
     let hold = match &text.hold {

@@ -137,3 +137,19 @@ fn what_was_not_measured_is_unknown_and_opens_nothing() {
     w.run(10, |w| w.now.system.cpu_steal = Some(0.0));
     assert_eq!(w.story().lines().count(), 1);
 }
+
+/// Six thousand of them fit in a file and would take seconds and hundreds of MiB to compile.
+#[test]
+fn a_rule_of_thousands_of_expressions_is_refused_before_they_are_compiled() {
+    let vars: String = (0..6000).map(|n| format!("v{n}=\"1\",")).collect();
+    let tiers = "[[tier]]\nseverity = \"low\"\nwhen = \"true\"\n".repeat(101);
+    for (text, what) in [
+        (rule(&format!("when = \"true\"\nvars = {{ {vars} }}")), "6000 entries in `vars`"),
+        (rule(&format!("when = \"true\"\n{tiers}")), "101 entries in `tier`"),
+    ] {
+        let (_, errors) = Rules::with_user_rules(&[("a".to_owned(), text)]);
+        assert_eq!(errors.len(), 1);
+        assert!(errors[0].what.starts_with(what), "{}", errors[0]);
+        assert!(errors[0].line > 1, "{}", errors[0]);
+    }
+}

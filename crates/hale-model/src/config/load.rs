@@ -1,6 +1,7 @@
 //! From the text of `config.toml` to a [`Config`], or to everything that is wrong with it at once:
 //! each finding with its line, its section, its key and the nearest thing that would be right.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
@@ -87,7 +88,7 @@ pub fn parse(text: &str, origin: &str) -> Result<Loaded, ConfigErrors> {
         errors.sort_by_key(|e| e.line);
         ConfigErrors { origin: origin.to_owned(), errors }
     };
-    let lines = Lines(text);
+    let lines = Lines::of(text);
     let (document, syntax) = DeTable::parse_recoverable(text);
     if !syntax.is_empty() {
         return Err(wrong(syntax.iter().map(|e| lines.syntax_error(e)).collect()));
@@ -148,13 +149,16 @@ pub fn check_listen(listen: &str) -> Result<(), (String, String)> {
     ))
 }
 
-/// Byte offsets to lines.
-struct Lines<'a>(&'a str);
+/// Byte offsets to lines: where each line ends.
+struct Lines(Vec<usize>);
 
-impl Lines<'_> {
+impl Lines {
+    fn of(text: &str) -> Self {
+        Lines(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at).collect())
+    }
+
     fn line_of(&self, offset: usize) -> usize {
-        let before = self.0.as_bytes().get(..offset).unwrap_or(self.0.as_bytes());
-        1 + before.iter().filter(|b| **b == b'\n').count()
+        1 + self.0.partition_point(|end| *end < offset)
     }
 
     fn syntax_error(&self, error: &toml::de::Error) -> ConfigError {
@@ -169,7 +173,7 @@ impl Lines<'_> {
 }
 
 struct Check<'a> {
-    lines: &'a Lines<'a>,
+    lines: &'a Lines,
     root: &'a Shape,
     errors: Vec<ConfigError>,
 }
@@ -326,28 +330,28 @@ pub(super) fn describe(shape: &Shape) -> String {
 }
 
 /// Where values stand, for the checks that compare them.
-struct Places(Vec<(String, usize)>);
+struct Places(HashMap<String, usize>);
 
 impl Places {
-    fn of(document: &DeTable<'_>, lines: &Lines<'_>) -> Self {
-        let mut places = Vec::new();
+    fn of(document: &DeTable<'_>, lines: &Lines) -> Self {
+        let mut places = HashMap::new();
         for (section, value) in document {
             let DeValue::Table(table) = value.get_ref() else { continue };
             for (key, value) in table {
                 let path = format!("{}.{}", section.get_ref(), key.get_ref());
                 if let DeValue::Array(items) = value.get_ref() {
                     for (index, item) in items.iter().enumerate() {
-                        places.push((format!("{path}.{index}"), lines.line_of(item.span().start)));
+                        places.insert(format!("{path}.{index}"), lines.line_of(item.span().start));
                     }
                 }
-                places.push((path, lines.line_of(value.span().start)));
+                places.insert(path, lines.line_of(value.span().start));
             }
         }
         Places(places)
     }
 
     fn line(&self, path: &str) -> usize {
-        self.0.iter().find(|(p, _)| p == path).map_or(1, |(_, line)| *line)
+        self.0.get(path).copied().unwrap_or(1)
     }
 
     fn error(&self, section: &str, key: &str, what: String, hint: String) -> ConfigError {
@@ -377,7 +381,7 @@ fn disagreements(config: &Config, places: &Places) -> Vec<ConfigError> {
     let mut errors = Vec::new();
     let thresholds = &config.thresholds;
     if thresholds.ram_warn_percent > thresholds.ram_critical_percent {
-        let warned = places.0.iter().any(|(p, _)| p == "thresholds.ram_warn_percent");
+        let warned = places.0.contains_key("thresholds.ram_warn_percent");
         let key = if warned { "ram_warn_percent" } else { "ram_critical_percent" };
         errors.push(places.error(
             "thresholds",
@@ -594,5 +598,18 @@ mod tests {
             }
         }
         assert!(wrong > 100, "{wrong}");
+    }
+
+    /// The work grows with the length of the text, not with its square.
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "the time it takes is what is tested")]
+    fn a_hundred_thousand_wrong_values_are_told_at_once() {
+        let started = std::time::Instant::now();
+        let text = format!("[allowlist]\nprotected_pids = [{}]", "0,\n".repeat(100_000));
+        let errors = parse(&text, "c").unwrap_err().errors;
+        assert_eq!(errors.len(), 100_000);
+        assert_eq!(errors.last().map(|e| e.line), Some(100_001));
+        // A second or two in a debug build; the square of it would be many minutes.
+        assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
     }
 }
