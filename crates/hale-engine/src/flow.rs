@@ -20,7 +20,7 @@ use hale_model::{ActionId, AlertId, ApprovalId, IncidentId, Timestamp};
 use serde_json::json;
 
 use crate::core::{Applied, Core, Reply, Running};
-use crate::telemetry::store_error;
+use crate::telemetry::{chained, store_error};
 
 /// Reading a target's state before an action.
 const PRE_STATE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -552,14 +552,7 @@ fn is_mode_reason(verdict: &Verdict) -> bool {
 /// An executor's error as people's words.
 pub(crate) fn act_error(error: ActError) -> ApiError {
     let kind = if error.is_refusal() { ErrorKind::Refused } else { ErrorKind::Failed };
-    let mut message = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(cause) = source {
-        message.push_str(": ");
-        message.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    ApiError { kind, message, hint: None }
+    ApiError { kind, message: chained(&error), hint: None }
 }
 
 pub(crate) fn boottime_ns() -> u64 {

@@ -428,13 +428,17 @@ pub(crate) fn store_error(error: StoreError) -> ApiError {
         | StoreError::Duckdb { .. }
         | StoreError::Record { .. } => ErrorKind::Failed,
     };
-    let hint = error.hint();
+    ApiError { kind, message: chained(&error), hint: error.hint() }
+}
+
+/// An error with its causes: the one place that prints them, since no `Display` does.
+pub(crate) fn chained(error: &dyn std::error::Error) -> String {
     let mut message = error.to_string();
-    let mut source = std::error::Error::source(&error);
+    let mut source = error.source();
     while let Some(cause) = source {
         message.push_str(": ");
         message.push_str(&cause.to_string());
         source = cause.source();
     }
-    ApiError { kind, message, hint }
+    message
 }

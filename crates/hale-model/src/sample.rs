@@ -543,6 +543,9 @@ pub struct UnitSample {
 pub struct UnitStat {
     /// `nginx.service`
     pub unit: String,
+    /// systemd's `Type=`: `simple`, `notify`, `oneshot`, …; empty where it was not read.
+    #[serde(default)]
+    pub service_type: String,
     /// `active`, `activating`, `failed`, `inactive`, …
     pub active_state: String,
     /// `running`, `auto-restart`, `dead`, …

@@ -99,7 +99,9 @@ fn unit_state(snapshot: &Snapshot, unit: &str, wanted_active: bool) -> (Seen, St
             let active = stat.active_state == "active";
             // Between two states it is neither: only a unit at rest is inactive.
             let inactive = matches!(stat.active_state.as_str(), "inactive" | "failed");
-            let holds = if wanted_active { active } else { inactive };
+            // A unit that only has something to do is well when it has done it.
+            let served = stat.service_type == "oneshot" && inactive && stat.result == "success";
+            let holds = if wanted_active { active || served } else { inactive };
             (so(holds), format!("{unit} is {} ({})", stat.active_state, stat.sub_state))
         }
         // systemd forgets units that are not active.

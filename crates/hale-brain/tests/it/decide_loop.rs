@@ -149,6 +149,19 @@ fn a_failed_unit_that_may_be_restarted_is() {
     let (cause, command, _, proven) = heal(fault.clone(), &config, up);
     assert_eq!((cause.as_str(), proven), ("unit_failed", true));
     assert_eq!(command, "systemctl restart report.service");
-    let (.., proven) = heal(fault, &config, |_| {});
+    let (.., proven) = heal(fault.clone(), &config, |_| {});
     assert!(!proven);
+
+    // A one-shot unit is well when it has run to its end; any other is then gone.
+    for (service_type, cured) in [("oneshot", true), ("simple", false)] {
+        let (.., proven) = heal(fault.clone(), &config, |s| {
+            let unit = s.units.iter_mut().find(|u| u.unit == "report.service").unwrap();
+            *unit = hale_model::sample::UnitStat {
+                invocation_id: "run-2".to_owned(),
+                service_type: service_type.to_owned(),
+                ..crate::decide_world::unit("report.service", "inactive", "success", 0)
+            };
+        });
+        assert_eq!(proven, cured, "{service_type}");
+    }
 }

@@ -82,6 +82,7 @@ pub fn left_behind_by(parent: &str) -> impl Fn(&mut Process) {
 
 pub fn unit(name: &str, active: &str, result: &str, main_pid: i32) -> UnitStat {
     UnitStat {
+        service_type: "simple".to_owned(),
         unit: name.to_owned(),
         active_state: active.to_owned(),
         sub_state: if active == "active" { "running" } else { "dead" }.to_owned(),

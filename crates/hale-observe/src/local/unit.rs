@@ -338,6 +338,7 @@ fn stat_of(name: &str, service: &Properties, invocation_id: Vec<u8>) -> UnitStat
     let status = service.get("ExecMainStatus").and_then(|v| v.downcast_ref::<i32>().ok());
     UnitStat {
         unit: name.to_owned(),
+        service_type: text("Type"),
         active_state: String::new(),
         sub_state: String::new(),
         result: text("Result"),
