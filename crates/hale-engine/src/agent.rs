@@ -7,6 +7,7 @@ use std::time::Duration;
 use hale_act::notify::{Notifier, NotifySettings};
 use hale_model::action::Actor;
 use hale_model::api::{Answer, ApiError, Command, ErrorKind, Handle, Query};
+use hale_model::sample::Source;
 use hale_model::view::StatusView;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -28,6 +29,9 @@ const VERIFY_INTERVAL: Duration = Duration::from_secs(1);
 const SLOW_TURN: Duration = Duration::from_secs(1);
 /// Time that notifications under way get at the end.
 const NOTIFY_DRAIN: Duration = Duration::from_secs(3);
+
+/// What is read to explain a process that started after the loop's last look.
+const LOOK_AT_PROCESSES: [Source; 3] = [Source::Process, Source::Memory, Source::Cpu];
 
 struct Wish {
     command: Command,
@@ -51,6 +55,8 @@ pub struct Agent {
 pub struct OnceReport {
     /// The machine after that pass.
     pub status: StatusView,
+    /// What of hale itself did not work.
+    pub warnings: Vec<String>,
 }
 
 impl Agent {
@@ -87,7 +93,8 @@ impl Agent {
             results_sender,
         )?;
         if let Some(text) = set_aside {
-            core.warn("telemetry", text);
+            // Under a name of its own: it stays so even when storing goes well again.
+            core.warn("telemetry file", text);
         }
         let desk = Desk::new(settings, core.shared.clone(), Some(telemetry.handle().clone()), true);
         core.begin_watch().await?;
@@ -106,6 +113,11 @@ impl Agent {
     /// The way in for every face.
     pub fn handle(&self) -> Arc<dyn Handle> {
         Arc::new(AgentHandle { desk: self.desk.clone(), wishes: self.wish_sender.clone() })
+    }
+
+    /// What of hale itself does not work, or had to be set aside at the start.
+    pub fn warnings(&self) -> Vec<String> {
+        self.desk.latest(|latest| latest.warnings.values().cloned().collect())
     }
 
     /// Cancel it to end the agent.
@@ -188,9 +200,9 @@ pub async fn run_once(settings: Settings) -> Result<OnceReport, ApiError> {
             () = tokio::time::sleep(VERIFY_INTERVAL) => agent.core.turn().await,
         }
     }
-    let status = agent.desk.status()?;
+    let (status, warnings) = (agent.desk.status()?, agent.warnings());
     end(agent.core, agent.telemetry).await;
-    Ok(OnceReport { status })
+    Ok(OnceReport { status, warnings })
 }
 
 fn configured_machine(settings: &Settings) -> Option<hale_model::MachineId> {
@@ -211,6 +223,10 @@ impl Handle for AgentHandle {
     fn query(&self, query: Query) -> Answer<'_> {
         let desk = self.desk.clone();
         Box::pin(async move {
+            if let Some(pid) = desk.unseen(&query) {
+                let snapshot = crate::offline::look(&desk.settings, &LOOK_AT_PROCESSES).await;
+                return desk.explain_process(&snapshot, pid);
+            }
             tokio::task::spawn_blocking(move || desk.answer(query)).await.unwrap_or_else(|error| {
                 Err(ApiError::new(
                     ErrorKind::Failed,

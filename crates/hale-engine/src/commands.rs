@@ -79,12 +79,7 @@ impl Core {
 
     fn acknowledge(&mut self, id: &AlertId, actor: &Actor) -> Result<View> {
         let mut alert = self.stored_alert(id)?;
-        if alert.state == AlertState::Closed {
-            return Err(ApiError::new(
-                ErrorKind::Failed,
-                format!("{} is closed already", alert.id),
-            ));
-        }
+        not_closed(&alert)?;
         alert = self.book.acknowledge(&alert.id).unwrap_or(alert);
         alert.state = AlertState::Acknowledged;
         self.settle_alert(alert, "ack", None, actor)
@@ -92,6 +87,8 @@ impl Core {
 
     fn close_alert(&mut self, id: &AlertId, why: Option<String>, actor: &Actor) -> Result<View> {
         let mut alert = self.stored_alert(id)?;
+        // Why it ended is on record already.
+        not_closed(&alert)?;
         let now = Timestamp::now();
         let reason = why.clone().unwrap_or_else(|| format!("closed by {actor}"));
         alert = self.book.close(&alert.id, now, &reason).unwrap_or(alert);
@@ -163,6 +160,12 @@ impl Core {
             return Err(ApiError::new(ErrorKind::Refused, message).hint(
                 "an approval is used once and lapses; `hale approvals list` shows what waits now",
             ));
+        }
+        // An approval is used once: a pause must not use it up for nothing.
+        if yes && self.paused_until().is_some_and(|until| until > now) {
+            let message = format!("actions are paused; {} goes on waiting", approval.id);
+            return Err(ApiError::new(ErrorKind::Refused, message)
+                .hint("`hale resume` lets actions go on; then approve it"));
         }
         approval.state = if yes { ApprovalState::Approved } else { ApprovalState::Rejected };
         approval.decided_at = Some(now);
@@ -318,6 +321,13 @@ impl Core {
         confirmed_critical: bool,
         reply: Reply,
     ) {
+        // What started since the last look has to be seen before it can be judged.
+        let seen = |snapshot: &Snapshot| {
+            action.processes().iter().all(|target| snapshot.find(target).is_some())
+        };
+        if self.snapshot().is_some_and(|snapshot| !seen(&snapshot)) {
+            self.turn().await;
+        }
         let Some(snapshot) = self.snapshot() else {
             let error = ApiError::new(ErrorKind::Degraded, "nothing was observed yet")
                 .hint("try again in a few seconds");
@@ -386,6 +396,12 @@ impl Core {
             )
             .hint("wait until it has ended"));
         }
+        if record.state == ActionState::Undone {
+            return Err(ApiError::new(
+                ErrorKind::Refused,
+                format!("{} was put back already", record.id),
+            ));
+        }
         let Some(undo) = record.outcome.as_ref().map(|o| o.undo.clone()) else {
             return Err(ApiError::new(
                 ErrorKind::Refused,
@@ -401,7 +417,7 @@ impl Core {
         if self.paused_until().is_some_and(|until| until > Timestamp::now()) {
             return Err(ApiError::new(ErrorKind::Refused, "actions are paused").hint("hale resume"));
         }
-        let did = self.undo_now(&record.id, &undo).await?;
+        let did = self.undo_now(&record.id, &undo, actor).await?;
         record.state = ActionState::Undone;
         record.note = Some(format!("{actor} put it back: {did}"));
         self.state.put_action(&record).map_err(store_error)?;
@@ -424,6 +440,15 @@ impl Core {
     fn export(&mut self, directory: &str) -> Result<View> {
         self.telemetry(Work::Export { directory: directory.into() }).map(words).map(View::Done)
     }
+}
+
+fn not_closed(alert: &Alert) -> Result<()> {
+    if alert.state == AlertState::Closed {
+        let message = format!("{} is closed already", alert.id);
+        return Err(ApiError::new(ErrorKind::Failed, message)
+            .hint(format!("`hale alerts show {}` tells why", alert.id)));
+    }
+    Ok(())
 }
 
 fn words(done: Done) -> String {

@@ -274,7 +274,7 @@ impl Core {
                 AlertChange::Closed(alert) => self.notify_alert(NotificationKind::Closed, alert),
             }
             if let (Some(kind), Some(incident)) = (thought, alert.incident_id.clone()) {
-                self.think(&incident, Agent::Scout, kind, alert.summary.clone());
+                self.think(&incident, Agent::Scout, kind, told(change, alert));
             }
         }
         self.correlate(&fresh, snapshot);
@@ -359,16 +359,23 @@ impl Core {
     }
 
     fn notify_alert(&self, kind: NotificationKind, alert: &Alert) {
+        let over = kind == NotificationKind::Closed;
         self.notify(Notification {
             at: Timestamp::now(),
             kind,
             severity: alert.severity,
             machine_id: alert.machine_id.clone(),
-            title: format!("{} · {}", alert.kind, alert.subject),
+            // Whoever reads only this line must not take the end for a new beginning.
+            title: format!(
+                "{}{} · {}",
+                if over { "over: " } else { "" },
+                alert.kind,
+                alert.subject
+            ),
             text: alert.summary.clone(),
             alert: Some(AlertView::from(alert)),
             incident_id: alert.incident_id.as_ref().map(ToString::to_string),
-            commands: alert.suggested_actions.clone(),
+            commands: if over { Vec::new() } else { alert.suggested_actions.clone() },
             key: format!("{}:{}", alert.fingerprint, alert.state.as_str()),
         });
     }
@@ -467,6 +474,24 @@ impl Core {
 
     pub(crate) fn into_notifier(self) -> Option<Notifier> {
         self.notifier
+    }
+}
+
+/// A change of an alert as a line of its incident's story.
+fn told(change: &AlertChange, alert: &Alert) -> String {
+    match change {
+        AlertChange::Opened(_) | AlertChange::Updated(_) => alert.summary.clone(),
+        AlertChange::Reopened(_) => format!("again: {}", alert.summary),
+        AlertChange::Escalated(_) => format!("{} by now: {}", alert.severity, alert.summary),
+        AlertChange::Closed(_) => {
+            format!(
+                "over: {}",
+                alert.close_reason.as_deref().map_or_else(
+                    || alert.summary.clone(),
+                    |reason| format!("{} ({reason}); it was: {}", alert.kind, alert.summary),
+                )
+            )
+        }
     }
 }
 

@@ -290,16 +290,30 @@ impl Desk {
         Ok(View::Triage(diagnose::triage(&alerts, &incidents, &approvals, &self.health()?)))
     }
 
+    /// The pid that a question is about and that the last look has not seen: its process may be
+    /// younger than that.
+    pub(crate) fn unseen(&self, query: &Query) -> Option<i32> {
+        let Query::Explain { what } = query else { return None };
+        let pid = what.parse().ok()?;
+        let seen = |latest: &Latest| latest.snapshot.as_ref()?.process(pid).map(|_| ());
+        self.latest(seen).is_none().then_some(pid)
+    }
+
+    /// What a process of this snapshot is.
+    pub(crate) fn explain_process(&self, snapshot: &Snapshot, pid: i32) -> Result<View> {
+        let alerts = self.open_alerts()?;
+        diagnose::explain_process(snapshot, pid, &alerts)
+            .map(|e| View::Explanation(Box::new(e)))
+            .ok_or_else(|| {
+                ApiError::new(ErrorKind::NotFound, format!("there is no process {pid}"))
+                    .hint("`hale status` lists the busiest; `ps -e` all")
+            })
+    }
+
     fn explain(&self, what: &str) -> Result<View> {
         let snapshot = self.snapshot()?;
         if let Ok(pid) = what.parse::<i32>() {
-            let alerts = self.open_alerts()?;
-            return diagnose::explain_process(&snapshot, pid, &alerts)
-                .map(|e| View::Explanation(Box::new(e)))
-                .ok_or_else(|| {
-                    ApiError::new(ErrorKind::NotFound, format!("there is no process {pid}"))
-                        .hint("`hale status` lists the busiest; `ps -e` all")
-                });
+            return self.explain_process(&snapshot, pid);
         }
         if what.starts_with("in-") {
             let incident = self.incident(what)?;

@@ -375,7 +375,7 @@ impl Core {
         let puts_back = registry::facts(running.record.step.action.kind()).undo_on_failure;
         let (state, note) = match undo {
             Some(undo) if puts_back && !matches!(undo, Undo::None { .. }) => {
-                match self.undo_now(&id, &undo).await {
+                match self.undo_now(&id, &undo, &Actor::Hale).await {
                     Ok(did) => (ActionState::Undone, format!("{why}; put back: {did}")),
                     Err(error) => {
                         (ActionState::Failed, format!("{why}; putting it back failed: {error}"))
@@ -400,6 +400,7 @@ impl Core {
         &mut self,
         id: &ActionId,
         undo: &Undo,
+        actor: &Actor,
     ) -> Result<String, ApiError> {
         let result = match tokio::time::timeout(UNDO_TIMEOUT, self.actuator.undo(id, undo)).await {
             Ok(result) => result.map_err(act_error),
@@ -412,7 +413,7 @@ impl Core {
             Ok(did) => json!({ "undo": undo, "did": did }),
             Err(error) => json!({ "undo": undo, "error": error.message }),
         };
-        self.audit("hale", "undo", id.as_str(), &details);
+        self.audit(&actor.to_string(), "undo", id.as_str(), &details);
         result
     }
 

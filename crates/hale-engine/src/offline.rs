@@ -36,6 +36,17 @@ pub fn offline(settings: Settings) -> Arc<dyn Handle> {
     Arc::new(Offline { settings, desk, looked: Mutex::new(false) })
 }
 
+/// One look at the machine with an observer of its own.
+pub(crate) async fn look(settings: &Settings, sources: &[Source]) -> Snapshot {
+    let configured = settings.config.general.machine_id.trim();
+    let machine = (!configured.is_empty()).then(|| configured.into());
+    let mut observer = LocalObserver::new(Roots::default(), machine);
+    let before: Sample = observer.collect_only(sources).await;
+    tokio::time::sleep(LOOK_APART).await;
+    let sample = observer.collect_only(sources).await;
+    Snapshot::derive(&sample, Some(&before))
+}
+
 impl Offline {
     /// Looks at the machine, once for the life of this handle.
     async fn look(&self) {
@@ -43,9 +54,6 @@ impl Offline {
         if *looked {
             return;
         }
-        let configured = self.settings.config.general.machine_id.trim();
-        let machine = (!configured.is_empty()).then(|| configured.into());
-        let mut observer = LocalObserver::new(Roots::default(), machine);
         let sources = [
             Source::Process,
             Source::Memory,
@@ -55,10 +63,7 @@ impl Offline {
             Source::Network,
             Source::Unit,
         ];
-        let before: Sample = observer.collect_only(&sources).await;
-        tokio::time::sleep(LOOK_APART).await;
-        let sample = observer.collect_only(&sources).await;
-        let snapshot = Arc::new(Snapshot::derive(&sample, Some(&before)));
+        let snapshot = Arc::new(look(&self.settings, &sources).await);
         self.desk.shared.write().unwrap_or_else(PoisonError::into_inner).snapshot = Some(snapshot);
         *looked = true;
     }

@@ -23,17 +23,11 @@ pub fn init(verbose: bool, file: Option<&Path>) {
             .with_ansi(false)
             .with_filter(ours(LevelFilter::DEBUG))
     });
-    let file = file.and_then(|path| match Rotating::open(path) {
-        Ok(writer) => Some(
-            tracing_subscriber::fmt::layer()
-                .with_writer(Mutex::new(writer))
-                .with_ansi(false)
-                .with_filter(ours(LevelFilter::INFO)),
-        ),
-        Err(error) => {
-            eprintln!("hale: the log {} cannot be written: {error}", path.display());
-            None
-        }
+    let file = file.map(|path| {
+        tracing_subscriber::fmt::layer()
+            .with_writer(Mutex::new(Rotating::new(path)))
+            .with_ansi(false)
+            .with_filter(ours(LevelFilter::INFO))
     });
     // Fails only if a subscriber is set already, which is then as good.
     let _ = tracing_subscriber::registry().with(stderr).with(file).try_init();
@@ -44,34 +38,44 @@ fn ours(level: LevelFilter) -> Targets {
     Targets::new().with_default(LevelFilter::WARN).with_target("hale", level)
 }
 
-/// A file of limited size with one predecessor.
+/// A file of limited size with one predecessor. Opened with its first line: the agent logs from its
+/// very start, but the directory is its own only once it holds the lock.
 struct Rotating {
     path: PathBuf,
-    file: File,
+    file: Option<File>,
     written_bytes: u64,
 }
 
 impl Rotating {
-    fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
-        let written_bytes = file.metadata()?.len();
-        Ok(Rotating { path: path.to_owned(), file, written_bytes })
+    fn new(path: &Path) -> Self {
+        Rotating { path: path.to_owned(), file: None, written_bytes: 0 }
+    }
+
+    fn open(&mut self) -> io::Result<&mut File> {
+        if self.file.is_none() {
+            let mut options = OpenOptions::new();
+            let file = options.create(true).append(true).mode(0o600).open(&self.path)?;
+            self.written_bytes = file.metadata()?.len();
+            self.file = Some(file);
+        }
+        self.file.as_mut().ok_or_else(|| io::Error::other("the log is not open"))
     }
 }
 
 impl Write for Rotating {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.open()?;
         if self.written_bytes >= LIMIT_LOG_BYTES {
             std::fs::rename(&self.path, self.path.with_extension("log.1"))?;
-            *self = Rotating::open(&self.path)?;
+            self.file = None;
         }
-        let written = self.file.write(bytes)?;
+        let written = self.open()?.write(bytes)?;
         self.written_bytes += written as u64;
         Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
+        self.file.as_mut().map_or(Ok(()), File::flush)
     }
 }
 
@@ -85,7 +89,8 @@ mod tests {
     fn a_full_log_makes_room_and_keeps_one_predecessor() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("hale.log");
-        let mut log = Rotating::open(&path).unwrap();
+        let mut log = Rotating::new(&path);
+        log.open().unwrap();
         log.written_bytes = LIMIT_LOG_BYTES - 1;
         for line in ["first\n", "second\n", "third\n"] {
             log.write_all(line.as_bytes()).unwrap();

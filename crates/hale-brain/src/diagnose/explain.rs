@@ -12,6 +12,7 @@ use crate::decide::names::{is_orphan, service_of};
 use crate::decide::registry::is_interactive_session;
 
 use super::programs::purpose;
+use super::second;
 use super::steps::shell_word;
 
 /// Ancestors that are shown.
@@ -217,7 +218,7 @@ pub fn explain_alert(
         ("severity".to_owned(), alert.severity.to_string()),
         ("state".to_owned(), alert.state.as_str().to_owned()),
         ("about".to_owned(), printable(&alert.subject.to_string())),
-        ("since".to_owned(), alert.first_seen_at.to_string()),
+        ("since".to_owned(), second(alert.first_seen_at)),
         ("lasted".to_owned(), duration(u64::try_from(lasted).unwrap_or(0))),
     ];
     facts.extend(incident.map(|i| ("incident".to_owned(), i.id.to_string())));
@@ -230,9 +231,13 @@ pub fn explain_alert(
         advice.push(gone);
     }
     advice.extend(diagnosis.and_then(|d| d.prevention.clone()));
-    let mut commands = alert.suggested_actions.clone();
-    if let [process] = alert.subject.processes() {
-        commands.push(format!("hale explain {}", process.pid));
+    let mut commands = Vec::new();
+    // Of what is over, the pids may be others' by now.
+    if alert.state != AlertState::Closed {
+        commands.extend(alert.suggested_actions.iter().cloned());
+        if let [process] = alert.subject.processes() {
+            commands.push(format!("hale explain {}", process.pid));
+        }
     }
     Explanation {
         subject: format!("{} {}", alert.kind, alert.id),
@@ -271,9 +276,9 @@ pub fn explain_incident(
     let mut facts = vec![
         ("state".to_owned(), incident.state.to_string()),
         ("severity".to_owned(), incident.severity.to_string()),
-        ("since".to_owned(), incident.opened_at.to_string()),
+        ("since".to_owned(), second(incident.opened_at)),
     ];
-    facts.extend(incident.closed_at.map(|at| ("until".to_owned(), at.to_string())));
+    facts.extend(incident.closed_at.map(|at| ("until".to_owned(), second(at))));
     facts.extend(diagnosis.map(|d| ("cause".to_owned(), d.cause_kind.clone())));
 
     let mut advice = vec![next_step(incident.state).to_owned()];

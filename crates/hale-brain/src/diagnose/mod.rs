@@ -177,7 +177,11 @@ fn by_experience<'a>(
             }
             Some(l) if l.withdrawn.is_some() => 2,
             Some(l) if l.successes > 0 => {
-                step.why = format!("{} It has worked {} times here.", step.why, l.successes);
+                let often = match l.successes {
+                    1 => "once".to_owned(),
+                    n => format!("{n} times"),
+                };
+                step.why = format!("{} It has worked {often} here.", step.why);
                 0
             }
             Some(_) | None => 1,
@@ -189,6 +193,11 @@ fn by_experience<'a>(
         Some((_, default_rank, step)) => Ok(Chosen { alert, step, by_lesson: default_rank > 0 }),
         None => Err(vetoed.join("; ")),
     }
+}
+
+/// A moment for people: nobody reads nanoseconds.
+fn second(at: hale_model::Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 fn plan(input: &DiagnoseInput<'_>, chosen: Chosen<'_>) -> Plan {

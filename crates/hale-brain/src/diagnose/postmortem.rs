@@ -8,6 +8,8 @@ use hale_model::alert::{Alert, AlertState};
 use hale_model::incident::{DiagnosisSource, Incident, IncidentState, TimelineEntry};
 use hale_model::text::{duration, printable};
 
+use super::second;
+
 /// Writes the report.
 pub fn postmortem(
     incident: &Incident,
@@ -74,9 +76,11 @@ fn head(report: &mut Report, incident: &Incident) {
     report.item(&format!("Incident: {} on {}", incident.id, text(incident.machine_id.as_str())));
     report.item(&format!("Severity: {}", incident.severity));
     report.item(&format!("State: {}", incident.state));
-    report.item(&format!("Began: {}", incident.opened_at));
+    report.item(&format!("Began: {}", second(incident.opened_at)));
     match incident.closed_at {
-        Some(at) => report.item(&format!("Ended: {at}, after {}", secs(incident.opened_at, at))),
+        Some(at) => {
+            report.item(&format!("Ended: {}, after {}", second(at), secs(incident.opened_at, at)))
+        }
         None => report.item("Ended: not yet"),
     }
     if !incident.external_ids.is_empty() {
@@ -92,7 +96,7 @@ fn what_happened(report: &mut Report, incident: &Incident, alerts: &[Alert]) {
     for alert in alerts {
         report.item(&format!(
             "{} {} ({}): {}",
-            alert.first_seen_at,
+            second(alert.first_seen_at),
             alert.kind,
             alert.severity,
             text(&alert.summary)
@@ -142,7 +146,8 @@ fn cause(report: &mut Report, incident: &Incident, alerts: &[Alert]) {
         let found = alerts.iter().flat_map(|a| a.evidence.iter()).find(|e| e.id == *id);
         match found {
             Some(e) => {
-                report.item(&format!("{} {} ({}): {}", e.observed_at, e.source, id, text(&e.text)))
+                let at = second(e.observed_at);
+                report.item(&format!("{at} {} ({id}): {}", e.source, text(&e.text)));
             }
             // The alert has newer evidence by now; the id still names the observation.
             None => report.item(&format!("{id} (an earlier observation)")),
@@ -175,7 +180,11 @@ fn action(report: &mut Report, record: &ActionRecord) {
         Actor::Hale => "hale".to_owned(),
         Actor::User { uid } => format!("user {uid}"),
     };
-    report.item(&format!("Wanted by {by} at {}: {}", record.created_at, text(&record.step.why)));
+    report.item(&format!(
+        "Wanted by {by} at {}: {}",
+        second(record.created_at),
+        text(&record.step.why)
+    ));
     report.item(&format!("As a command: {}", code(&record.step.command)));
     let verdict = &record.verdict;
     let because = verdict
@@ -201,7 +210,7 @@ fn action(report: &mut Report, record: &ActionRecord) {
             let verdict = if seen.verified { "Proof" } else { "Not proven" };
             report.item(&format!(
                 "{verdict}, {}: {}",
-                seen.decided_at,
+                second(seen.decided_at),
                 text(&seen.observations.join("; "))
             ));
         }
@@ -271,7 +280,7 @@ fn story(report: &mut Report, timeline: &[TimelineEntry]) {
     for entry in timeline {
         report.item(&format!(
             "{} {} ({}): {}",
-            entry.ts,
+            second(entry.ts),
             entry.agent.as_str(),
             text(&entry.kind),
             text(&entry.text)

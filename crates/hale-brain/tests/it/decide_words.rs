@@ -291,7 +291,6 @@ process.ghost_storm al-a2b63e89fd (0.90)
   closed: acted
   do: It is over; nothing needs to be done now.
   do: Have the program that starts these processes end them when it ends (a process group, a cgroup, PR_SET_PDEATHSIG).
-  $ hale status
 
 process.ghost_storm al-a2b63e89fd (0.50)
 2 × python3 mcp_server.py

@@ -36,7 +36,12 @@ pub async fn run(context: &Context, arguments: &KillArgs) -> Ended {
             .hint("run this on a terminal, or add --yes")
             .into());
         }
-        let group = if arguments.group { " and its process group" } else { "" };
+        let members = explanation.facts.iter().find(|(name, _)| name == "process group");
+        let group = match (arguments.group, members) {
+            (true, Some((_, members))) => format!(" and its process group {members}"),
+            (true, None) => " and its process group".to_owned(),
+            (false, _) => String::new(),
+        };
         if !asked(&format!("End process {}{group}? [y/N] ", printable(&target.to_string())))? {
             context.screen.talk("Nothing was done.");
             return Ok(Exit::NeedsApproval);

@@ -99,7 +99,8 @@ pub fn alert(alert: &AlertView) -> String {
         }
         out.push_str(&evidence.render(width()));
     }
-    if !alert.suggested_actions.is_empty() {
+    // Of what is over, the pids may be others' by now.
+    if !alert.suggested_actions.is_empty() && alert.closed_at.is_none() {
         out.push_str(&format!("\n{}\n", paint(BOLD, "What may help")));
         for command in &alert.suggested_actions {
             out.push_str(&format!("  {}\n", paint(CYAN, &printable(command))));

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use hale_engine::Agent;
 use hale_model::config::check_listen;
+use hale_model::text::printable;
 use hale_serve::{ServeOptions, serve};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
@@ -17,7 +18,7 @@ use crate::cli::UpArgs;
 use crate::context::Context;
 use crate::exit::{Ended, Exit, Failure};
 use crate::log;
-use crate::screen::{BOLD, CYAN, DIM, paint, width};
+use crate::screen::{BOLD, CYAN, DIM, YELLOW, paint, width};
 
 /// Threads beside the loop's: one answers while the other one looks.
 const WORKER_THREADS: usize = 2;
@@ -38,6 +39,7 @@ pub fn run(context: &Context, arguments: UpArgs, verbose: bool) -> Ended {
         log::init(verbose, None);
         return runtime.block_on(async {
             let report = hale_engine::run_once(settings).await?;
+            tell(context, &report.warnings);
             context.screen.answer(&report.status, |s| status::shown(s, width()))?;
             let stale = robot::stale_sources(&report.status);
             Ok(if stale.is_empty() { Exit::Done } else { Exit::Degraded })
@@ -54,14 +56,15 @@ async fn watch(context: &Context, mut settings: hale_engine::Settings, verbose: 
     let data_dir = settings.data_dir.clone();
     let terminal = std::io::stderr().is_terminal();
     // First: it takes the lock, so from here on every file in the directory is ours.
-    let agent = Agent::start(settings, terminal).await?;
     log::init(verbose, Some(&data_dir.join("hale.log")));
+    let agent = Agent::start(settings, terminal).await?;
     let unix = listen_unix(&hale_engine::agent_socket(&data_dir))?;
     let tcp = listen_tcp(&config.server.listen).await?;
     let address = tcp.as_ref().and_then(|listener| listener.local_addr().ok());
     let shutdown = agent.shutdown_token();
     stop_on_signals(shutdown.clone())?;
     greet(context, &config, address);
+    tell(context, &agent.warnings());
     let server = serve(ServeOptions {
         handle: agent.handle(),
         tcp,
@@ -102,6 +105,13 @@ fn greet(context: &Context, config: &hale_model::config::Config, address: Option
     context
         .screen
         .talk(&paint(DIM, "  Ctrl-C ends it; `hale status` in another terminal asks it."));
+}
+
+/// What did not work as it should when the agent started.
+fn tell(context: &Context, warnings: &[String]) {
+    for warning in warnings {
+        context.screen.talk(&format!("  {}    {}", paint(YELLOW, "warning"), printable(warning)));
+    }
 }
 
 fn listen_unix(path: &Path) -> Result<UnixListener, Failure> {

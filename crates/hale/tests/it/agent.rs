@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::bed::{Bed, Running};
+use crate::bed::{Bed, Running, sleeper};
 
 fn get(agent: &Running, path: &str) -> String {
     let address = agent.address();
@@ -46,6 +46,40 @@ fn an_agent_answers_over_its_socket_and_its_page_and_ends_in_order() {
     assert_eq!(agent.end(), 0);
     assert!(!socket.exists());
     assert!(bed.hale(&["status"]).stdout.contains("no agent"));
+}
+
+#[test]
+fn what_started_after_the_last_look_is_explained_and_ended_all_the_same() {
+    let bed = Bed::new();
+    bed.config("[general]\ninterval_secs = 600\n");
+    let agent = bed.up(&[]);
+    let mut victim = sleeper();
+    let pid = victim.id().to_string();
+    let explained = bed.hale(&["explain", &pid]);
+    assert!(explained.stdout.contains("sleep 600"), "{} {}", explained.stdout, explained.stderr);
+    let waiting = std::thread::spawn(move || victim.wait().unwrap());
+    let ended = bed.hale(&["kill", &pid, "--yes"]);
+    assert_eq!(ended.code, 0, "{} {}", ended.stdout, ended.stderr);
+    waiting.join().unwrap();
+    let gone = bed.hale(&["explain", &pid]);
+    assert!(gone.stderr.contains("there is no process"), "{}", gone.stderr);
+    assert_eq!(agent.end(), 0);
+}
+
+#[test]
+fn torn_telemetry_is_set_aside_and_the_person_is_told() {
+    let bed = Bed::new();
+    assert_eq!(bed.hale(&["up", "--once", "--listen", ""]).code, 0);
+    let torn = bed.data_dir().join("telemetry.duckdb");
+    std::fs::write(&torn, "torn").unwrap();
+    let agent = bed.up(&[]);
+    assert!(bed.hale(&["doctor"]).stdout.contains("was damaged"), "doctor is silent");
+    let log = std::fs::read_to_string(bed.data_dir().join("hale.log")).unwrap();
+    assert!(log.contains("was damaged"), "{log}");
+    assert_eq!(agent.end(), 0);
+    std::fs::write(&torn, "torn").unwrap();
+    let once = bed.hale(&["up", "--once", "--listen", ""]);
+    assert!(once.stderr.contains("was damaged"), "{}", once.stderr);
 }
 
 #[test]
