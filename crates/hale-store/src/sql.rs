@@ -167,11 +167,16 @@ fn judge(connection: &Connection, sql: &str) -> Result<BTreeSet<String>, StoreEr
             return refused(format!("the function {name}() is not allowed"));
         }
     }
-    Ok(nodes
+    let tables: BTreeSet<String> = nodes
         .iter()
         .filter(|n| n.key == "table_name")
         .map(|n| n.value.trim_matches('"').to_lowercase())
-        .collect())
+        .collect();
+    // DuckDB would take such a name for a file; none of ours holds one of these.
+    match tables.iter().find(|name| name.contains(['/', '.', ':', '*'])) {
+        Some(file) => refused(format!("`{file}` would be a file")),
+        None => Ok(tables),
+    }
 }
 
 fn refused<T>(why: String) -> Result<T, StoreError> {

@@ -14,7 +14,13 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            commands::misread(&error);
+            error.exit();
+        }
+    };
     let quiet = cli.global.quiet;
     match commands::run(cli) {
         Ok(exit) => exit.into(),

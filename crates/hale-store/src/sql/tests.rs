@@ -281,3 +281,13 @@ fn deep_nesting_neither_overflows_nor_slips_through() {
         format!("SELECT {}(SELECT count(*) FROM read_text('/etc/passwd'))", "1 + ".repeat(60));
     assert!(matches!(ask(&connection, &hidden), Err(StoreError::Refused { .. })));
 }
+
+#[test]
+fn a_name_that_would_be_a_file_is_refused_as_such() {
+    let connection = database();
+    for sql in ["FROM '/etc/passwd'", "SELECT * FROM \"x.csv\"", "FROM 's3://a/b'", "FROM '*.json'"]
+    {
+        let answer = ask(&connection, sql);
+        assert!(matches!(answer, Err(StoreError::Refused { .. })), "{sql}: {answer:?}");
+    }
+}

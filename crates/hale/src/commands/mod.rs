@@ -59,6 +59,17 @@ pub fn run(cli: Cli) -> Ended {
     block_on(dispatch(&context, command))
 }
 
+/// A command line that is not understood: `hale robot` answers even that with an envelope.
+pub fn misread(error: &clap::Error) {
+    let mut words = std::env::args().skip(1).skip_while(|word| word.starts_with('-'));
+    if error.use_stderr() && words.next().is_some_and(|command| command == "robot") {
+        let message = error.to_string();
+        let first = message.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        // Nothing is left to be done where nobody reads.
+        let _ = robot::misread(first);
+    }
+}
+
 async fn dispatch(context: &Context, command: Command) -> Ended {
     match command {
         Command::Status(arguments) => status::run(context, arguments).await,

@@ -1,6 +1,6 @@
 //! `hale robot …`: one JSON envelope on standard output, always, errors included.
 
-use hale_model::api::{ApiError, Query};
+use hale_model::api::{ApiError, ErrorKind, Query};
 use hale_model::sample::SourceState;
 use hale_model::view::{Envelope, MachineSummary, MachinesView, StatusView};
 use hale_model::{MachineId, Timestamp};
@@ -11,6 +11,7 @@ use super::{alerts, incidents};
 use crate::cli::RobotCommand;
 use crate::context::{Context, Desk, view};
 use crate::exit::{Ended, Exit, Failure};
+use crate::screen::Screen;
 
 pub async fn run(context: &Context, command: RobotCommand) -> Ended {
     let answer = match context.connect().await {
@@ -29,6 +30,12 @@ pub async fn run(context: &Context, command: RobotCommand) -> Ended {
         }
         Err(Failure::NobodyReads) => Err(Failure::NobodyReads),
     }
+}
+
+/// A command line that is wrong, for the program that wrote it; its words go to standard error.
+pub fn misread(message: &str) -> Result<(), Failure> {
+    let error = ApiError::new(ErrorKind::Usage, message).hint("`hale robot --help`");
+    Screen { json: true, quiet: false }.print_json(&error_envelope(error))
 }
 
 /// What an error looks like: data is the error, and the message stands among the warnings.

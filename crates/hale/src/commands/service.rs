@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::cli::ServiceCommand;
 use crate::context::Context;
-use crate::exit::{Ended, Exit, Failure};
+use crate::exit::{Ended, Failure};
 
 const UNIT: &str = "hale.service";
 /// The agent tells systemd that it lives once a turn; after so many turns without that it is
@@ -78,9 +78,11 @@ fn install(context: &Context, place: &Place, dry_run: bool) -> Ended {
         watchdog_secs: (interval_secs * WATCHDOG_TURNS).max(WATCHDOG_MIN_SECS),
     })?;
     if dry_run {
-        context.screen.talk(&format!("This would be {}:", place.unit.display()));
-        context.screen.print(&text)?;
-        return Ok(Exit::Done);
+        if !context.screen.json {
+            context.screen.talk(&format!("This would be {}:", place.unit.display()));
+        }
+        let data = json!({ "unit": place.unit, "text": text });
+        return context.screen.answer(&data, |_| text.clone());
     }
     let failed = |e: std::io::Error| {
         Failure::failed(
@@ -107,12 +109,8 @@ fn install(context: &Context, place: &Place, dry_run: bool) -> Ended {
 fn uninstall(context: &Context, place: &Place, dry_run: bool) -> Ended {
     let stop = ["disable", "--now", UNIT];
     if dry_run {
-        context.screen.print(&format!(
-            "{}\nrm {}",
-            place.systemctl(&stop),
-            place.unit.display()
-        ))?;
-        return Ok(Exit::Done);
+        let commands = [place.systemctl(&stop), format!("rm {}", place.unit.display())];
+        return context.screen.answer(&json!({ "commands": commands }), |_| commands.join("\n"));
     }
     if !place.unit.exists() {
         return Err(Failure::failed(

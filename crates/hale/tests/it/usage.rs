@@ -40,6 +40,18 @@ fn wrong_usage_is_exit_2_and_says_what_is_right() {
 }
 
 #[test]
+fn a_program_gets_an_envelope_even_for_a_wrong_line() {
+    for line in ["robot nonsense", "--quiet robot health --bogus", "robot machine"] {
+        let ended = Bed::new().hale(&line.split(' ').collect::<Vec<_>>());
+        let envelope: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+        assert_eq!(ended.code, 2, "{line}");
+        assert_eq!(envelope["schema_version"], "hale.robot.error.v1", "{line}");
+        assert_eq!(envelope["data"]["kind"], "usage", "{line}");
+        assert_ne!(envelope["data"]["message"], "", "{line}");
+    }
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_error() {
     let bed = Bed::new();
     // More than a pipe holds, so that writing meets the closed end.
