@@ -148,6 +148,9 @@ fn sources(desk: &Desk) -> Vec<DoctorCheck> {
                     SourceState::Fresh => {
                         ok(&name, format!("{took:.1} ms{lost} {note}").trim_end().to_owned())
                     }
+                    SourceState::Absent if note.is_empty() => {
+                        check(&name, "absent", "none on this machine".to_owned(), None)
+                    }
                     SourceState::Absent => check(&name, "absent", note, None),
                     SourceState::Stale => warning(&name, note, None),
                 }

@@ -207,6 +207,7 @@ impl Run<'_> {
                     let wanted = Wanted {
                         directories,
                         older_than_secs: *older_than_secs,
+                        also_empty: wants_all(self.target),
                         proc: &self.roots.proc,
                         dev: self.mount.dev,
                         deadline,

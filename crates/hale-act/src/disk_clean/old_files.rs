@@ -29,6 +29,8 @@ const MAX_LEFT_NAMED: usize = 3;
 pub(crate) struct Wanted<'a> {
     pub directories: &'a [String],
     pub older_than_secs: u64,
+    /// Whether inodes are what is short: an empty file holds no space, but one of these.
+    pub also_empty: bool,
     pub proc: &'a Path,
     pub dev: u64,
     pub deadline: Instant,
@@ -142,7 +144,10 @@ fn find(wanted: &Wanted<'_>, moved: &mut Moved) -> Vec<Entry> {
             continue;
         }
         walk.run(&start, &mut |entry| {
-            if found.len() < MAX_CANDIDATES && entry.stat.st_mtime < limit && is_candidate(&entry) {
+            if found.len() < MAX_CANDIDATES
+                && entry.stat.st_mtime < limit
+                && is_candidate(&entry, wanted)
+            {
                 found.push(entry);
             }
         });
@@ -156,12 +161,13 @@ fn find(wanted: &Wanted<'_>, moved: &mut Moved) -> Vec<Entry> {
     found
 }
 
-/// Regular, one name only (else nothing is freed), holding space, and hale's own unless it is root.
-fn is_candidate(entry: &Entry) -> bool {
+/// Regular, one name only (else nothing is freed), holding what is short, and hale's own unless it is
+/// root.
+fn is_candidate(entry: &Entry, wanted: &Wanted<'_>) -> bool {
     let euid = geteuid();
     entry.is_regular()
         && entry.stat.st_nlink == 1
-        && entry.stat.st_blocks > 0
+        && (wanted.also_empty || entry.stat.st_blocks > 0)
         && (euid.is_root() || entry.stat.st_uid == euid.as_raw())
 }
 

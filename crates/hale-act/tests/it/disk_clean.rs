@@ -135,6 +135,29 @@ fn a_directory_swapped_for_a_link_leads_nowhere() {
 }
 
 #[test]
+fn empty_files_go_where_inodes_are_short_and_only_there() {
+    let world = World::new();
+    let Some(other) = OtherFileSystem::new("empty_files_go", world.dir.path()) else {
+        return;
+    };
+    let empty = other.old_file("cache/lock", "", 48);
+    let directory = empty.parent().unwrap().to_owned();
+    block_on(async {
+        // All but everything: what holds space would go.
+        let target = 100.0 - f64::EPSILON * 64.0;
+        let (_, outcome) =
+            carry_out(&world.actuator(), &old_files(&[&directory], target)).await.unwrap();
+        assert!(empty.exists(), "{}", outcome.detail);
+
+        let (_, outcome) =
+            carry_out(&world.actuator(), &old_files(&[&directory], 100.0)).await.unwrap();
+        assert!(outcome.done && !empty.exists(), "{}", outcome.detail);
+        world.actuator().undo(&id(), &outcome.undo).await.unwrap();
+        assert!(empty.exists());
+    });
+}
+
+#[test]
 fn a_quarantine_that_frees_nothing_is_refused_with_the_next_step() {
     let mut world = World::new();
     let Some(other) = OtherFileSystem::new("a_quarantine_that_frees_nothing", world.dir.path())

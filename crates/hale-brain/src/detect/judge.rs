@@ -12,10 +12,11 @@ use hale_model::sample::{Source, SourceState};
 use hale_model::text;
 use serde_json::Value;
 
+use crate::decide::names::glob;
+
 use super::detectors::{Claim, Detector, View};
 use super::expression::to_cel;
 use super::facts::{self, MAX_SUBJECTS, Scope};
-use super::kin::matches_glob;
 use super::memory::{HeldOn, Learned};
 use super::message::{Vars, command, placeholders, sentence};
 use super::rules::{Body, HoldSecs, Question, Rule, Rules};
@@ -254,7 +255,7 @@ impl Judge {
 /// What a question is asked about: the subject, its source and its facts.
 fn subjects(view: &View<'_>, question: &Question) -> Vec<(Subject, Source, Option<Value>)> {
     let snapshot = view.snapshot;
-    let named = |name: &str| question.only.as_deref().is_none_or(|only| matches_glob(only, name));
+    let named = |name: &str| question.only.as_deref().is_none_or(|only| glob(only, name));
     let source = question.source.unwrap_or_else(|| question.scope.source());
     match question.scope {
         Scope::Machine => vec![(Subject::Machine, source, None)],
