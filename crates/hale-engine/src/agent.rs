@@ -55,8 +55,6 @@ pub struct Agent {
 pub struct OnceReport {
     /// The machine after that pass.
     pub status: StatusView,
-    /// What of hale itself did not work.
-    pub warnings: Vec<String>,
 }
 
 impl Agent {
@@ -200,9 +198,9 @@ pub async fn run_once(settings: Settings) -> Result<OnceReport, ApiError> {
             () = tokio::time::sleep(VERIFY_INTERVAL) => agent.core.turn().await,
         }
     }
-    let (status, warnings) = (agent.desk.status()?, agent.warnings());
+    let status = agent.desk.status()?;
     end(agent.core, agent.telemetry).await;
-    Ok(OnceReport { status, warnings })
+    Ok(OnceReport { status })
 }
 
 fn configured_machine(settings: &Settings) -> Option<hale_model::MachineId> {

@@ -63,8 +63,7 @@ impl Core {
             if self.running.values().any(|r| r.record.incident_id.as_ref() == Some(&id)) {
                 continue;
             }
-            let over = self.alerts_of(case).iter().all(|a| a.state == AlertState::Closed);
-            if over {
+            if self.is_over(case) {
                 self.resolve(&id);
             } else if case.needs_diagnosis {
                 self.diagnose(&id, snapshot).await;
@@ -74,6 +73,19 @@ impl Core {
         }
         self.save_alerts();
         self.cases.retain(|_, case| case.incident.state != IncidentState::Resolved);
+    }
+
+    /// Whether nothing of it is open any more.
+    fn is_over(&self, case: &Case) -> bool {
+        self.alerts_of(case).iter().all(|a| a.state == AlertState::Closed)
+    }
+
+    /// Ends the incident that an errand has cured: no loop comes after it that would.
+    pub(crate) fn resolve_cured(&mut self, id: &IncidentId) {
+        if self.cases.get(id).is_some_and(|case| self.is_over(case)) {
+            self.resolve(id);
+            self.save_alerts();
+        }
     }
 
     async fn diagnose(&mut self, id: &IncidentId, snapshot: &Snapshot) {

@@ -192,6 +192,12 @@ impl Core {
         Ok(View::Approval(Box::new(ApprovalView::new(&approval, &self.action_of(&approval)?))))
     }
 
+    /// The action that an approval is about, as it stands now.
+    pub(crate) fn record_of(&self, id: &ApprovalId) -> Result<Option<ActionRecord>> {
+        let approval = self.state.approval(id.as_str()).map_err(store_error)?;
+        approval.map(|approval| self.action_of(&approval)).transpose()
+    }
+
     fn action_of(&self, approval: &Approval) -> Result<ActionRecord> {
         self.state
             .action(approval.action_id.as_str())

@@ -74,6 +74,8 @@ pub(crate) struct Latest {
     pub(crate) snapshot: Option<Arc<Snapshot>>,
     pub(crate) orientation: Option<Arc<Orientation>>,
     pub(crate) warnings: BTreeMap<&'static str, String>,
+    /// Alerts that could not be written (disk full): newer than what is stored.
+    pub(crate) unsaved_alerts: Vec<Alert>,
 }
 
 pub(crate) type Shared = Arc<RwLock<Latest>>;
@@ -317,9 +319,13 @@ impl Core {
                 self.unsaved_timeline.clear();
                 self.publish(|latest| {
                     latest.warnings.remove("state");
+                    latest.unsaved_alerts.clear();
                 });
             }
-            Err(error) => self.warn("state", store_error(error).message),
+            Err(error) => {
+                self.warn("state", store_error(error).message);
+                self.publish(|latest| latest.unsaved_alerts = alerts);
+            }
         }
     }
 

@@ -85,7 +85,7 @@ impl Desk {
                 } else {
                     states
                 };
-                let alerts = self.read_or(Vec::new(), |s| s.alerts(&states, limit))?;
+                let alerts = self.alerts(&states, limit)?;
                 Ok(View::Alerts(AlertsView {
                     alerts: alerts.iter().map(AlertView::from).collect(),
                 }))
@@ -174,7 +174,22 @@ impl Desk {
         if self.files.state().exists() { self.read(read) } else { Ok(nothing) }
     }
 
+    /// What is stored, and before it what could not be stored yet.
+    fn alerts(&self, states: &[AlertState], limit: u32) -> Result<Vec<Alert>> {
+        let stored = self.read_or(Vec::new(), |s| s.alerts(states, limit))?;
+        let unsaved = self.latest(|l| l.unsaved_alerts.clone());
+        let older = stored.into_iter().filter(|a| unsaved.iter().all(|new| new.id != a.id));
+        let older: Vec<Alert> = older.collect();
+        let newer = unsaved.into_iter().filter(|a| states.contains(&a.state));
+        let at_most = if limit == 0 { usize::MAX } else { limit as usize };
+        Ok(newer.chain(older).take(at_most).collect())
+    }
+
     fn alert(&self, id: &str) -> Result<Alert> {
+        let unsaved = |l: &Latest| l.unsaved_alerts.iter().find(|a| a.id.as_str() == id).cloned();
+        if let Some(alert) = self.latest(unsaved) {
+            return Ok(alert);
+        }
         self.read_or(None, |s| s.alert(id))?
             .ok_or_else(|| not_found("alert", id, "hale alerts list"))
     }
@@ -185,7 +200,7 @@ impl Desk {
     }
 
     fn open_alerts(&self) -> Result<Vec<Alert>> {
-        self.read_or(Vec::new(), |s| s.alerts(&[AlertState::Open, AlertState::Acknowledged], 0))
+        self.alerts(&[AlertState::Open, AlertState::Acknowledged], 0)
     }
 
     fn alerts_of(&self, incident: &Incident) -> Result<Vec<Alert>> {
@@ -280,6 +295,7 @@ impl Desk {
             alerts: alerts.iter().map(AlertView::from).collect(),
             predictions: predictions.unwrap_or_default(),
             sources: snapshot.sources.clone(),
+            warnings: self.latest(|l| l.warnings.values().cloned().collect()),
         })
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use hale_model::action::Actor;
+use hale_model::action::{ActionState, Actor};
 use hale_model::api::{Answer, ApiError, Command, ErrorKind, Handle, Query};
 use hale_model::sample::{Sample, Source};
 use hale_model::snapshot::Snapshot;
@@ -96,6 +96,13 @@ impl Offline {
             }
         }
         core.save_alerts();
+        if let Some(id) = &asked
+            && let Some(record) = core.record_of(id)?
+            && record.state == ActionState::Succeeded
+            && let Some(incident) = &record.incident_id
+        {
+            core.resolve_cured(incident);
+        }
         let answer = answer.try_recv().unwrap_or_else(|_| {
             Err(ApiError::new(ErrorKind::Failed, "the command ended without an answer"))
         });

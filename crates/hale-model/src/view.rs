@@ -492,6 +492,9 @@ pub struct StatusView {
     pub predictions: Vec<Prediction>,
     /// How each source did.
     pub sources: Vec<SourceStatus>,
+    /// What of hale itself does not work now: what cannot be stored, rules that do not load.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// One machine in brief: a line of `robot machines`.

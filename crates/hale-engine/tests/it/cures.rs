@@ -74,6 +74,11 @@ fn an_approval_is_used_once_and_only_then() {
             .find(|a| a.incident_id.as_deref() == Some(incident.id.as_str()))
             .expect("the question waits");
         let id: hale_model::ApprovalId = approval.id.as_str().into();
+        world.wish(Wish::Pause { for_secs: Some(600) }).await.unwrap();
+        let paused = world.wish(Wish::Approve { id: id.clone() }).await.unwrap_err();
+        assert_eq!(paused.kind, ErrorKind::Refused, "{paused}");
+        world.wish(Wish::Resume).await.unwrap();
+        // The pause has not used it up.
         world.wish(Wish::Approve { id: id.clone() }).await.unwrap();
         world.incident_about(&ghosts, "resolved").await;
         assert_eq!(ghosts.living(), 0);
@@ -81,6 +86,38 @@ fn an_approval_is_used_once_and_only_then() {
         let again = world.wish(Wish::Approve { id }).await.unwrap_err();
         assert_eq!(again.kind, ErrorKind::Refused);
         world.stop().await;
+    });
+}
+
+#[test]
+fn an_approval_without_an_agent_is_carried_out_and_ends_the_incident() {
+    isolated("cures::an_approval_without_an_agent_is_carried_out_and_ends_the_incident", async {
+        let dir = tempfile::TempDir::new().unwrap();
+        let world = World::start(Mode::Approve).await;
+        let ghosts = Ghosts::leave(dir.path(), 6);
+        let incident = world.incident_about(&ghosts, "awaiting_approval").await;
+        let settings = world.settings.clone();
+        let _dir = world.stop().await;
+
+        let offline = hale_engine::offline(settings);
+        let View::Approvals(waiting) =
+            offline.query(Query::Approvals { all: false }).await.unwrap()
+        else {
+            panic!("approvals gave another answer")
+        };
+        let mine = |a: &&hale_model::view::ApprovalView| {
+            a.incident_id.as_deref() == Some(incident.id.as_str())
+        };
+        let id = waiting.approvals.iter().find(mine).expect("the question waits").id.clone();
+        offline.command(Wish::Approve { id: id.as_str().into() }, me()).await.unwrap();
+        assert_eq!(ghosts.living(), 0);
+        let View::Incident(after) =
+            offline.query(Query::Incident { id: IncidentId(incident.id.clone()) }).await.unwrap()
+        else {
+            panic!("incident gave another answer")
+        };
+        assert_eq!(after.state, "resolved");
+        assert!(after.timeline.iter().any(|t| t.text == "cured and verified"), "{after:#?}");
     });
 }
 

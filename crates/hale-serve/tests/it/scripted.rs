@@ -189,6 +189,7 @@ pub fn status() -> StatusView {
             note: Some(HOSTILE.to_owned()),
             lost: 2,
         }],
+        warnings: Vec::new(),
     }
 }
 

@@ -113,6 +113,7 @@ async fn looked<T: Serialize>(
     let stale = stale_sources(status);
     let exit = if stale.is_empty() { Exit::Done } else { Exit::Degraded };
     envelope.warnings.extend(stale);
+    envelope.warnings.extend(status.warnings.iter().cloned());
     Ok((envelope, exit))
 }
 

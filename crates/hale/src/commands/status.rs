@@ -321,6 +321,10 @@ fn sources(out: &mut String, status: &StatusView, columns: usize) {
         let names = status.sources.iter().filter(move |s| s.state == state);
         names.map(|s| s.source.as_str()).collect::<Vec<_>>()
     };
+    for warning in &status.warnings {
+        let line = fit(warning, columns.saturating_sub(10));
+        push(out, &format!("{}   {line}", paint(YELLOW, "warning")));
+    }
     for source in status.sources.iter().filter(|s| s.state == SourceState::Stale) {
         let why = source.note.as_deref().unwrap_or("cannot be read");
         let line = fit(&format!("{}: {why}", source.source), columns.saturating_sub(10));

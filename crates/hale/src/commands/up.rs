@@ -39,7 +39,6 @@ pub fn run(context: &Context, arguments: UpArgs, verbose: bool) -> Ended {
         log::init(verbose, None);
         return runtime.block_on(async {
             let report = hale_engine::run_once(settings).await?;
-            tell(context, &report.warnings);
             context.screen.answer(&report.status, |s| status::shown(s, width()))?;
             let stale = robot::stale_sources(&report.status);
             Ok(if stale.is_empty() { Exit::Done } else { Exit::Degraded })

@@ -79,7 +79,7 @@ fn torn_telemetry_is_set_aside_and_the_person_is_told() {
     assert_eq!(agent.end(), 0);
     std::fs::write(&torn, "torn").unwrap();
     let once = bed.hale(&["up", "--once", "--listen", ""]);
-    assert!(once.stderr.contains("was damaged"), "{}", once.stderr);
+    assert!(once.stdout.contains("was damaged"), "{}", once.stdout);
 }
 
 #[test]
