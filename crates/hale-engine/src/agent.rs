@@ -142,6 +142,13 @@ impl Agent {
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
         let watchdog = sd_notify::watchdog_enabled();
         let interval = Duration::from_secs(core.settings.config.general.interval_secs);
+        tracing::info!(
+            "hale {} watches every {} s, mode {}, pid {}",
+            env!("CARGO_PKG_VERSION"),
+            interval.as_secs(),
+            core.settings.config.general.mode.as_str(),
+            std::process::id()
+        );
         let mut ticks = tokio::time::interval_at(Instant::now() + interval, interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -160,6 +167,7 @@ impl Agent {
         }
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
         end(core, telemetry).await;
+        tracing::info!("hale has ended");
         Ok(())
     }
 }

@@ -247,6 +247,7 @@ impl Core {
     fn follow_alerts(&mut self, snapshot: &Snapshot, findings: &[Finding]) {
         let changes = self.book.step(snapshot, findings, &self.settings.config);
         let mut fresh: Vec<Alert> = Vec::new();
+        let mut news: Vec<(NotificationKind, Alert)> = Vec::new();
         for change in &changes {
             let (alert, thought) = match change {
                 AlertChange::Opened(alert) => (alert, Some("alert_opened")),
@@ -259,27 +260,32 @@ impl Core {
             match change {
                 AlertChange::Opened(alert) => {
                     fresh.push(alert.clone());
-                    self.notify_alert(NotificationKind::Opened, alert);
+                    news.push((NotificationKind::Opened, alert.clone()));
                 }
                 // A case that is over does not come back: a flap that outlives it is a new one.
                 AlertChange::Reopened(alert) if !self.has_case(alert) => {
                     fresh.push(alert.clone());
-                    self.notify_alert(NotificationKind::Opened, alert);
+                    news.push((NotificationKind::Opened, alert.clone()));
                 }
                 AlertChange::Reopened(alert) | AlertChange::Updated(alert) => {
                     self.look_again(alert);
                 }
                 AlertChange::Escalated(alert) => {
                     self.look_again(alert);
-                    self.notify_alert(NotificationKind::Escalated, alert);
+                    news.push((NotificationKind::Escalated, alert.clone()));
                 }
-                AlertChange::Closed(alert) => self.notify_alert(NotificationKind::Closed, alert),
+                AlertChange::Closed(alert) => news.push((NotificationKind::Closed, alert.clone())),
             }
             if let (Some(kind), Some(incident)) = (thought, alert.incident_id.clone()) {
                 self.think(&incident, Agent::Scout, kind, told(change, alert));
             }
         }
         self.correlate(&fresh, snapshot);
+        // Told once it is known which incident they belong to.
+        for (kind, alert) in news {
+            let alert = self.book.get(&alert.id).cloned().unwrap_or(alert);
+            self.notify_alert(kind, &alert);
+        }
         self.save_alerts();
     }
 
