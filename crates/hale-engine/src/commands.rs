@@ -1,5 +1,6 @@
 //! What people ask for: every wish is judged and audited like the loop's own.
 
+use hale_brain::decide::registry::signalled;
 use hale_model::action::{
     Action, ActionRecord, ActionState, Actor, Approval, ApprovalState, Condition, Decision,
     Expectation, PlanStep,
@@ -7,7 +8,7 @@ use hale_model::action::{
 use hale_model::alert::{Alert, AlertState};
 use hale_model::api::{ApiError, Command, ErrorKind, View};
 use hale_model::incident::{Agent, IncidentState, TimelineEntry};
-use hale_model::snapshot::Snapshot;
+use hale_model::snapshot::{Process, Snapshot};
 use hale_model::view::{ActionView, AlertView, ApprovalView, IncidentView};
 use hale_model::{ActionId, AlertId, ApprovalId, IncidentId, Timestamp};
 use hale_store::Take;
@@ -351,7 +352,7 @@ impl Core {
             machine_id: snapshot.machine_id.clone(),
             requested_by: actor.clone(),
             step: PlanStep {
-                expectation: expectation_of(&action),
+                expectation: expectation_of(&action, &snapshot),
                 why: format!("{actor} asked for it"),
                 command: String::new(),
                 action,
@@ -465,10 +466,12 @@ fn words(done: Done) -> String {
 }
 
 /// What must be seen after an action that a person asked for directly.
-fn expectation_of(action: &Action) -> Expectation {
+fn expectation_of(action: &Action, snapshot: &Snapshot) -> Expectation {
     let (conditions, hold_secs, within_secs) = match action {
-        Action::ProcessKill { targets, grace_secs, .. } => (
-            vec![Condition::ProcessesGone { targets: targets.clone() }],
+        Action::ProcessKill { grace_secs, .. } => (
+            vec![Condition::ProcessesGone {
+                targets: signalled(action, snapshot).into_iter().map(Process::proc_ref).collect(),
+            }],
             1,
             u64::from(*grace_secs) + 15,
         ),
