@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use hale_act::notify::{Notification, NotificationKind, Notifier};
 use hale_act::{ActRoots, Actuator};
 use hale_brain::detect::{AlertBook, AlertChange, BrainMemory, Orient, Orientation, Rules};
+use hale_brain::remember::Symptom;
 use hale_brain::verify::Watch;
 use hale_model::action::{ActionRecord, ActionState, Plan};
 use hale_model::alert::{Alert, AlertState, Finding};
@@ -48,6 +49,8 @@ pub(crate) struct Applied {
 pub(crate) struct Running {
     pub(crate) record: ActionRecord,
     pub(crate) target_class: String,
+    /// What it is about, as it was before.
+    pub(crate) symptom: Option<Symptom>,
     /// None while the executor works.
     pub(crate) watch: Option<Watch>,
     pub(crate) replies: Vec<Reply>,

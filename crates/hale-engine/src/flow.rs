@@ -5,7 +5,7 @@ use std::time::Duration;
 use hale_act::notify::{Notification, NotificationKind};
 use hale_act::{ActError, Actuator};
 use hale_brain::decide::{self, GuardInput, registry};
-use hale_brain::remember;
+use hale_brain::remember::{self, Symptom, Use};
 use hale_brain::verify::Watch;
 use hale_model::action::{
     Action, ActionRecord, ActionState, Actor, Approval, ApprovalState, Decision, Outcome, Plan,
@@ -231,6 +231,7 @@ impl Core {
             return Err(self.refuse_begun(record, error, reply));
         }
         let text = format!("{} {}", record.step.action.kind(), record.step.action.target());
+        let symptom = self.symptom_of(&record, snapshot);
         if let Some(incident) = record.incident_id.clone() {
             self.think(&incident, Agent::Fixer, "intent", text);
         }
@@ -246,7 +247,8 @@ impl Core {
         let target_class = remember::target_class(&record.step.action, snapshot);
         let (id, action) = (record.id.clone(), record.step.action.clone());
         let replies = reply.into_iter().collect();
-        self.running.insert(id.clone(), Running { record, target_class, watch: None, replies });
+        self.running
+            .insert(id.clone(), Running { record, target_class, symptom, watch: None, replies });
         let (actuator, results) = (self.actuator.clone(), self.results.clone());
         tokio::spawn(async move {
             let result = actuator.apply(&id, &action, &pre_state).await;
@@ -419,12 +421,12 @@ impl Core {
 
     /// The end of an action that was tried: record, lesson, notification, answer.
     fn finish(&mut self, running: Running, state: ActionState, note: Option<String>) {
-        let Running { mut record, target_class, replies, .. } = running;
+        let Running { mut record, target_class, symptom, replies, .. } = running;
         record.state = state;
         record.finished_at = Some(Timestamp::now());
         record.note = note;
         self.put_action(&record);
-        self.learn(&record, &target_class);
+        self.learn(&record, &target_class, symptom.as_ref());
         if record.requested_by == Actor::Hale {
             self.notify(Notification {
                 at: Timestamp::now(),
@@ -450,21 +452,35 @@ impl Core {
         }
     }
 
-    fn learn(&mut self, record: &ActionRecord, target_class: &str) {
-        let mut lessons = match self.state.lessons() {
+    /// The trouble that an action is about, as it is before the action changes it.
+    pub(crate) fn symptom_of(&self, record: &ActionRecord, snapshot: &Snapshot) -> Option<Symptom> {
+        let alert = self.book.get(record.alert_id.as_ref()?)?;
+        let case = record.incident_id.as_ref().and_then(|id| self.cases.get(id));
+        let cause = case.and_then(|case| case.incident.diagnosis.as_ref()).map(|d| &d.cause_kind);
+        Some(Symptom::of(alert, cause.map(String::as_str), snapshot))
+    }
+
+    fn learn(&mut self, record: &ActionRecord, target_class: &str, symptom: Option<&Symptom>) {
+        let Some(alert_kind) = &record.alert_kind else { return };
+        let mut lessons = match self.state.lessons_about(alert_kind) {
             Ok(lessons) => lessons,
             Err(error) => return self.warn("state", store_error(error).message),
         };
-        let Some(change) = remember::record(&mut lessons, record, target_class, Timestamp::now())
+        let used = Use { record, target_class, symptom, now: Timestamp::now() };
+        let Some(change) = remember::learn(&mut lessons, &used, &self.settings.config.autonomy)
         else {
             return;
         };
         if let Err(error) = self.state.put_lesson(&change.lesson) {
             self.warn("state", store_error(error).message);
         }
-        if change.promoted || change.demoted {
-            let details =
-                json!({ "lesson": change.lesson, "promoted": change.promoted, "why": change.why });
+        if change.promoted || change.demoted || change.failed {
+            let details = json!({
+                "lesson": change.lesson,
+                "promoted": change.promoted,
+                "demoted": change.demoted,
+                "why": change.why,
+            });
             self.audit("hale", "autonomy", target_class, &details);
         }
     }

@@ -83,9 +83,11 @@ impl Core {
                 }
                 let watch = Some(Watch::new(record.step.expectation.clone(), boottime_ns()));
                 let target_class = remember::target_class(&record.step.action, snapshot);
+                // What it was like before cannot be seen any more.
+                let symptom = None;
                 let id = record.id.clone();
-                self.running
-                    .insert(id, Running { record, target_class, watch, replies: Vec::new() });
+                let replies = Vec::new();
+                self.running.insert(id, Running { record, target_class, symptom, watch, replies });
             }
             Reconciled::NotDone(why) => {
                 let incident = record.incident_id.clone();

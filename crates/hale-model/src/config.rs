@@ -325,6 +325,12 @@ pub struct Autonomy {
     #[schemars(range(max = 10_000))]
     pub max_actions_per_hour: u32,
     /// Processes that one action may signal without a person.
+    /// Failures in a row after which an earned pair is lost again, and has to be earned anew.
+    #[schemars(range(min = 1, max = 1000))]
+    pub demote_after: u32,
+    /// Days after which a lesson that was not verified again counts half; 0: never.
+    #[schemars(range(max = 36_500))]
+    pub lesson_half_life_days: u32,
     #[schemars(range(min = 1, max = 10_000))]
     pub max_kills_per_action: u32,
     /// Seconds after which an unanswered approval lapses.
@@ -341,6 +347,8 @@ impl Default for Autonomy {
             max_kills_per_action: 50,
             approval_expires_secs: 3600,
         }
+            demote_after: 1,
+            lesson_half_life_days: 90,
     }
 }
 

@@ -64,6 +64,10 @@ id_type!(
     ApprovalId
 );
 id_type!(
+    /// A lesson: `le-` and ten hex digits.
+    LessonId
+);
+id_type!(
     /// One observation that a claim may cite: `ob-` and ten hex digits.
     EvidenceId
 );
@@ -115,6 +119,13 @@ impl ApprovalId {
     /// The approval that this action waits for.
     pub fn of(action: &ActionId, created_at: Timestamp) -> Self {
         Self(format!("ap-{}", hex_digest(&[action.as_str(), &created_at.to_string()], 10)))
+    }
+}
+
+impl LessonId {
+    /// The lesson about this symptom, action and class of target.
+    pub fn of(alert_kind: &str, action_kind: &str, target_class: &str) -> Self {
+        Self(format!("le-{}", hex_digest(&[alert_kind, action_kind, target_class], 10)))
     }
 }
 

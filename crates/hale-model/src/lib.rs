@@ -14,6 +14,7 @@ pub mod fuzzing;
 pub mod health;
 pub mod ids;
 pub mod incident;
+pub mod knowledge;
 pub mod lesson;
 pub mod sample;
 pub mod snapshot;
@@ -21,6 +22,7 @@ pub mod text;
 pub mod view;
 
 pub use ids::{
-    ActionId, AlertId, ApprovalId, EvidenceId, Fingerprint, IncidentId, MachineId, PlanId, ProcRef,
+    ActionId, AlertId, ApprovalId, EvidenceId, Fingerprint, IncidentId, LessonId, MachineId, PlanId,
+    ProcRef,
 };
 pub use jiff::Timestamp;

@@ -183,6 +183,20 @@ pub(crate) const ALL: &[StateTable] = &[
         order: "last_at",
     },
     StateTable {
+        name: "knowledge",
+        columns: &[
+            ("id", Kind::Text),
+            ("kind", Kind::Text),
+            ("title", Kind::Text),
+            ("alert_kinds", Kind::Text),
+            ("tags", Kind::Text),
+            ("updated", Kind::Text),
+            ("origin", Kind::Text),
+            ("data", Kind::Json),
+        ],
+        order: "id",
+    },
+    StateTable {
         name: "audit",
         columns: &[
             ("seq", Kind::Int),

@@ -36,7 +36,7 @@ pub fn target_class(action: &Action, snapshot: &Snapshot) -> String {
     }
 }
 
-fn process_class(target: &ProcRef, snapshot: &Snapshot) -> String {
+pub(super) fn process_class(target: &ProcRef, snapshot: &Snapshot) -> String {
     // One that is gone, or another by now, is known by its name only.
     let Some(process) = snapshot.find(target) else { return target.name.clone() };
     if let Some(unit) = service_of(&process.info) {
@@ -70,7 +70,7 @@ pub(crate) fn without_changing_parts(cmdline: &str) -> String {
     if masked.is_empty() { (*program).to_owned() } else { format!("{program} {masked}") }
 }
 
-fn bounded(class: &str) -> String {
+pub(super) fn bounded(class: &str) -> String {
     if class.len() <= CLASS_MAX_BYTES {
         return class.to_owned();
     }

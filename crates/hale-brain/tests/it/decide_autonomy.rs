@@ -18,15 +18,12 @@ fn what_auto_does_alone() {
         a.config.allowlist.restartable_units = vec!["rep*".to_owned()];
     };
     let leak = |a: &mut Ask| a.alert_kind = Some(AlertKind::ProcessLeak);
+    let class = "python3 mcp_server.py --port #";
     let lesson = |approved: u32, withdrawn: Option<&str>| Lesson {
-        alert_kind: AlertKind::ProcessLeak,
-        action_kind: ActionKind::ProcessKill,
-        target_class: "python3 mcp_server.py --port #".to_owned(),
         successes: approved,
         approved_successes: approved,
-        failures: 0,
-        last_at: at(-10),
         withdrawn: withdrawn.map(ToOwned::to_owned),
+        ..Lesson::new(AlertKind::ProcessLeak, ActionKind::ProcessKill, class, at(-10))
     };
     let before = |state: ActionState, times: usize| {
         vec![done(pids(&[700]), AlertKind::ProcessGhostStorm, state); times]

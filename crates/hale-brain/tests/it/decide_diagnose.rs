@@ -516,14 +516,11 @@ fn experience_reorders_cures_and_rules_them_out() {
     let w = world();
     let hot = [about_process(AlertKind::CpuHotProcess, &w, 750)];
     let lesson = |action, successes, failures: u32| Lesson {
-        alert_kind: AlertKind::CpuHotProcess,
-        action_kind: action,
-        target_class: "python3 train.py".to_owned(),
         successes,
         approved_successes: successes,
         failures,
-        last_at: at(-1),
         withdrawn: (failures > 0).then(|| "it failed".to_owned()),
+        ..Lesson::new(AlertKind::CpuHotProcess, action, "python3 train.py", at(-1))
     };
     let renice = ActionKind::ProcessRenice;
     let kill = ActionKind::ProcessKill;

@@ -1,15 +1,26 @@
 //! Trust is earned slowly and lost at once.
 
-use hale_brain::remember::{earned, record, target_class};
-use hale_model::ProcRef;
+use hale_brain::remember::{LessonChange, Use, earned, learn, target_class};
 use hale_model::action::{Action, ActionRecord, ActionState, Actor, Reason, Verification};
 use hale_model::alert::AlertKind;
+use hale_model::config::Autonomy;
 use hale_model::lesson::Lesson;
+use hale_model::{ProcRef, Timestamp};
 use insta::assert_snapshot;
 
 use crate::decide_world::*;
 
 const CLASS: &str = "nginx.service";
+
+fn record(
+    lessons: &mut Vec<Lesson>,
+    record: &ActionRecord,
+    target_class: &str,
+    now: Timestamp,
+) -> Option<LessonChange> {
+    let used = Use { record, target_class, symptom: None, now };
+    learn(lessons, &used, &Autonomy::default())
+}
 
 /// How a use of the cure ended.
 #[derive(Clone, Copy, Debug)]

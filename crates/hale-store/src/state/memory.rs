@@ -1,5 +1,6 @@
 //! Lessons, settings, and how far each source was read.
 
+use hale_model::alert::AlertKind;
 use hale_model::ids::MachineId;
 use hale_model::lesson::Lesson;
 use rusqlite::params;
@@ -26,7 +27,10 @@ impl State {
             self.json(operation, lesson)?,
         ];
         let sql = "INSERT OR REPLACE INTO lessons VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)";
-        self.execute(operation, sql, values).map(drop)
+        self.transaction(|state| {
+            state.execute(operation, sql, values)?;
+            state.index_lesson(lesson)
+        })
     }
 
     /// Every lesson, by symptom, action and class of target.
@@ -39,6 +43,45 @@ impl State {
             "SELECT data FROM lessons ORDER BY alert_kind, action_kind, target_class",
             [],
         )
+    }
+
+    /// The lessons about one kind of alert, by action and class of target.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn lessons_about(&self, kind: &AlertKind) -> Result<Vec<Lesson>, StoreError> {
+        self.records(
+            "list lessons about an alert",
+            "SELECT data FROM lessons WHERE alert_kind = ?1 ORDER BY action_kind, target_class",
+            [kind.as_str()],
+        )
+    }
+
+    /// The lesson whose id is, or starts with, this.
+    ///
+    /// # Errors
+    /// If several start so, or they cannot be read.
+    pub fn lesson(&self, id_or_prefix: &str) -> Result<Option<Lesson>, StoreError> {
+        if id_or_prefix.is_empty() {
+            return Ok(None);
+        }
+        let ids = |lesson: &Lesson| (lesson.id().0, lesson.clone());
+        let mut found: Vec<(String, Lesson)> = self
+            .lessons()?
+            .iter()
+            .map(ids)
+            .filter(|(id, _)| id.starts_with(id_or_prefix))
+            .collect();
+        if found.len() > 1 {
+            let mut matches: Vec<String> = found.into_iter().map(|(id, _)| id).take(4).collect();
+            matches.sort();
+            return Err(StoreError::Ambiguous {
+                noun: "lesson",
+                prefix: id_or_prefix.to_owned(),
+                matches,
+            });
+        }
+        Ok(found.pop().map(|(_, lesson)| lesson))
     }
 
     /// A setting that hale keeps for itself (paused until, baselines, …).

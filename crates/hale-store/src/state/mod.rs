@@ -3,11 +3,13 @@
 
 mod approvals;
 mod audit;
+mod knowledge;
 mod memory;
 mod open;
 mod records;
 
 pub use approvals::Take;
+pub use knowledge::{StoredVector, TextHit};
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};

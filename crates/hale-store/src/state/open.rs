@@ -14,11 +14,18 @@ use super::{Access, State};
 use crate::StoreError;
 use crate::migrate::{Migration, pending};
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    description: "alerts, incidents, actions, approvals, lessons, settings, cursors, audit",
-    sql: include_str!("../../migrations/state/0001_base.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        description: "alerts, incidents, actions, approvals, lessons, settings, cursors, audit",
+        sql: include_str!("../../migrations/state/0001_base.sql"),
+    },
+    Migration {
+        version: 2,
+        description: "knowledge, full-text index, embeddings",
+        sql: include_str!("../../migrations/state/0002_knowledge.sql"),
+    },
+];
 
 /// How long a writer waits for another one.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -57,6 +64,19 @@ impl State {
         prepare(path, &writer)?;
         migrate(path, &writer)?;
         Ok(State::with(path, writer))
+    }
+
+    /// A database that is in memory only, and gone with this value: for questions where there is no
+    /// file yet, or one that an older hale made.
+    ///
+    /// # Errors
+    /// If there is no memory for it.
+    pub fn in_memory() -> Result<State, StoreError> {
+        let path = Path::new(":memory:");
+        let connection =
+            Connection::open_in_memory().map_err(|e| StoreError::sqlite(path, "open", e))?;
+        migrate(path, &connection)?;
+        Ok(State::with(path, connection))
     }
 
     /// Reads the whole file and says what is damaged in it; none if it is whole. Opening looks only

@@ -34,14 +34,9 @@ fn everything_comes_back_as_it_went_in_also_after_reopening() {
         text: "it leaks".into(),
     };
     let lesson = Lesson {
-        alert_kind: AlertKind::ProcessLeak,
-        action_kind: ActionKind::ServiceRestart,
-        target_class: "leaky.service".into(),
         successes: 3,
         approved_successes: 2,
-        failures: 0,
-        last_at: at(5),
-        withdrawn: None,
+        ..Lesson::new(AlertKind::ProcessLeak, ActionKind::ServiceRestart, "leaky.service", at(5))
     };
     state.put_alert(&alert).unwrap();
     state.put_incident(&incident).unwrap();
