@@ -14,7 +14,7 @@ use crate::notify::{Notification, NotificationKind, NotifyHandle};
 use crate::proc::Procs;
 use crate::roots::ActRoots;
 use crate::service::{self, ServiceJob};
-use crate::{disk_clean, drop_caches, kill, pause, renice};
+use crate::{command_run, disk_clean, drop_caches, kill, pause, renice};
 
 /// What looking at the world says about an action whose outcome was never written.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,6 +71,7 @@ impl Actuator {
             Work::Renice(target, nice) => renice::pre_state(procs, target, nice),
             Work::Service(target) => service::pre_state(&roots.system_bus, &target).await,
             Work::DropCaches => drop_caches::pre_state(roots),
+            Work::Command(command) => command_run::pre_state(&command),
             Work::Clean(order) => {
                 let roots = roots.clone();
                 blocking("look at the mount", move || disk_clean::pre_state(&roots, &order)).await
@@ -100,6 +101,7 @@ impl Actuator {
                 let roots = roots.clone();
                 blocking("drop caches", move || drop_caches::apply(&roots)).await
             }
+            Work::Command(command) => command_run::apply(&command).await,
             Work::Clean(order) => {
                 let (roots, id, pre) = (roots.clone(), id.clone(), pre.clone());
                 blocking("clean the disk", move || disk_clean::apply(&roots, &id, &order, &pre))
@@ -174,6 +176,7 @@ impl Actuator {
             Work::Renice(target, nice) => renice::reconcile(procs, target, nice, pre),
             Work::Service(target) => service::reconcile(&roots.system_bus, &target, pre).await,
             Work::DropCaches => drop_caches::reconcile(),
+            Work::Command(_) => command_run::reconcile(),
             Work::Clean(order) => {
                 let (roots, id) = (roots.clone(), id.clone());
                 let look = move || Ok(disk_clean::reconcile(&roots, &id, &order));
@@ -196,6 +199,7 @@ enum Work<'a> {
     Service(service::Target<'a>),
     DropCaches,
     Clean(disk_clean::Order),
+    Command(command_run::Command<'a>),
     Notify { message: &'a str, severity: Severity },
 }
 
@@ -223,6 +227,13 @@ impl<'a> Work<'a> {
                     mount_point: mount_point.clone(),
                     means: means.clone(),
                     target_free_percent: *target_free_percent,
+                })
+            }
+            Action::CommandRun { command, working_dir, timeout_secs } => {
+                Work::Command(command_run::Command {
+                    command,
+                    working_dir: working_dir.as_deref(),
+                    timeout_secs: *timeout_secs,
                 })
             }
             Action::Notify { message, severity } => Work::Notify { message, severity: *severity },

@@ -9,6 +9,7 @@
 //! `Outcome` with the undo that belongs to it.
 
 mod actuator;
+pub mod command_run;
 mod disk_clean;
 mod drop_caches;
 mod error;

@@ -3,7 +3,7 @@
 use hale_brain::decide::registry::signalled;
 use hale_model::action::{
     Action, ActionRecord, ActionState, Actor, Approval, ApprovalState, Condition, Decision,
-    Expectation, PlanStep,
+    Expectation, PlanStep, Verdict,
 };
 use hale_model::alert::{Alert, AlertState};
 use hale_model::api::{ApiError, Command, ErrorKind, View};
@@ -34,6 +34,7 @@ impl Core {
             Command::Pause { for_secs } => self.pause(for_secs, &actor),
             Command::Resume => self.resume(&actor),
             Command::NoteIncident { id, text } => self.note(&id, text, &actor),
+            Command::Propose { action, why } => self.propose_for(action, why, &actor).await,
             Command::Undo { id } => self.undo(&id, &actor).await,
             Command::Vacuum { dry_run } => self.vacuum(dry_run, &actor),
             Command::Export { directory } => self.export(&directory),
@@ -328,50 +329,17 @@ impl Core {
         confirmed_critical: bool,
         reply: Reply,
     ) {
-        // What started since the last look has to be seen before it can be judged.
-        let seen = |snapshot: &Snapshot| {
-            action.processes().iter().all(|target| snapshot.find(target).is_some())
-        };
-        if self.snapshot().is_some_and(|snapshot| !seen(&snapshot)) {
-            self.turn().await;
-        }
+        self.see_targets(&action).await;
         let Some(snapshot) = self.snapshot() else {
-            let error = ApiError::new(ErrorKind::Degraded, "nothing was observed yet")
-                .hint("try again in a few seconds");
-            let _ = reply.send(Err(error));
+            let _ = reply.send(Err(nothing_observed()));
             return;
         };
         let verdict = self.judge(&action, None, actor, &snapshot, false, confirmed_critical);
-        let now = Timestamp::now();
-        let record = ActionRecord {
-            id: ActionId::of(&format!("{actor} {now}"), 0),
-            plan_id: None,
-            incident_id: None,
-            alert_id: None,
-            alert_kind: None,
-            machine_id: snapshot.machine_id.clone(),
-            requested_by: actor.clone(),
-            step: PlanStep {
-                expectation: expectation_of(&action, &snapshot),
-                why: format!("{actor} asked for it"),
-                command: String::new(),
-                action,
-            },
-            verdict,
-            state: ActionState::Planned,
-            created_at: now,
-            intended_at: None,
-            finished_at: None,
-            boot_id: snapshot.host.boot_id.clone(),
-            pre_state: None,
-            outcome: None,
-            verification: None,
-            note: None,
-        };
+        let why = format!("{actor} asked for it");
+        let record = self.record_for(action, why, actor, verdict, &snapshot);
         let details = json!({ "action": record.step.action, "verdict": record.verdict });
         self.audit(&actor.to_string(), "verdict", record.id.as_str(), &details);
-        let reasons = record.verdict.reasons.iter().map(|r| format!("{} [{}]", r.text, r.rule));
-        let why = reasons.collect::<Vec<_>>().join("; ");
+        let why = reasons_of(&record);
         match record.verdict.decision {
             Decision::Allow => {
                 // begin() answers in both cases.
@@ -387,6 +355,70 @@ impl Core {
                 let _ =
                     reply.send(Err(ApiError::new(ErrorKind::Refused, format!("refused: {why}"))));
             }
+        }
+    }
+
+    /// Puts an action before a person. Whoever proposes, in whatever mode, only asks.
+    async fn propose_for(&mut self, action: Action, why: String, actor: &Actor) -> Result<View> {
+        self.see_targets(&action).await;
+        let snapshot = self.snapshot().ok_or_else(nothing_observed)?;
+        let verdict = self.judge(&action, None, actor, &snapshot, false, true);
+        let record = self.record_for(action, why, actor, verdict, &snapshot);
+        let details = json!({ "action": record.step.action, "verdict": record.verdict });
+        self.audit(&actor.to_string(), "proposal", record.id.as_str(), &details);
+        if record.verdict.decision == Decision::Deny {
+            let why = reasons_of(&record);
+            self.end(record, ActionState::Refused, Some(why.clone()));
+            return Err(ApiError::new(ErrorKind::Refused, format!("refused: {why}")));
+        }
+        let approval = self.put_question(record).await?;
+        Ok(View::Approval(Box::new(ApprovalView::new(&approval, &self.action_of(&approval)?))))
+    }
+
+    /// What started since the last look has to be seen before it can be judged.
+    async fn see_targets(&mut self, action: &Action) {
+        let seen = |snapshot: &Snapshot| {
+            action.processes().iter().all(|target| snapshot.find(target).is_some())
+        };
+        if self.snapshot().is_some_and(|snapshot| !seen(&snapshot)) {
+            self.turn().await;
+        }
+    }
+
+    /// The record of an action that somebody asks for directly.
+    fn record_for(
+        &self,
+        action: Action,
+        why: String,
+        actor: &Actor,
+        verdict: Verdict,
+        snapshot: &Snapshot,
+    ) -> ActionRecord {
+        let now = Timestamp::now();
+        ActionRecord {
+            id: ActionId::of(&format!("{actor} {now}"), 0),
+            plan_id: None,
+            incident_id: None,
+            alert_id: None,
+            alert_kind: None,
+            machine_id: snapshot.machine_id.clone(),
+            requested_by: actor.clone(),
+            step: PlanStep {
+                expectation: expectation_of(&action, snapshot),
+                why,
+                command: String::new(),
+                action,
+            },
+            verdict,
+            state: ActionState::Planned,
+            created_at: now,
+            intended_at: None,
+            finished_at: None,
+            boot_id: snapshot.host.boot_id.clone(),
+            pre_state: None,
+            outcome: None,
+            verification: None,
+            note: None,
         }
     }
 
@@ -449,6 +481,16 @@ impl Core {
     }
 }
 
+fn reasons_of(record: &ActionRecord) -> String {
+    let reasons = record.verdict.reasons.iter().map(|r| format!("{} [{}]", r.text, r.rule));
+    reasons.collect::<Vec<_>>().join("; ")
+}
+
+fn nothing_observed() -> ApiError {
+    ApiError::new(ErrorKind::Degraded, "nothing was observed yet")
+        .hint("try again in a few seconds")
+}
+
 fn not_closed(alert: &Alert) -> Result<()> {
     if alert.state == AlertState::Closed {
         let message = format!("{} is closed already", alert.id);
@@ -494,7 +536,10 @@ fn expectation_of(action: &Action, snapshot: &Snapshot) -> Expectation {
             };
             (vec![free], 0, 30)
         }
-        Action::MemoryDropCaches | Action::Notify { .. } => (Vec::new(), 0, 10),
+        // What a command should bring about is known to the person only.
+        Action::CommandRun { .. } | Action::MemoryDropCaches | Action::Notify { .. } => {
+            (Vec::new(), 0, 10)
+        }
     };
     Expectation { conditions, hold_secs, within_secs }
 }

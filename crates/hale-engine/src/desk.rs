@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use hale_brain::detect::health_of;
 use hale_brain::diagnose;
 use hale_model::Timestamp;
-use hale_model::action::{ActionRecord, ActionState, Approval, ApprovalState};
+use hale_model::action::{Action, ActionRecord, ActionState, Actor, Approval, ApprovalState};
 use hale_model::alert::{Alert, AlertState};
 use hale_model::api::{ApiError, AuditCheck, ErrorKind, Query, View};
 use hale_model::health::Health;
@@ -23,6 +23,7 @@ use crate::Settings;
 use crate::commands::{not_found, parse_pause};
 use crate::core::{Latest, PAUSED_KEY, Shared};
 use crate::files::Files;
+use crate::flow::{Asked, History, verdict};
 use crate::telemetry::{Done, TelemetryHandle, Work, perform, store_error};
 
 type Result<T> = std::result::Result<T, ApiError>;
@@ -135,8 +136,24 @@ impl Desk {
             }
             Query::Postmortem { id } => self.postmortem(id.as_str()),
             Query::Sql { sql, limit_rows } => Ok(View::Table(self.sql(&sql, limit_rows)?)),
+            Query::Judge { action } => self.judge(&action),
             Query::Doctor => Ok(View::Doctor(crate::doctor::examine(self))),
         }
+    }
+
+    /// The verdict that a person who runs hale would get.
+    fn judge(&self, action: &Action) -> Result<View> {
+        let snapshot = self.snapshot()?;
+        let actor = Actor::User { uid: rustix::process::getuid().as_raw() };
+        let asked = Asked {
+            action,
+            alert_kind: None,
+            actor: &actor,
+            approved: false,
+            confirmed_critical: false,
+        };
+        let history = self.read_or(History::default(), History::read);
+        Ok(View::Verdict(verdict(history, &self.settings.config, &snapshot, &asked)))
     }
 
     pub(crate) fn latest<T>(&self, look: impl FnOnce(&Latest) -> T) -> T {

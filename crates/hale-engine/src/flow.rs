@@ -13,13 +13,17 @@ use hale_model::action::{
 };
 use hale_model::alert::{AlertKind, Finding, Severity};
 use hale_model::api::{ApiError, ErrorKind, View};
+use hale_model::config::Config;
 use hale_model::incident::{Agent, IncidentState};
+use hale_model::lesson::Lesson;
 use hale_model::snapshot::Snapshot;
 use hale_model::view::ActionView;
 use hale_model::{ActionId, AlertId, ApprovalId, IncidentId, Timestamp};
+use hale_store::{State, StoreError};
 use serde_json::json;
 
-use crate::core::{Applied, Core, Reply, Running};
+use crate::commands::parse_pause;
+use crate::core::{Applied, Core, PAUSED_KEY, Reply, Running};
 use crate::telemetry::{chained, store_error};
 
 /// Reading a target's state before an action.
@@ -96,37 +100,11 @@ impl Core {
         approved: bool,
         confirmed_critical: bool,
     ) -> Verdict {
-        let now = Timestamp::now();
-        let hour_ago = now - Duration::from_secs(3600);
-        // Without its record the guard must not believe that nothing was done.
-        let (recent, lessons) = match (self.state.actions_since(hour_ago), self.state.lessons()) {
-            (Ok(recent), Ok(lessons)) => (recent, lessons),
-            (Err(error), _) | (_, Err(error)) => {
-                return decide::refuse(
-                    action,
-                    "guard.no_record",
-                    format!("the record of actions cannot be read: {}", store_error(error).message),
-                );
-            }
-        };
         let in_flight: Vec<String> =
             self.running.values().flat_map(|r| r.record.step.action.target_keys()).collect();
-        decide::judge(&GuardInput {
-            now,
-            mode: self.settings.config.general.mode,
-            action,
-            alert_kind,
-            actor,
-            own_uid: self.own_uid,
-            snapshot,
-            config: &self.settings.config,
-            paused_until: self.paused_until(),
-            recent: &recent,
-            in_flight: &in_flight,
-            lessons: &lessons,
-            approved,
-            confirmed_critical,
-        })
+        let asked = Asked { action, alert_kind, actor, approved, confirmed_critical };
+        let history = History::read(&self.state).map(|history| History { in_flight, ..history });
+        verdict(history.map_err(store_error), &self.settings.config, snapshot, &asked)
     }
 
     fn tell_verdict(&mut self, record: &ActionRecord) {
@@ -150,14 +128,23 @@ impl Core {
         );
     }
 
+    async fn ask(&mut self, record: ActionRecord) -> Proposed {
+        match self.put_question(record).await {
+            Ok(_) => Proposed::Asked,
+            Err(error) => Proposed::Refused(error.message),
+        }
+    }
+
     /// Puts the question to a person, bound to this action and this state of its target.
-    async fn ask(&mut self, mut record: ActionRecord) -> Proposed {
+    pub(crate) async fn put_question(
+        &mut self,
+        mut record: ActionRecord,
+    ) -> Result<Approval, ApiError> {
         let pre_state = match read_pre_state(&self.actuator, &record.step.action).await {
             Ok(pre_state) => pre_state,
             Err(error) => {
-                let why = error.to_string();
-                self.end(record, ActionState::Refused, Some(why.clone()));
-                return Proposed::Refused(why);
+                self.end(record, ActionState::Refused, Some(error.message.clone()));
+                return Err(error);
             }
         };
         let now = Timestamp::now();
@@ -180,9 +167,9 @@ impl Core {
             state.put_approval(&approval)
         });
         if let Err(error) = saved {
-            let why = store_error(error).message;
-            self.warn("state", why.clone());
-            return Proposed::Refused(why);
+            let error = store_error(error);
+            self.warn("state", error.message.clone());
+            return Err(error);
         }
         let text = format!("{} {}", record.step.action.kind(), record.step.action.target());
         if let Some(incident) = record.incident_id.clone() {
@@ -208,7 +195,7 @@ impl Core {
             ],
             key: approval.id.to_string(),
         });
-        Proposed::Asked
+        Ok(approval)
     }
 
     /// Reads the target once more, writes the intent, and only then lets the executor at it.
@@ -231,7 +218,6 @@ impl Core {
             return Err(self.refuse_begun(record, error, reply));
         }
         let text = format!("{} {}", record.step.action.kind(), record.step.action.target());
-        let symptom = self.symptom_of(&record, snapshot);
         if let Some(incident) = record.incident_id.clone() {
             self.think(&incident, Agent::Fixer, "intent", text);
         }
@@ -245,6 +231,7 @@ impl Core {
         self.put_action(&record);
 
         let target_class = remember::target_class(&record.step.action, snapshot);
+        let symptom = self.symptom_of(&record, snapshot);
         let (id, action) = (record.id.clone(), record.step.action.clone());
         let replies = reply.into_iter().collect();
         self.running
@@ -556,6 +543,75 @@ pub(crate) async fn read_pre_state(
             ),
         )),
     }
+}
+
+/// What the guard is asked about.
+pub(crate) struct Asked<'a> {
+    pub(crate) action: &'a Action,
+    pub(crate) alert_kind: Option<&'a AlertKind>,
+    pub(crate) actor: &'a Actor,
+    pub(crate) approved: bool,
+    pub(crate) confirmed_critical: bool,
+}
+
+/// What was done and learned so far, as far as a verdict depends on it.
+#[derive(Default)]
+pub(crate) struct History {
+    recent: Vec<ActionRecord>,
+    lessons: Vec<Lesson>,
+    paused_until: Option<Timestamp>,
+    /// Target keys of the actions that are being done now.
+    pub(crate) in_flight: Vec<String>,
+}
+
+impl History {
+    /// From the record. `in_flight` is what the record says: whoever knows better replaces it.
+    pub(crate) fn read(state: &State) -> Result<History, StoreError> {
+        let hour_ago = Timestamp::now() - Duration::from_secs(3600);
+        let under_way = state.unfinished_actions()?;
+        let under_way = under_way
+            .iter()
+            .filter(|r| matches!(r.state, ActionState::Intended | ActionState::Running));
+        Ok(History {
+            recent: state.actions_since(hour_ago)?,
+            lessons: state.lessons()?,
+            paused_until: parse_pause(state.setting(PAUSED_KEY)?.as_deref()),
+            in_flight: under_way.flat_map(|r| r.step.action.target_keys()).collect(),
+        })
+    }
+}
+
+/// The guard's verdict on what is recorded and observed now.
+pub(crate) fn verdict(
+    history: Result<History, ApiError>,
+    config: &Config,
+    snapshot: &Snapshot,
+    asked: &Asked<'_>,
+) -> Verdict {
+    // Without its record the guard must not believe that nothing was done.
+    let history = match history {
+        Ok(history) => history,
+        Err(error) => {
+            let why = format!("the record of actions cannot be read: {}", error.message);
+            return decide::refuse(asked.action, "guard.no_record", why);
+        }
+    };
+    decide::judge(&GuardInput {
+        now: Timestamp::now(),
+        mode: config.general.mode,
+        action: asked.action,
+        alert_kind: asked.alert_kind,
+        actor: asked.actor,
+        own_uid: rustix::process::getuid().as_raw(),
+        snapshot,
+        config,
+        paused_until: history.paused_until,
+        recent: &history.recent,
+        in_flight: &history.in_flight,
+        lessons: &history.lessons,
+        approved: asked.approved,
+        confirmed_critical: asked.confirmed_critical,
+    })
 }
 
 fn first_reason(verdict: &Verdict) -> String {

@@ -123,6 +123,7 @@ impl Handle for Offline {
                 | Query::Triage
                 | Query::Report { .. }
                 | Query::Explain { .. }
+                | Query::Judge { .. }
                 | Query::Doctor => true,
                 Query::Alerts { .. }
                 | Query::Alert { .. }

@@ -128,6 +128,16 @@ pub enum Action {
         /// Enough free space, in percent; 100: everything that may go, goes (where inodes are short).
         target_free_percent: f64,
     },
+    /// Run a shell command as hale's own user. Judged by what the command does.
+    #[serde(rename = "command.run")]
+    CommandRun {
+        /// In bash's grammar, as a person would type it.
+        command: String,
+        /// Absolute; none: hale's own.
+        working_dir: Option<String>,
+        /// Ended after so long.
+        timeout_secs: u32,
+    },
     /// Tell a person.
     #[serde(rename = "notify")]
     Notify {
@@ -184,6 +194,8 @@ action_kinds! {
     MemoryDropCaches = "memory.drop_caches",
     /// See [`Action::DiskClean`].
     DiskClean = "disk.clean",
+    /// See [`Action::CommandRun`].
+    CommandRun = "command.run",
     /// See [`Action::Notify`].
     Notify = "notify",
 }
@@ -206,6 +218,7 @@ impl Action {
             Action::ServiceStop { .. } => ActionKind::ServiceStop,
             Action::MemoryDropCaches => ActionKind::MemoryDropCaches,
             Action::DiskClean { .. } => ActionKind::DiskClean,
+            Action::CommandRun { .. } => ActionKind::CommandRun,
             Action::Notify { .. } => ActionKind::Notify,
         }
     }
@@ -229,6 +242,7 @@ impl Action {
             | Action::ServiceStop { unit, .. } => unit.clone(),
             Action::MemoryDropCaches => "machine".to_owned(),
             Action::DiskClean { mount_point, .. } => mount_point.clone(),
+            Action::CommandRun { command, .. } => command.clone(),
             Action::Notify { .. } => "person".to_owned(),
         }
     }
@@ -247,6 +261,7 @@ impl Action {
             | Action::ServiceStop { unit, .. } => vec![format!("unit:{unit}")],
             Action::MemoryDropCaches => vec!["machine:memory".to_owned()],
             Action::DiskClean { mount_point, .. } => vec![format!("mount:{mount_point}")],
+            Action::CommandRun { command, .. } => vec![format!("command:{command}")],
             Action::Notify { .. } => Vec::new(),
         }
     }
@@ -263,6 +278,7 @@ impl Action {
             | Action::ServiceStop { .. }
             | Action::MemoryDropCaches
             | Action::DiskClean { .. }
+            | Action::CommandRun { .. }
             | Action::Notify { .. } => &[],
         }
     }

@@ -95,6 +95,12 @@ pub enum Query {
         /// Id, or the start of one.
         id: IncidentId,
     },
+    /// What the guard would say to this action now, from whoever asks. Nothing is done or recorded:
+    /// → [`View::Verdict`]
+    Judge {
+        /// What.
+        action: Action,
+    },
     /// → [`View::Doctor`]
     Doctor,
 }
@@ -149,6 +155,14 @@ pub enum Command {
         /// Whether the person typed YES.
         confirmed_critical: bool,
     },
+    /// Put an action before a person: whatever the mode, it is only done once approved. Judged
+    /// and audited; what the guard refuses is not asked: → [`View::Approval`]
+    Propose {
+        /// What.
+        action: Action,
+        /// Why, in the proposer's words: data, shown to the person, never an instruction.
+        why: String,
+    },
     /// Put an action back: → [`View::Action`]
     Undo {
         /// Which.
@@ -200,6 +214,8 @@ pub enum View {
     AuditCheck(AuditCheck),
     /// Rows.
     Table(Table),
+    /// What the guard says.
+    Verdict(crate::action::Verdict),
     /// See [`DoctorView`].
     Doctor(DoctorView),
     /// A page for people.

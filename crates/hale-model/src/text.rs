@@ -77,10 +77,25 @@ pub fn shorten(text: &str, limit_bytes: usize) -> String {
     format!("{}…", &text[..end])
 }
 
-/// Replaces control characters (terminal escapes, newlines) so that a hostile process name or log
-/// line cannot write to the terminal it is shown on.
+/// Replaces what could write to the terminal that shows it (escapes, newlines) or make it show
+/// something else than what is there (bidirectional controls, invisible characters), so that a
+/// hostile process name or log line is seen as what it is.
 pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if misleads(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// The same for text of several lines, which stay lines.
+pub fn printable_lines(text: &str) -> String {
+    text.chars().map(|c| if misleads(c) && c != '\n' { '\u{fffd}' } else { c }).collect()
+}
+
+/// Control and format characters. Joiners stay: Persian and emoji are written with them.
+fn misleads(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{061c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -107,5 +122,7 @@ mod tests {
         }
         assert_eq!(shorten("日本語", 7), "日…");
         assert_eq!(printable("a\x1b[31mb\n"), "a\u{fffd}[31mb\u{fffd}");
+        assert_eq!(printable("rm\u{202e}x\u{200b}"), "rm\u{fffd}x\u{fffd}");
+        assert_eq!(printable_lines("a\n\rb"), "a\n\u{fffd}b");
     }
 }

@@ -60,6 +60,8 @@ pub enum Command {
     },
     /// Show what a process is, confirm, end it, verify, log
     Kill(KillArgs),
+    /// Any other action by hand: judged, confirmed, verified, logged
+    Act(crate::commands::act::ActArgs),
     /// Alerts
     #[command(subcommand)]
     Alerts(AlertsCommand),
@@ -448,6 +450,6 @@ pub enum ReferencePage {
     RobotSchemas,
 }
 
-fn duration(text: &str) -> Result<u64, String> {
+pub fn duration(text: &str) -> Result<u64, String> {
     hale_model::text::parse_duration(text)
 }

@@ -58,6 +58,7 @@ async fn case(kind: ActionKind) -> Option<Case> {
             }
         }
         ActionKind::DiskClean => disk(&name)?,
+        ActionKind::CommandRun => command(),
         ActionKind::Notify => notify(),
     })
 }
@@ -117,6 +118,22 @@ fn tree(root: &Path) -> BTreeMap<String, String> {
     files
 }
 
+fn command() -> Case {
+    let world = World::new();
+    let path = world.dir.path().join("made");
+    let action = Action::CommandRun {
+        command: format!("touch '{}'", path.display()),
+        working_dir: None,
+        timeout_secs: 10,
+    };
+    let actuator = world.actuator();
+    let look = move || {
+        let _ = &world;
+        if path.exists() { "made" } else { "not made" }.to_owned()
+    };
+    Case { actuator, action, look: Box::new(look) }
+}
+
 fn notify() -> Case {
     let world = World::new();
     let config = Notifications { terminal: false, desktop: false, ..Notifications::default() };
@@ -137,6 +154,7 @@ fn notify() -> Case {
 fn end_without_undo(kind: ActionKind) -> Option<&'static str> {
     match kind {
         ActionKind::ProcessKill => Some("ended"),
+        ActionKind::CommandRun => Some("made"),
         ActionKind::ProcessPause
         | ActionKind::ProcessRenice
         | ActionKind::ServiceRestart

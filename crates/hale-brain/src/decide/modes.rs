@@ -51,7 +51,8 @@ fn observe(kind: ActionKind) -> Stance {
         | ActionKind::ServiceStart
         | ActionKind::ServiceStop
         | ActionKind::MemoryDropCaches
-        | ActionKind::DiskClean => ONLY_WATCHES,
+        | ActionKind::DiskClean
+        | ActionKind::CommandRun => ONLY_WATCHES,
         ActionKind::Notify => Stance::Always,
     }
 }
@@ -65,7 +66,8 @@ fn suggest(kind: ActionKind) -> Stance {
         | ActionKind::ServiceStart
         | ActionKind::ServiceStop
         | ActionKind::MemoryDropCaches
-        | ActionKind::DiskClean => ONLY_SUGGESTS,
+        | ActionKind::DiskClean
+        | ActionKind::CommandRun => ONLY_SUGGESTS,
         ActionKind::Notify => Stance::Always,
     }
 }
@@ -79,7 +81,8 @@ fn approve(kind: ActionKind) -> Stance {
         | ActionKind::ServiceStart
         | ActionKind::ServiceStop
         | ActionKind::MemoryDropCaches
-        | ActionKind::DiskClean => Stance::WhenApproved,
+        | ActionKind::DiskClean
+        | ActionKind::CommandRun => Stance::WhenApproved,
         ActionKind::Notify => Stance::Always,
     }
 }
@@ -93,8 +96,9 @@ fn auto(kind: ActionKind) -> Stance {
         | ActionKind::ServiceStart
         | ActionKind::MemoryDropCaches
         | ActionKind::DiskClean => Stance::WhenEntitled,
-        // Taking a service away is critical by its nature: no grant and no record makes it routine.
-        ActionKind::ServiceStop => Stance::WhenApproved,
+        // Taking a service away is critical by its nature, and a command can be anything: no grant
+        // and no record makes them routine.
+        ActionKind::ServiceStop | ActionKind::CommandRun => Stance::WhenApproved,
         ActionKind::Notify => Stance::Always,
     }
 }

@@ -52,7 +52,8 @@ pub(super) fn refusals(input: &GuardInput<'_>) -> Vec<Refusal> {
         Action::DiskClean { mount_point, means, .. } => {
             disk(input, mount_point, means, &mut found);
         }
-        Action::Notify { .. } => {}
+        // What it does is judged from the command: `registry::aggravations`.
+        Action::CommandRun { .. } | Action::Notify { .. } => {}
     }
     in_flight(input, &mut found);
     found
@@ -83,6 +84,15 @@ fn arguments(input: &GuardInput<'_>, found: &mut Vec<Refusal>) {
             } else {
                 (!(0.0..=100.0).contains(target_free_percent))
                     .then(|| format!("{target_free_percent} is not a percentage"))
+            }
+        }
+        Action::CommandRun { command, working_dir, timeout_secs } => {
+            if command.trim().is_empty() {
+                Some("the command is empty".to_owned())
+            } else if working_dir.as_ref().is_some_and(|dir| !dir.starts_with('/')) {
+                Some("the working directory is not absolute".to_owned())
+            } else {
+                (*timeout_secs == 0).then(|| "a command needs a time limit".to_owned())
             }
         }
         Action::ProcessPause { .. } | Action::MemoryDropCaches | Action::Notify { .. } => None,

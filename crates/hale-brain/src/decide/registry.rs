@@ -40,6 +40,7 @@ pub fn facts(kind: ActionKind) -> Facts {
         ActionKind::ServiceStop => line(Risk::Critical, true, "takes a service away"),
         ActionKind::MemoryDropCaches => line(Risk::Warning, false, "makes files be read anew"),
         ActionKind::DiskClean => line(Risk::Warning, true, "removes what can be missed"),
+        ActionKind::CommandRun => line(Risk::Critical, false, "runs a shell command"),
         ActionKind::Notify => line(Risk::Info, false, "tells a person"),
     }
 }
@@ -109,6 +110,7 @@ pub fn blast_radius(action: &Action, snapshot: &Snapshot) -> u32 {
         | Action::ServiceRestart { .. }
         | Action::ServiceStart { .. }
         | Action::ServiceStop { .. }
+        | Action::CommandRun { .. }
         | Action::MemoryDropCaches => 1,
         Action::DiskClean { means, .. } => means
             .iter()
@@ -135,6 +137,7 @@ pub fn reversible(action: &Action) -> bool {
         | Action::ServiceStart { .. }
         | Action::ServiceStop { .. }
         | Action::MemoryDropCaches
+        | Action::CommandRun { .. }
         | Action::Notify { .. } => true,
     };
     facts(action.kind()).reversible && only_moves_files
@@ -176,6 +179,7 @@ pub fn aggravations(action: &Action, snapshot: &Snapshot, config: &Config) -> Ve
         | Action::ServiceStop { .. }
         | Action::MemoryDropCaches
         | Action::DiskClean { .. }
+        | Action::CommandRun { .. }
         | Action::Notify { .. } => Vec::new(),
     }
 }

@@ -32,6 +32,7 @@ pub fn target_class(action: &Action, snapshot: &Snapshot) -> String {
         | Action::ServiceStop { unit, .. } => unit.clone(),
         Action::DiskClean { mount_point, .. } => mount_point.clone(),
         Action::MemoryDropCaches => "machine".to_owned(),
+        Action::CommandRun { command, .. } => bounded(&without_changing_parts(command)),
         Action::Notify { .. } => "person".to_owned(),
     }
 }

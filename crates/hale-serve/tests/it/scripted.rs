@@ -240,6 +240,7 @@ impl Handle for Scripted {
             | Query::Triage
             | Query::Report { .. }
             | Query::Explain { .. }
+            | Query::Judge { .. }
             | Query::Postmortem { .. }
             | Query::Doctor => Err(ApiError::new(ErrorKind::Degraded, "not in the script")),
         };
@@ -262,6 +263,7 @@ impl Handle for Scripted {
             Command::Resume => Ok(View::Paused(None)),
             Command::NoteIncident { .. }
             | Command::Act { .. }
+            | Command::Propose { .. }
             | Command::Undo { .. }
             | Command::Vacuum { .. }
             | Command::Export { .. } => {

@@ -8,7 +8,7 @@ use hale_model::action::Risk;
 use hale_model::api::{ApiError, Command, ErrorKind, Query};
 use hale_model::view::ApprovalView;
 
-use super::{kill, show};
+use super::{consent, show};
 use crate::cli::ApprovalsCommand;
 use crate::context::{Context, Desk, view};
 use crate::exit::{Ended, Failure};
@@ -44,7 +44,7 @@ pub async fn approve(context: &Context, id: &str, wait: bool) -> Ended {
             .hint("run this on a terminal")
             .into());
         }
-        if !kill::typed_yes()? {
+        if !consent::typed_yes()? {
             context.screen.talk("Not approved.");
             return Ok(crate::exit::Exit::NeedsApproval);
         }

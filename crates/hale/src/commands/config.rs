@@ -9,7 +9,7 @@ use hale_model::Timestamp;
 use hale_model::config::Config;
 use serde_json::json;
 
-use super::kill::prompt;
+use super::consent::prompt;
 use crate::cli::ConfigCommand;
 use crate::context::{Context, check_file};
 use crate::exit::{Ended, Exit, Failure};

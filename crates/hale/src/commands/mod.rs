@@ -1,10 +1,12 @@
 //! One command, one file.
 
+pub mod act;
 mod alerts;
 mod approvals;
 mod audit;
 mod completions;
 mod config;
+mod consent;
 mod doctor;
 mod explain;
 mod incidents;
@@ -76,6 +78,7 @@ async fn dispatch(context: &Context, command: Command) -> Ended {
         Command::Report { since } => report::run(context, since).await,
         Command::Explain { what } => explain::run(context, what).await,
         Command::Kill(arguments) => kill::run(context, &arguments).await,
+        Command::Act(arguments) => act::run(context, arguments).await,
         Command::Alerts(command) => alerts::run(context, command).await,
         Command::Incidents(command) => incidents::run(context, command).await,
         Command::Approvals(command) => approvals::run(context, command).await,

@@ -66,6 +66,9 @@ fn protected_processes_are_refused() {
     let mut victim = sleeper();
     bed.config(&format!("[allowlist]\nprotected_pids = [1, {}]\n", victim.id()));
     for pid in ["1".to_owned(), victim.id().to_string()] {
+        // What would be refused is not even asked.
+        let ended = bed.hale(&["kill", &pid]);
+        assert_eq!(ended.code, 3, "{pid}: {} {}", ended.stdout, ended.stderr);
         let ended = bed.hale(&["kill", &pid, "--yes"]);
         assert_eq!(ended.code, 3, "{pid}: {} {}", ended.stdout, ended.stderr);
     }

@@ -1,6 +1,7 @@
 //! The real binary, as a person or a script meets it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod act;
 mod agent;
 mod bed;
 mod config;

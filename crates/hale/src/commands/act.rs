@@ -1,0 +1,202 @@
+//! `hale act KIND TARGET`: any action of the registry by hand: judged, confirmed, verified, logged.
+
+use clap::{Args, Subcommand};
+use hale_model::action::{Action, CleanMeans};
+use hale_model::text::printable;
+
+use super::{consent, kill};
+use crate::cli::duration;
+use crate::context::Context;
+use crate::exit::{Ended, Failure};
+
+/// `hale act`
+#[derive(Args, Debug)]
+pub struct ActArgs {
+    #[command(subcommand)]
+    what: What,
+    /// Do not ask (what is critical asks all the same)
+    #[arg(short, long, global = true)]
+    yes: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Stop a process until it is continued (`hale undo` continues it)
+    #[command(name = "process.pause")]
+    Pause {
+        /// Which process
+        #[arg(value_parser = clap::value_parser!(i32).range(1..))]
+        pid: i32,
+    },
+    /// Change a process's nice value (`hale undo` sets the old one)
+    #[command(name = "process.renice")]
+    Renice {
+        /// Which process
+        #[arg(value_parser = clap::value_parser!(i32).range(1..))]
+        pid: i32,
+        /// From -20 (most CPU) to 19 (least)
+        #[arg(long, allow_negative_numbers = true, value_parser = clap::value_parser!(i32).range(-20..=19))]
+        nice: i32,
+    },
+    /// Restart a systemd unit
+    #[command(name = "service.restart")]
+    Restart {
+        /// `nginx` or `nginx.service`
+        unit: String,
+    },
+    /// Start a systemd unit (`hale undo` stops it)
+    #[command(name = "service.start")]
+    Start {
+        /// `nginx` or `nginx.service`
+        unit: String,
+    },
+    /// Stop a systemd unit (`hale undo` starts it)
+    #[command(name = "service.stop")]
+    Stop {
+        /// `nginx` or `nginx.service`
+        unit: String,
+    },
+    /// Have the kernel drop clean caches
+    #[command(name = "memory.drop_caches")]
+    DropCaches,
+    /// Free disk space: journal archives, package downloads, old files to the quarantine
+    #[command(name = "disk.clean")]
+    Clean(CleanArgs),
+    /// Run a shell command, judged by what it does
+    #[command(name = "command.run")]
+    Run {
+        /// As you would type it
+        command: String,
+        /// End it after so long
+        #[arg(long, default_value = "60s", value_parser = duration, value_name = "SPAN")]
+        timeout: u64,
+        /// Where it runs
+        #[arg(long, value_name = "DIR")]
+        dir: Option<std::path::PathBuf>,
+    },
+}
+
+#[derive(Args, Debug)]
+struct CleanArgs {
+    /// The file system that is short
+    mount_point: String,
+    /// Let the journal drop archived entries until so many MiB are left
+    #[arg(long, value_name = "MIB")]
+    journal_keep_mib: Option<u64>,
+    /// Remove downloaded package files
+    #[arg(long)]
+    package_cache: bool,
+    /// Move old files of this directory to the quarantine (it must be in `cleanable_paths`)
+    #[arg(long, value_name = "DIR")]
+    old_files: Vec<String>,
+    /// How old is old
+    #[arg(long, default_value = "7d", value_parser = duration, value_name = "SPAN")]
+    older_than: u64,
+    /// Stop when so much is free
+    #[arg(long, default_value_t = 20.0, value_name = "PERCENT")]
+    until_free: f64,
+}
+
+pub async fn run(context: &Context, arguments: ActArgs) -> Ended {
+    let (action, deed) = action(arguments.what)?;
+    let desk = context.connect().await?;
+    consent::act(context, &desk, action, &deed, arguments.yes).await
+}
+
+fn action(what: What) -> Result<(Action, String), Failure> {
+    Ok(match what {
+        What::Pause { pid } => {
+            let target = kill::identity(pid)?;
+            let deed = format!("Pause process {target}");
+            (Action::ProcessPause { target }, deed)
+        }
+        What::Renice { pid, nice } => {
+            let target = kill::identity(pid)?;
+            let deed = format!("Set process {target} to nice {nice}");
+            (Action::ProcessRenice { target, nice }, deed)
+        }
+        What::Restart { unit } => {
+            let unit = full_name(unit);
+            let deed = format!("Restart {unit}");
+            (Action::ServiceRestart { unit, invocation_id: None }, deed)
+        }
+        What::Start { unit } => {
+            let unit = full_name(unit);
+            let deed = format!("Start {unit}");
+            (Action::ServiceStart { unit }, deed)
+        }
+        What::Stop { unit } => {
+            let unit = full_name(unit);
+            let deed = format!("Stop {unit}");
+            (Action::ServiceStop { unit, invocation_id: None }, deed)
+        }
+        What::DropCaches => (Action::MemoryDropCaches, "Drop this machine's clean caches".into()),
+        What::Clean(clean) => cleaning(clean)?,
+        What::Run { command, timeout, dir } => {
+            let deed = format!("Run {}", printable(&command));
+            let working_dir = dir.map(absolute).transpose()?;
+            let timeout_secs = u32::try_from(timeout).unwrap_or(u32::MAX);
+            (Action::CommandRun { command, working_dir, timeout_secs }, deed)
+        }
+    })
+}
+
+fn cleaning(clean: CleanArgs) -> Result<(Action, String), Failure> {
+    let mut means = Vec::new();
+    if let Some(mib) = clean.journal_keep_mib {
+        means.push(CleanMeans::JournalVacuum { keep_bytes: mib.saturating_mul(1024 * 1024) });
+    }
+    if clean.package_cache {
+        means.push(CleanMeans::PackageCache);
+    }
+    if !clean.old_files.is_empty() {
+        means.push(CleanMeans::OldFiles {
+            directories: clean.old_files,
+            older_than_secs: clean.older_than,
+        });
+    }
+    if means.is_empty() {
+        return Err(Failure::usage(
+            "no way of cleaning is named",
+            "add --journal-keep-mib, --package-cache or --old-files DIR",
+        ));
+    }
+    let deed = format!("Free space on {}", clean.mount_point);
+    let action = Action::DiskClean {
+        mount_point: clean.mount_point,
+        means,
+        target_free_percent: clean.until_free,
+    };
+    Ok((action, deed))
+}
+
+/// As systemctl reads it: a name without a suffix is a service.
+fn full_name(unit: String) -> String {
+    const SUFFIXES: &[&str] = &[
+        ".service",
+        ".socket",
+        ".timer",
+        ".mount",
+        ".target",
+        ".path",
+        ".slice",
+        ".scope",
+        ".device",
+        ".automount",
+        ".swap",
+    ];
+    if SUFFIXES.iter().any(|suffix| unit.ends_with(suffix)) {
+        unit
+    } else {
+        format!("{unit}.service")
+    }
+}
+
+fn absolute(dir: std::path::PathBuf) -> Result<String, Failure> {
+    let path = std::path::absolute(&dir).map_err(|e| {
+        Failure::usage(format!("{}: {e}", dir.display()), "name the directory in full")
+    })?;
+    path.into_os_string().into_string().map_err(|_| {
+        Failure::usage("the directory's name is not UTF-8", "name one that can be written down")
+    })
+}
