@@ -9,6 +9,7 @@ mod cleaning;
 mod correlate;
 mod culprit;
 mod explain;
+pub mod investigate;
 mod judgement;
 mod postmortem;
 mod programs;

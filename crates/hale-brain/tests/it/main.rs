@@ -17,3 +17,4 @@ mod detect_processes;
 mod detect_properties;
 mod detect_rules;
 mod detect_scenario;
+mod investigate;
