@@ -4,6 +4,7 @@
 //! What is returned is what was measured ([`hale_model::sample::Sample`]); rates and percentages are
 //! derived elsewhere. A source that cannot be read says so in its own status and never stops another.
 
+pub mod changes;
 pub mod local;
 
 #[doc(hidden)]
