@@ -9,6 +9,7 @@
 mod limits;
 pub mod modes;
 pub mod names;
+pub mod redact;
 mod refusals;
 pub mod registry;
 

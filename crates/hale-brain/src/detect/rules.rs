@@ -482,7 +482,10 @@ mod tests {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../rules");
         let mut files: Vec<String> = std::fs::read_dir(folder)
             .unwrap()
-            .map(|e| format!("rules/{}", e.unwrap().file_name().to_string_lossy()))
+            .map(|e| e.unwrap())
+            // Folders hold the data of others: of redaction, of the shell guard.
+            .filter(|e| e.file_type().unwrap().is_file())
+            .map(|e| format!("rules/{}", e.file_name().to_string_lossy()))
             .collect();
         files.sort();
         assert_eq!(files, BUILT_IN.iter().map(|(o, _)| (*o).to_owned()).collect::<Vec<_>>());

@@ -1,0 +1,584 @@
+//! Names and their values: `KEY=value`, `"key": "value"`, `--key value`, `<key>value</key>`,
+//! `key is value`, and every other way to write that something is called a password and is this.
+
+use super::headers;
+use super::keys::{Key, classify};
+use super::kinds::{Found, Kind};
+use super::look::{
+    self, LINE_LOOK_BYTES_MAX, ahead, back, bare, blanks, byte_before, is_key, is_one_of, is_word,
+    line_before, line_end,
+};
+use super::names;
+use super::shapes;
+use super::values::{self, Value, begins_line, opening_quote, shell_word, value};
+
+/// The longest name of a value.
+const NAME_BYTES_MAX: usize = 96;
+
+/// How name and value are joined; the looser, the more the value itself must tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Join {
+    /// `=`, `=>`, `>` of an element, `"value":`.
+    Equals,
+    /// `:`
+    Colon,
+    /// `--name value`
+    Option,
+    /// `"name", "value"` and `name("value")`
+    Argument,
+    /// `name 'value'`
+    Quote,
+    /// `name is value`
+    Told,
+    /// `name value`
+    Blank,
+}
+
+/// A word that may be (part of) a name stands at `hit`; returns where to go on.
+pub(super) fn at(found: &mut Found<'_>, hit_start: usize, hit_end: usize) -> usize {
+    let bytes = found.bytes;
+    let mut start = back(bytes, hit_start, NAME_BYTES_MAX, is_key);
+    let mut end = ahead(bytes, hit_end, NAME_BYTES_MAX, is_key);
+    while end > hit_end && matches!(bytes[end - 1], b'.' | b'-') {
+        end -= 1;
+    }
+    // `\nDB_PASSWORD`: the letter belongs to the escape.
+    if byte_before(bytes, start) == Some(b'\\')
+        && matches!(bytes[start], b'n' | b't' | b'r')
+        && start + 1 < hit_start
+    {
+        start += 1;
+    }
+    let name = &found.text[start..end];
+    let key = classify(name);
+    match key {
+        Key::Other => end,
+        Key::Authorization => headers::authorization(found, end),
+        Key::Cookie => headers::cookies(found, start, end),
+        Key::Host => {
+            host_value(found, name, end);
+            end
+        }
+        Key::Password | Key::Token | Key::Loose | Key::Random | Key::Digits => {
+            secret_value(found, key, start, end).unwrap_or(end)
+        }
+    }
+}
+
+fn secret_value(found: &mut Found<'_>, key: Key, start: usize, end: usize) -> Option<usize> {
+    let bytes = found.bytes;
+    let closed = closers(bytes, end);
+    let after = blanks(bytes, closed);
+    let name = &found.text[start..end];
+    // name=value, name: value, name => value
+    if let Some((join, value_at)) = separator(bytes, after, closed > end || after == end) {
+        if let Some(done) = block_scalar(found, key, start, value_at) {
+            return Some(done);
+        }
+        return take(found, key, join, start, value_at);
+    }
+    // <name>value</name>, <name attribute="…">value</name>, name="password">value<
+    if let Some(value_at) = element(bytes, start, closed) {
+        let end = ahead(bytes, value_at, values::VALUE_BYTES_MAX, |b| b != b'<' && b != b'\n');
+        return accept(
+            found,
+            key,
+            Join::Equals,
+            start,
+            Value { start: value_at, end, quoted: true },
+        );
+    }
+    // "name": "DB_PASSWORD", "value": "…"
+    if let Some(value_at) = sibling(bytes, closed) {
+        return take(found, key, Join::Equals, start, value_at);
+    }
+    // name="password"⏎⏎value of a multipart form
+    if let Some(value_at) = form_part(bytes, closed) {
+        let end = line_end(bytes, value_at);
+        return accept(
+            found,
+            key,
+            Join::Equals,
+            start,
+            Value { start: value_at, end, quoted: true },
+        );
+    }
+    // define('NAME', 'value'), set("name", "value")
+    if closed > end && bytes.get(after) == Some(&b',') {
+        let next = blanks(bytes, after + 1);
+        opening_quote(bytes, next)?;
+        return take(found, key, Join::Argument, start, next);
+    }
+    if closed == end && bytes.get(end) == Some(&b'(') && opening_quote(bytes, end + 1).is_some() {
+        return take(found, key, Join::Argument, start, end + 1);
+    }
+    if after == closed || closed > end {
+        return None;
+    }
+    // --name value, -name value
+    if name.starts_with('-') && !byte_before(bytes, start).is_some_and(is_word) {
+        let word = shell_word(found.text, after)?;
+        if !word.quoted && bytes[word.start] == b'-' {
+            return None;
+        }
+        return accept(found, key, Join::Option, start, word);
+    }
+    spoken(found, key, start, end, after)
+}
+
+/// What may stand between a name and its separator: quotes, brackets, emphasis.
+fn closers(bytes: &[u8], end: usize) -> usize {
+    ahead(bytes, end, 8, |b| matches!(b, b'"' | b'\'' | b'`' | b'\\' | b']' | b'*' | b')'))
+}
+
+/// The separator at `at`, and where its value begins.
+fn separator(bytes: &[u8], at: usize, _tight: bool) -> Option<(Join, usize)> {
+    let rest = &bytes[at.min(bytes.len())..];
+    let (join, length) = match rest {
+        [b'=', b'>', ..] => (Join::Equals, 2),
+        [b'=', b'=', ..] => (Join::Equals, 2),
+        [b'=', ..] => (Join::Equals, 1),
+        [b':', b'=', ..] => (Join::Equals, 2),
+        [b'-', b'>', ..] => (Join::Equals, 2),
+        [b'?' | b'+' | b'!', b'=', ..] => (Join::Equals, 2),
+        [b'<', b'<', b'<', ..] => (Join::Option, 3),
+        [b':', b':', b' ', ..] => (Join::Equals, 2),
+        [b':', b':', ..] => return None,
+        [b':', b'/', b'/', ..] => return None,
+        [b':', ..] => (Join::Colon, 1),
+        [b'%', b'3', b'D' | b'd', ..] => (Join::Equals, 3),
+        [0xef, 0xbc, 0x9a, ..] => (Join::Colon, 3),
+        _ => return None,
+    };
+    Some((join, blanks(bytes, at + length)))
+}
+
+/// `name: |` and the indented lines below it.
+fn block_scalar(found: &mut Found<'_>, key: Key, start: usize, at: usize) -> Option<usize> {
+    let bytes = found.bytes;
+    if !matches!(bytes.get(at), Some(b'|' | b'>')) {
+        return None;
+    }
+    let mark = ahead(bytes, at + 1, 3, |b| matches!(b, b'-' | b'+') || b.is_ascii_digit());
+    let mut line = ahead(bytes, mark, 2, |b| b == b'\r' || b == b' ');
+    if bytes.get(line) != Some(&b'\n') {
+        return None;
+    }
+    line += 1;
+    let indent = |line: usize| ahead(bytes, line, 64, |b| b == b' ' || b == b'\t') - line;
+    let own =
+        ahead(bytes, back(bytes, start, LINE_LOOK_BYTES_MAX, |b| b != b'\n'), 64, |b| b == b' ');
+    let own = own - back(bytes, own, LINE_LOOK_BYTES_MAX, |b| b != b'\n');
+    let first = indent(line);
+    if first <= own {
+        return Some(at);
+    }
+    for _ in 0..200 {
+        if line >= bytes.len() || indent(line) < first {
+            break;
+        }
+        let from = line + indent(line);
+        let to = ahead(bytes, from, values::VALUE_BYTES_MAX, |b| b != b'\n' && b != b'\r');
+        accept(found, key, Join::Equals, start, Value { start: from, end: to, quoted: true });
+        line = ahead(bytes, to, values::VALUE_BYTES_MAX, |b| b != b'\n') + 1;
+    }
+    Some(line.min(bytes.len()))
+}
+
+/// Where the text of an element begins, if the name is one's tag or attribute.
+fn element(bytes: &[u8], start: usize, closed: usize) -> Option<usize> {
+    if bytes.get(closed) == Some(&b'>') {
+        let tag = matches!(byte_before(bytes, start), Some(b'<' | b':' | b'"' | b'\''));
+        return tag.then_some(closed + 1);
+    }
+    // Attributes between: only of a tag.
+    let is_tag = matches!(byte_before(bytes, start), Some(b'<' | b':'));
+    if is_tag && bytes.get(closed) == Some(&b' ') {
+        let end = ahead(bytes, closed, 200, |b| b != b'>' && b != b'<' && b != b'\n');
+        let attribute = &bytes[closed..end];
+        let own_value = attribute
+            .windows(7)
+            .any(|w| w.eq_ignore_ascii_case(b"value=\"") || w.eq_ignore_ascii_case(b"value='"));
+        if bytes.get(end) == Some(&b'>') && !own_value && byte_before(bytes, end) != Some(b'/') {
+            return Some(end + 1);
+        }
+    }
+    None
+}
+
+/// The value of a pair that is written as two: a name, then a value.
+fn sibling(bytes: &[u8], closed: usize) -> Option<usize> {
+    let at = ahead(bytes, closed, 80, |b| {
+        b.is_ascii_whitespace() || matches!(b, b',' | b'"' | b'\'' | b'\\' | b';' | b'{' | b'/')
+    });
+    if at == closed {
+        return None;
+    }
+    let end = ahead(bytes, at, 16, is_word);
+    let word = std::str::from_utf8(&bytes[at..end]).unwrap_or_default();
+    if !is_one_of(
+        word,
+        &["value", "val", "default", "defaultvalue", "stringvalue", "content", "values"],
+    ) {
+        return None;
+    }
+    let closed = closers(bytes, end);
+    let (_, at) = separator(bytes, blanks(bytes, closed), true)?;
+    // A reference instead of a value: `value: { secretKeyRef: … }`, `"value": {`
+    (!matches!(bytes.get(at), Some(b'{' | b'\n'))).then_some(at)
+}
+
+/// The body of a form's part: after an empty line.
+fn form_part(bytes: &[u8], closed: usize) -> Option<usize> {
+    [&b"\r\n\r\n"[..], b"\n\n", b"\\r\\n\\r\\n"]
+        .iter()
+        .find(|gap| bytes[closed..].starts_with(gap))
+        .filter(|_| look::contains(line_before(bytes, closed), b"form-data"))
+        .map(|gap| closed + gap.len())
+}
+
+/// The value at `at`, taken if it may be one.
+fn take(found: &mut Found<'_>, key: Key, join: Join, start: usize, at: usize) -> Option<usize> {
+    if matches!(found.bytes.get(at), Some(b'[')) && opening_quote(found.bytes, at + 1).is_some() {
+        return list(found, key, join, start, at + 1);
+    }
+    let mut v = value(found.text, at)?;
+    // A line `name: several words`, quoted by nothing: a passphrase is known by its line.
+    if v.start == at
+        && !v.quoted
+        && key == Key::Password
+        && join == Join::Colon
+        && begins_line(found.bytes, start)
+    {
+        v.end = v.end.max(whole_passphrase(found, v));
+    }
+    accept(found, key, join, start, v)
+}
+
+/// `["…", "…"]`
+fn list(found: &mut Found<'_>, key: Key, join: Join, start: usize, mut at: usize) -> Option<usize> {
+    for _ in 0..64 {
+        opening_quote(found.bytes, at)?;
+        let v = value(found.text, at)?;
+        accept(found, key, join, start, v);
+        let closed = closers(found.bytes, v.end);
+        let comma = ahead(found.bytes, closed, 8, |b| b.is_ascii_whitespace());
+        if found.bytes.get(comma) != Some(&b',') {
+            return Some(comma);
+        }
+        at = ahead(found.bytes, comma + 1, 64, |b| b.is_ascii_whitespace());
+    }
+    Some(at)
+}
+
+/// Words joined by blanks that only a passphrase would be: the rest of the line, up to a comment.
+fn whole_passphrase(found: &Found<'_>, v: Value) -> usize {
+    let end = line_end(found.bytes, v.start);
+    let line = &found.text[v.start..values::floor(found.text, end)];
+    let line = line.find(" #").map_or(line, |at| &line[..at]).trim_end();
+    let words: Vec<&str> = line.split(' ').collect();
+    let all_words = (3..=12).contains(&words.len())
+        && words.iter().all(|w| {
+            w.len() >= 3 && w.bytes().all(|b| b.is_ascii_lowercase()) && !shapes::is_stop_word(w)
+        });
+    if all_words { v.start + line.len() } else { v.end }
+}
+
+/// Whether the value is to be hidden, by what its name promises and how it is joined.
+fn accept(found: &mut Found<'_>, key: Key, join: Join, start: usize, v: Value) -> Option<usize> {
+    let text = found.text.get(v.start..v.end)?;
+    let mut v = v;
+    let trimmed = text.trim();
+    v.start += text.len() - text.trim_start().len();
+    v.end = v.start + trimmed.len();
+    if trimmed.is_empty() {
+        return None;
+    }
+    let yes = match key {
+        Key::Password => password(found, join, start, trimmed, v),
+        Key::Token => match join {
+            Join::Told | Join::Blank => {
+                trimmed.len() >= 12
+                    && shapes::is_credential(trimmed)
+                    && (shapes::is_random(trimmed) || shapes::is_strong_password(trimmed))
+            }
+            Join::Quote => shapes::is_random(trimmed) || shapes::is_strong_password(trimmed),
+            Join::Equals | Join::Colon | Join::Option | Join::Argument => {
+                shapes::is_credential(trimmed)
+                    || (v.quoted || join == Join::Equals) && is_weak_secret(trimmed, join)
+            }
+        },
+        Key::Loose => match join {
+            Join::Told | Join::Blank | Join::Quote => {
+                shapes::is_random(trimmed) || shapes::is_strong_password(trimmed)
+            }
+            Join::Equals | Join::Colon | Join::Option | Join::Argument => {
+                shapes::is_credential(trimmed) && !shapes::is_name(trimmed)
+            }
+        },
+        Key::Random => match join {
+            Join::Told | Join::Blank | Join::Quote | Join::Option => {
+                trimmed.len() >= 20 && shapes::is_random(trimmed)
+            }
+            Join::Equals | Join::Colon | Join::Argument => shapes::is_random(trimmed),
+        },
+        Key::Digits => {
+            (3..=8).contains(&trimmed.len())
+                && trimmed.bytes().all(|b| b.is_ascii_digit())
+                && matches!(join, Join::Equals | Join::Colon)
+        }
+        Key::Authorization | Key::Cookie | Key::Host | Key::Other => false,
+    };
+    if !yes {
+        return None;
+    }
+    let long = trimmed.len() >= 8 || (trimmed.len() >= 6 && shapes::is_told_password(trimmed));
+    if long && !shapes::is_name(trimmed) {
+        found.add_everywhere(v.start, v.end, Kind::Secret);
+    } else {
+        found.add(v.start, v.end, Kind::Secret);
+    }
+    Some(v.end)
+}
+
+/// `api_key = "correcthorse"`: no look of a secret, but nothing else either.
+fn is_weak_secret(v: &str, join: Join) -> bool {
+    join == Join::Equals
+        && v.len() >= 12
+        && !v.contains([' ', '/', ':', '.', '-', '_'])
+        && !shapes::is_nothing(v)
+        && !shapes::is_number(v)
+        && !shapes::is_stop_word(v)
+        && !shapes::is_name(v)
+}
+
+fn password(found: &Found<'_>, join: Join, start: usize, v: &str, at: Value) -> bool {
+    if shapes::is_nothing(v) && !shapes::is_strong_password(v)
+        || shapes::is_nothing(v)
+        || shapes::is_path(v)
+            && (v.starts_with(['/', '.', '~']) || v.contains('.') && !shapes::is_strong_password(v))
+    {
+        return false;
+    }
+    let name =
+        &found.text[start..start + look::ahead(found.bytes, start, NAME_BYTES_MAX, is_key) - start];
+    let short_name = is_one_of(name, &["pass", "pw", "community", "PASS"]);
+    match join {
+        Join::Equals | Join::Option => {
+            let counts = short_name && shapes::is_number(v);
+            // `password = config.get(…)`: code, not a value.
+            let code = !at.quoted
+                && (v.contains('(') && v.ends_with([')', ']', '}'])
+                    || found.bytes.get(at.end) == Some(&b'('));
+            !shapes::is_stop_word(v) && !counts && !code
+        }
+        Join::Argument => {
+            !shapes::is_stop_word(v)
+                && !v.contains(' ')
+                && (shapes::is_told_password(v) || !shapes::is_name(v) && v.len() >= 6)
+        }
+        Join::Quote => {
+            !v.contains(' ')
+                && !shapes::is_stop_word(v)
+                && (shapes::is_told_password(v) || (v.len() >= 6 && !shapes::is_plain(v)))
+        }
+        Join::Told => shapes::is_told_password(v),
+        Join::Blank => shapes::is_strong_password(v),
+        Join::Colon => {
+            if shapes::is_stop_word(v) {
+                return false;
+            }
+            let ends_line = found.bytes[at.end..]
+                .iter()
+                .take(8)
+                .find(|b| !matches!(b, b'"' | b'\'' | b' ' | b'\\'))
+                .is_none_or(|b| matches!(b, b'\n' | b'\r' | b'#' | b',' | b'}' | b';'));
+            if at.quoted {
+                return !v.contains(' ')
+                    || !byte_before(found.bytes, at.start).is_some_and(|b| b == b'\'')
+                    || ends_line;
+            }
+            let telling =
+                shapes::is_told_password(v) && !short_name || shapes::is_strong_password(v);
+            telling
+                || (ends_line
+                    && !short_name
+                    && v.len() >= 3
+                    && (begins_line(found.bytes, start) || !shapes::is_plain(v)))
+        }
+    }
+}
+
+/// `password is X`, `the token X expired`, `PASSWORD 'X'`, `requirepass X`.
+fn spoken(
+    found: &mut Found<'_>,
+    key: Key,
+    start: usize,
+    end: usize,
+    after: usize,
+) -> Option<usize> {
+    let bytes = found.bytes;
+    if opening_quote(bytes, after).is_some() {
+        let v = value(found.text, after)?;
+        return accept(found, key, Join::Quote, start, v);
+    }
+    if let Some(v) = directive(found, key, start, end, after) {
+        return accept(found, key, Join::Option, start, v);
+    }
+    const LINKS: &[&str] = &[
+        "is",
+        "was",
+        "to",
+        "as",
+        "set",
+        "reset",
+        "changed",
+        "of",
+        "now",
+        "using",
+        "used",
+        "provided",
+        "value",
+        "string",
+        "equals",
+        "with",
+        "be",
+        "est",
+        "ist",
+        "the",
+        "new",
+        "for",
+        "root",
+        "user",
+        "admin",
+        "key",
+        "token",
+        "id",
+        "secret",
+        "incorrect",
+        "invalid",
+        "wrong",
+    ];
+    const TELLING: &[&str] = &["is", "was", "to", "be", "est", "ist", "equals"];
+    let mut at = after;
+    let mut join = Join::Blank;
+    for _ in 0..4 {
+        let word_end = ahead(bytes, at, 256, |b| !b.is_ascii_whitespace());
+        let word = found.text.get(at..word_end)?;
+        let link = bare(word);
+        if !is_one_of(link, LINKS) || word.len() > link.len() + 1 {
+            break;
+        }
+        if is_one_of(link, TELLING) || word.ends_with(':') {
+            join = Join::Told;
+        }
+        at = blanks(bytes, word_end);
+    }
+    let v = if join == Join::Blank { shell_word(found.text, at)? } else { value(found.text, at)? };
+    let trimmed = found.text[v.start..v.end].trim_end_matches(['.', ',', ':', ';', '!', '?', ')']);
+    accept(found, key, join, start, Value { end: v.start + trimmed.len(), ..v })
+}
+
+/// Lines that are a name, a blank and a value: netrc, `requirepass x`, `ENV NAME value`.
+fn directive(found: &Found<'_>, key: Key, start: usize, end: usize, after: usize) -> Option<Value> {
+    let bytes = found.bytes;
+    let line = line_before(bytes, start);
+    let name = &found.text[start..end];
+    let word_end = ahead(bytes, after, 512, |b| !b.is_ascii_whitespace());
+    let v = Value { start: after, end: word_end, quoted: false };
+    let rest = &bytes[word_end..line_end(bytes, word_end)];
+    let alone = rest.trim_ascii().is_empty();
+    let netrc = is_one_of(name, &["password", "passwd"])
+        && (look::contains(line, b"login ") || look::contains(line, b"machine "));
+    if netrc {
+        return Some(v);
+    }
+    let lead = line.trim_ascii();
+    let only = lead.is_empty()
+        || matches!(lead, b"ENV" | b"ARG" | b"set" | b"setenv" | b"default" | b"user");
+    const DIRECTIVES: &[&str] = &[
+        "requirepass",
+        "masterauth",
+        "password",
+        "rootpw",
+        "bindpw",
+        "passwd",
+        "community",
+        "rocommunity",
+        "rwcommunity",
+        "trapcommunity",
+        "auth-pass",
+        "auth_pass",
+        "passphrase",
+        "wpa-psk",
+        "psk",
+        "storepass",
+        "keypass",
+        "pre-shared-key",
+        "sentinel",
+        "bindpassword",
+        "insecure-password",
+    ];
+    let told = is_one_of(name, DIRECTIVES)
+        && (only
+            || look::contains(line, b"config set")
+            || look::contains(line, b"snmp-server")
+            || look::contains(line, b"user ")
+            || look::contains(line, b"username "));
+    let environment =
+        matches!(lead, b"ENV" | b"ARG" | b"setenv") && matches!(key, Key::Password | Key::Token);
+    let ends = alone
+        || look::contains(line, b"snmp-server")
+        || environment
+        || is_one_of(name, &["rocommunity", "rwcommunity"]);
+    let config_set = look::contains(line, b"config set");
+    if (told || environment || config_set) && ends {
+        // Cisco: `password 7 0822455D0A16`
+        let digit = word_end == after + 1 && bytes[after].is_ascii_digit();
+        return (!digit).then_some(v);
+    }
+    let typed = bytes.get(after..after + 2).is_some_and(|b| b[0].is_ascii_digit() && b[1] == b' ');
+    if typed && (is_one_of(name, &["secret", "password", "key"])) {
+        let from = after + 2;
+        let to = ahead(bytes, from, 256, |b| !b.is_ascii_whitespace());
+        return Some(Value { start: from, end: to, quoted: false }).filter(|_| to - from >= 6);
+    }
+    None
+}
+
+/// `hostname=web-12`, `"_HOSTNAME":"web12"`, `node: worker-3`
+fn host_value(found: &mut Found<'_>, name: &str, end: usize) {
+    let bytes = found.bytes;
+    let Some((_, at)) = separator(bytes, blanks(bytes, closers(bytes, end)), true) else { return };
+    let Some(v) = value(found.text, at) else { return };
+    let text = &found.text[v.start..v.end];
+    // `host=db-1:5432`, `server=db-1,1433`, `instance="db-1:9100"`
+    let host = text.split([':', ',', '/', ' ', ';', '\\']).next().unwrap_or_default();
+    if host.is_empty()
+        || host.contains('.')
+        || !host.as_bytes()[0].is_ascii_alphabetic()
+        || names::is_open_host(host)
+    {
+        return;
+    }
+    if !host.bytes().all(|b| is_word(b) || b == b'-') || shapes::is_stop_word(host) {
+        return;
+    }
+    let sure = is_one_of(
+        name,
+        &[
+            "_hostname",
+            "hostname",
+            "nodename",
+            "host_name",
+            "node_name",
+            "computername",
+            "static hostname",
+        ],
+    ) && (host.contains('-')
+        || host.bytes().any(|b| b.is_ascii_digit())
+        || name.starts_with('_'));
+    if sure || names::is_host_shaped(host) {
+        found.add_everywhere(v.start, v.start + host.len(), Kind::Host);
+    }
+}

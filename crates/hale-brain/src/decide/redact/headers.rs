@@ -1,0 +1,256 @@
+//! HTTP headers whose whole value is a credential: `Authorization` with its schemes, cookies.
+
+use super::keys::{Key, classify};
+use super::kinds::{Found, Kind};
+use super::look::{ahead, blanks, byte_before, is_one_of};
+use super::shapes;
+use super::values::opening_quote;
+
+/// The longest header that is read.
+const HEADER_BYTES_MAX: usize = 8 * 1024;
+
+const SCHEMES: &[&str] = &[
+    "bearer",
+    "basic",
+    "token",
+    "digest",
+    "negotiate",
+    "ntlm",
+    "apikey",
+    "api-key",
+    "key",
+    "jwt",
+    "oauth",
+    "hawk",
+    "mac",
+    "sharedkey",
+    "sharedkeylite",
+    "sharedaccesssignature",
+    "aws4-hmac-sha256",
+    "aws",
+    "ssws",
+    "googlelogin",
+    "splunk",
+    "pveapitoken",
+    "bot",
+    "dpop",
+    "hmac-sha256",
+    "signature",
+    "kerberos",
+    "scram-sha-256",
+    "genie-key",
+    "genkey",
+    "insertkey",
+    "bearer:",
+    "basic:",
+];
+
+/// `Authorization: SCHEME CREDENTIAL`; the name ends at `end`.
+pub(super) fn authorization(found: &mut Found<'_>, end: usize) -> usize {
+    let bytes = found.bytes;
+    let closed = ahead(bytes, end, 8, |b| matches!(b, b'"' | b'\'' | b'\\' | b']' | b' '));
+    let at = match bytes.get(closed) {
+        Some(b':' | b'=') => {
+            blanks(bytes, closed + 1 + usize::from(bytes.get(closed + 1) == Some(&b'>')))
+        }
+        // ("Authorization", "Bearer …")
+        Some(b',') => blanks(bytes, closed + 1),
+        _ => return end,
+    };
+    let at = ahead(bytes, at, 2, |b| b == b'[' || b == b' ');
+    let (start, stop) = match opening_quote(bytes, at) {
+        Some((quote, _, start)) => {
+            (start, ahead(bytes, start, HEADER_BYTES_MAX, |b| b != quote && b != b'\n'))
+        }
+        None => (
+            at,
+            ahead(bytes, at, HEADER_BYTES_MAX, |b| {
+                !matches!(b, b'\n' | b'\r' | b'"' | b'\'' | b'`')
+            }),
+        ),
+    };
+    credential(found, start, stop);
+    stop
+}
+
+/// A scheme and what follows it.
+fn credential(found: &mut Found<'_>, start: usize, stop: usize) {
+    let bytes = found.bytes;
+    let stop = stop - usize::from(byte_before(bytes, stop) == Some(b'\\') && stop > start);
+    let Some(text) = found.text.get(start..stop) else { return };
+    let scheme_end = start + text.find([' ', '\t']).unwrap_or(text.len());
+    let scheme = &found.text[start..scheme_end];
+    if !is_one_of(scheme, SCHEMES) {
+        // No scheme: the first word is the credential, if it looks like one.
+        let word = scheme.trim_end_matches([',', ';', '.']);
+        if shapes::is_credential(word) || shapes::is_strong_password(word) {
+            found.add_everywhere(start, start + word.len(), Kind::Secret);
+        }
+        return;
+    }
+    let at = blanks(bytes, scheme_end);
+    let rest = found.text.get(at..stop).unwrap_or_default();
+    if is_parameters(rest) {
+        return parameters(found, at, stop);
+    }
+    let word = rest
+        .split([' ', '\t', ','])
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches([';', '.', '\\', ')', '}']);
+    if !shapes::is_placeholder(word) && word.len() >= 4 && !shapes::is_stop_word(word) {
+        found.add_everywhere(at, at + word.len(), Kind::Secret);
+    }
+}
+
+/// `username="x", response="…"`
+fn is_parameters(rest: &str) -> bool {
+    let name =
+        rest.bytes().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')).count();
+    name > 0
+        && name < 24
+        && rest.as_bytes().get(name) == Some(&b'=')
+        && rest.len() > name + 2
+        && rest.as_bytes().get(name + 1) != Some(&b'=')
+}
+
+/// Of a scheme with parameters: those that prove something.
+fn parameters(found: &mut Found<'_>, start: usize, stop: usize) {
+    const PROOFS: &[&str] = &[
+        "response",
+        "cnonce",
+        "signature",
+        "oauth_signature",
+        "oauth_token",
+        "token",
+        "mac",
+        "credential",
+        "sig",
+        "key",
+        "hash",
+        "auth",
+        "realm-token",
+        "api_key",
+        "apikey",
+    ];
+    let mut at = start;
+    while at < stop {
+        let Some(part) = found.text.get(at..stop) else { return };
+        let part = &part[..part.find([',', ' ', '&', ';']).unwrap_or(part.len())];
+        let Some(equals) = part.find('=') else {
+            at += part.len() + 1;
+            continue;
+        };
+        let name = part[..equals].trim_matches(|c: char| !c.is_alphanumeric() && c != '_');
+        let raw = part[equals + 1..].trim_matches(['"', '\'', '\\']);
+        let begin = at + equals + 1 + part[equals + 1..].find(raw).unwrap_or(0);
+        if is_one_of(name, PROOFS) && shapes::is_credential(raw) {
+            found.add(begin, begin + raw.len(), Kind::Secret);
+        }
+        at += part.len() + 1;
+    }
+}
+
+/// `Bearer …` without its header's name.
+pub(super) fn scheme_alone(found: &mut Found<'_>, start: usize, end: usize) {
+    let bytes = found.bytes;
+    if byte_before(bytes, start).is_some_and(|b| b.is_ascii_alphanumeric()) {
+        return;
+    }
+    let at = blanks(bytes, end);
+    let stop = ahead(bytes, at, HEADER_BYTES_MAX, |b| {
+        b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
+    });
+    let word = found.text[at..stop].trim_end_matches('.');
+    let basic = found.text[start..end].trim_end().eq_ignore_ascii_case("basic");
+    let yes = if basic { holds_user_and_password(word) } else { shapes::is_random(word) };
+    if yes {
+        found.add_everywhere(at, at + word.len(), Kind::Secret);
+    }
+}
+
+/// Whether Base64 text is `user:password`.
+pub(super) fn holds_user_and_password(word: &str) -> bool {
+    super::base64::decode(word).is_some_and(|plain| {
+        let text = String::from_utf8_lossy(&plain);
+        text.find(':').is_some_and(|at| at > 0 && at + 1 < text.len())
+            && text.chars().all(|c| !c.is_control() && c != '\u{fffd}')
+    })
+}
+
+/// `Cookie: a=b; c=d`; the name stands at `start..end`.
+pub(super) fn cookies(found: &mut Found<'_>, start: usize, end: usize) -> usize {
+    let bytes = found.bytes;
+    let closed = ahead(bytes, end, 8, |b| matches!(b, b'"' | b'\'' | b'\\' | b']' | b' '));
+    let option = byte_before(bytes, start) == Some(b'-') || found.text[start..end].starts_with('-');
+    let at = match bytes.get(closed) {
+        Some(b':' | b'=') => blanks(bytes, closed + 1),
+        Some(_) if option && closed > end => blanks(bytes, end),
+        _ => return end,
+    };
+    cookie_pairs(found, at)
+}
+
+/// `name=value; name=value`, quoted or to the end of the line.
+pub(super) fn cookie_pairs(found: &mut Found<'_>, at: usize) -> usize {
+    let bytes = found.bytes;
+    let at = ahead(bytes, at, 2, |b| b == b'[' || b == b' ');
+    let (start, stop) = match opening_quote(bytes, at) {
+        Some((quote, _, start)) => {
+            (start, ahead(bytes, start, HEADER_BYTES_MAX, |b| b != quote && b != b'\n'))
+        }
+        None => {
+            (at, ahead(bytes, at, HEADER_BYTES_MAX, |b| !matches!(b, b'\n' | b'\r' | b'"' | b'\'')))
+        }
+    };
+    let mut at = start;
+    while at < stop {
+        let Some(part) = found.text.get(at..stop) else { break };
+        let part = &part[..part.find([';', ',']).unwrap_or(part.len())];
+        if let Some(equals) = part.find('=') {
+            let name = part[..equals].trim();
+            let word = part[equals + 1..].trim_matches(|c: char| c.is_whitespace() || c == '\\');
+            let word = word.split(' ').next().unwrap_or_default();
+            let begin = at + equals + 1 + part[equals + 1..].find(word).unwrap_or(0);
+            if is_session(name, word) {
+                found.add_everywhere(begin, begin + word.len(), Kind::Secret);
+            }
+        }
+        at += part.len() + 1;
+    }
+    stop
+}
+
+/// Whether a cookie lets somebody in: by its name, or because its value has no other use.
+fn is_session(name: &str, value: &str) -> bool {
+    if value.len() < 6
+        || shapes::is_placeholder(value)
+        || is_one_of(name, &["path", "domain", "expires", "max-age", "samesite"])
+    {
+        return false;
+    }
+    let lower = name.to_ascii_lowercase();
+    let named = !matches!(classify(name), Key::Other | Key::Host)
+        || [
+            "sess",
+            "sid",
+            "auth",
+            "token",
+            "login",
+            "remember",
+            "jwt",
+            "csrf",
+            "xsrf",
+            "identity",
+            "credential",
+            "sso",
+        ]
+        .iter()
+        .any(|part| lower.contains(part));
+    if named {
+        return shapes::is_credential(value)
+            || (value.len() >= 12 && !shapes::is_name(value))
+            || value.contains('%') && value.len() >= 16;
+    }
+    shapes::is_random(value) && !lower.starts_with("_g") && !lower.starts_with("utm")
+}

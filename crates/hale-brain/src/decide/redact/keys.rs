@@ -1,0 +1,504 @@
+//! What the name of a value says about it. `DB_PASSWORD` holds a password, `password_file` does not:
+//! the last word of a name says what the value is, the words before it what it is for.
+
+use super::look::is_one_of;
+
+/// What a name promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    /// A password: any value but a placeholder.
+    Password,
+    /// A token or key: a value that looks like one.
+    Token,
+    /// The word is used of names as well (`secret: db-creds`): a value that cannot be a name.
+    Loose,
+    /// Only what is long and without structure.
+    Random,
+    /// Three to eight digits: card codes, one-time passwords.
+    Digits,
+    /// A header whose value has a scheme: `Authorization`.
+    Authorization,
+    /// `Cookie`, `Set-Cookie`.
+    Cookie,
+    /// A host name.
+    Host,
+    /// Nothing that has to be hidden.
+    Other,
+}
+
+const PASSWORDS: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "pass",
+    "pwd",
+    "passcode",
+    "passwort",
+    "pw",
+    "psk",
+    "pswd",
+    "passw",
+    "mdp",
+    "kennwort",
+    "contrasena",
+    "senha",
+    "requirepass",
+    "masterauth",
+    "wpapsk",
+    "authpass",
+    "privpass",
+    "userpass",
+    "dbpass",
+    "rootpass",
+    "adminpass",
+    "keypass",
+    "storepass",
+    "smtppass",
+    "mailpass",
+    "mypass",
+    "sshpass",
+    "ftppass",
+    "ldappass",
+    "sqlpass",
+    "bindpw",
+    "rootpw",
+    "adminpw",
+    "dbpw",
+    "userpw",
+    "bindpass",
+    "pgpassword",
+    "community",
+    "rocommunity",
+    "rwcommunity",
+    "trapcommunity",
+];
+const PASSWORD_ENDS: &[&str] = &["password", "passwd", "passphrase", "passwort", "pwd", "passcode"];
+const NO_PASSWORDS: &[&str] = &[
+    "nopasswd",
+    "nopassword",
+    "nullpassword",
+    "oldpwd",
+    "forgotpassword",
+    "resetpassword",
+    "changepassword",
+];
+
+const TOKENS: &[&str] = &[
+    "token",
+    "apikey",
+    "jwt",
+    "bearer",
+    "pat",
+    "apitoken",
+    "authkey",
+    "privatekey",
+    "sharedkey",
+    "presharedkey",
+    "secretkey",
+    "accesskey",
+    "accountkey",
+    "masterkey",
+    "signingkey",
+    "encryptionkey",
+    "hmackey",
+    "licensekey",
+    "storagekey",
+    "appkey",
+    "authtoken",
+    "sharedsecret",
+    "totp",
+];
+const TOKEN_ENDS: &[&str] = &[
+    "token",
+    "apikey",
+    "secret",
+    "secretkey",
+    "accesskey",
+    "privatekey",
+    "authkey",
+    "clientsecret",
+];
+
+/// Words before `key` that make it a secret one.
+const SECRET_KEY_WORDS: &[&str] = &[
+    "api",
+    "secret",
+    "access",
+    "private",
+    "encryption",
+    "encrypt",
+    "decryption",
+    "signing",
+    "sign",
+    "signature",
+    "master",
+    "auth",
+    "authentication",
+    "authorization",
+    "account",
+    "shared",
+    "storage",
+    "service",
+    "app",
+    "application",
+    "client",
+    "license",
+    "licence",
+    "hmac",
+    "aes",
+    "jwt",
+    "cookie",
+    "preshared",
+    "wep",
+    "wpa",
+    "wireguard",
+    "cipher",
+    "crypto",
+    "crypt",
+    "admin",
+    "write",
+    "ingest",
+    "ingestion",
+    "integration",
+    "subscription",
+    "function",
+    "functions",
+    "server",
+    "deploy",
+    "webhook",
+    "bot",
+    "vapid",
+    "registration",
+    "activation",
+    "root",
+    "unseal",
+    "recovery",
+    "seed",
+    "sas",
+    "consumer",
+    "developer",
+    "fernet",
+    "salt",
+    "session",
+    "user",
+    "maps",
+    "search",
+    "read",
+    "query",
+    "project",
+    "org",
+    "team",
+    "personal",
+    "token",
+    "agent",
+    "tunnel",
+    "join",
+    "cluster",
+];
+/// Words before `key` that make it a public one, or no key of a lock at all.
+const OPEN_KEY_WORDS: &[&str] = &[
+    "public",
+    "pub",
+    "cache",
+    "primary",
+    "foreign",
+    "partition",
+    "sort",
+    "hash",
+    "routing",
+    "idempotency",
+    "index",
+    "row",
+    "object",
+    "map",
+    "lookup",
+    "dedup",
+    "group",
+    "unique",
+    "composite",
+    "host",
+    "redis",
+    "shard",
+    "message",
+    "translation",
+    "config",
+    "hot",
+    "bucket",
+    "registry",
+    "candidate",
+    "natural",
+    "order",
+    "trusted",
+    "known",
+    "range",
+    "document",
+    "etcd",
+    "metric",
+    "label",
+    "annotation",
+    "s3",
+    "item",
+    "field",
+];
+/// Words at the end of a name that say nothing about what the value is.
+const TAILS: &[&str] = &[
+    "plain",
+    "plaintext",
+    "value",
+    "val",
+    "old",
+    "new",
+    "current",
+    "confirm",
+    "confirmation",
+    "base",
+    "base64",
+    "b64",
+    "raw",
+    "string",
+    "prod",
+    "production",
+    "dev",
+    "development",
+    "stg",
+    "staging",
+    "test",
+    "live",
+    "sandbox",
+    "primary",
+    "secondary",
+    "default",
+    "main",
+    "backup",
+    "again",
+    "repeat",
+    "hex",
+    "encoded",
+    "ro",
+    "rw",
+    "readonly",
+    "readwrite",
+    "here",
+    "text",
+    "previous",
+    "next",
+    "a",
+    "b",
+    "data",
+    "content",
+    "sha256",
+    "sha1",
+];
+const SESSIONS: &[&str] = &[
+    "sid",
+    "session",
+    "sess",
+    "sessid",
+    "sessionid",
+    "phpsessid",
+    "jsessionid",
+    "aspsessionid",
+    "sessionkey",
+    "xsrf",
+    "csrf",
+    "csrftoken",
+];
+const HOSTS: &[&str] = &[
+    "host",
+    "hostname",
+    "node",
+    "nodename",
+    "server",
+    "instance",
+    "machine",
+    "peer",
+    "broker",
+    "hostip",
+    "computername",
+    "servername",
+    "fqdn",
+    "target",
+    "upstream",
+];
+
+/// The words of a name, `_`-, `-`, dot- and CamelCase alike, without numbers at its end.
+fn words(name: &str) -> Vec<&str> {
+    let bytes = name.as_bytes();
+    let mut words = Vec::with_capacity(6);
+    let mut start = 0;
+    for at in 1..=bytes.len() {
+        let cut = match bytes.get(at) {
+            None => true,
+            Some(&b) => {
+                let a = bytes[at - 1];
+                let next_lower = bytes.get(at + 1).is_some_and(u8::is_ascii_lowercase);
+                let plural = bytes.get(at + 1) == Some(&b's')
+                    && !bytes.get(at + 2).is_some_and(u8::is_ascii_lowercase);
+                !b.is_ascii_alphanumeric()
+                    || !a.is_ascii_alphanumeric()
+                    || (a.is_ascii_lowercase() && b.is_ascii_uppercase())
+                    || (a.is_ascii_uppercase() && b.is_ascii_uppercase() && next_lower && !plural)
+            }
+        };
+        if cut {
+            if bytes[start].is_ascii_alphanumeric() {
+                words.push(&name[start..at]);
+            }
+            start = at;
+        }
+    }
+    words
+}
+
+fn bare(word: &str) -> &str {
+    let cut = word.trim_end_matches(|c: char| c.is_ascii_digit());
+    if cut.is_empty() { word } else { cut }
+}
+
+fn ends_with(word: &str, ends: &[&str]) -> bool {
+    ends.iter().any(|end| {
+        word.len() >= end.len()
+            && word.is_char_boundary(word.len() - end.len())
+            && word[word.len() - end.len()..].eq_ignore_ascii_case(end)
+    })
+}
+
+/// What a value of this name is.
+pub(super) fn classify(name: &str) -> Key {
+    if !name.is_ascii() {
+        return Key::Other;
+    }
+    let mut words = words(name);
+    while words.len() > 1
+        && words
+            .last()
+            .is_some_and(|w| w.bytes().all(|b| b.is_ascii_digit()) || is_one_of(w, TAILS))
+    {
+        words.pop();
+    }
+    let Some((head, before)) = words.split_last() else { return Key::Other };
+    let head = bare(head);
+    let last = before.last().copied().map(bare).unwrap_or_default();
+    let any_before = |list: &[&str]| before.iter().any(|w| is_one_of(bare(w), list));
+    if is_one_of(head, &["authorization"]) {
+        return Key::Authorization;
+    }
+    if is_one_of(head, &["cookie", "cookie2"]) {
+        return Key::Cookie;
+    }
+    if is_one_of(head, NO_PASSWORDS) {
+        return Key::Other;
+    }
+    if is_one_of(head, PASSWORDS) || ends_with(head, PASSWORD_ENDS) {
+        return Key::Password;
+    }
+    // "pass phrase", "pass_word", "pre_shared_key"
+    if is_one_of(head, &["phrase", "word"]) && is_one_of(last, &["pass"]) {
+        return Key::Password;
+    }
+    if is_one_of(head, &["secret"]) {
+        return if before.is_empty() { Key::Loose } else { Key::Token };
+    }
+    if is_one_of(head, TOKENS) || ends_with(head, TOKEN_ENDS) {
+        return if is_one_of(head, &["pat"]) && before.is_empty() {
+            Key::Random
+        } else {
+            Key::Token
+        };
+    }
+    if is_one_of(head, &["key"]) {
+        return match () {
+            () if any_before(OPEN_KEY_WORDS) => Key::Other,
+            () if any_before(SECRET_KEY_WORDS) => Key::Token,
+            () => Key::Random,
+        };
+    }
+    if is_one_of(head, SESSIONS)
+        || (is_one_of(head, &["id"]) && is_one_of(last, &["session", "sess"]))
+    {
+        return Key::Random;
+    }
+    if is_one_of(head, &["cvv", "cvc", "cvv2", "otp", "passcode"]) {
+        return Key::Digits;
+    }
+    if is_one_of(head, &["hash", "digest"]) {
+        let of_password = any_before(PASSWORDS) || any_before(&["ntlm", "nt", "lm"]);
+        return if of_password { Key::Random } else { Key::Other };
+    }
+    if is_one_of(head, HOSTS) || (is_one_of(head, &["name"]) && is_one_of(last, HOSTS)) {
+        return Key::Host;
+    }
+    const RANDOM: &[&str] = &[
+        "auth",
+        "credential",
+        "credentials",
+        "creds",
+        "cred",
+        "salt",
+        "pin",
+        "seed",
+        "mnemonic",
+        "license",
+        "secrets",
+        "signature",
+        "sig",
+        "hmac",
+        "se",
+        "verifier",
+        "assertion",
+        "ticket",
+        "dsn",
+        "passwords",
+        "tokens",
+        "keys",
+        "crypt",
+    ];
+    if is_one_of(head, RANDOM) {
+        return Key::Random;
+    }
+    Key::Other
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_word_says_what_the_value_is() {
+        for (name, expected) in [
+            ("DB_PASSWORD", Key::Password),
+            ("spring.datasource.password", Key::Password),
+            ("PGPASSWORD", Key::Password),
+            ("ansible_become_pass", Key::Password),
+            ("dbPassword2", Key::Password),
+            ("password_file", Key::Other),
+            ("PasswordAuthentication", Key::Other),
+            ("max_tokens", Key::Random),
+            ("token_type", Key::Other),
+            ("secretName", Key::Other),
+            ("secret", Key::Loose),
+            ("client_secret", Key::Token),
+            ("aws_access_key_id", Key::Other),
+            ("aws_secret_access_key", Key::Token),
+            ("secretAccessKey", Key::Token),
+            ("AWSSecretKey", Key::Token),
+            ("public_key", Key::Other),
+            ("idempotency-key", Key::Other),
+            ("client-key-data", Key::Token),
+            ("client-certificate-data", Key::Other),
+            ("X-Api-Key", Key::Token),
+            ("SECRET_KEY_BASE", Key::Token),
+            ("monkey", Key::Other),
+            ("compass", Key::Other),
+            ("NOPASSWD", Key::Other),
+            ("_authToken", Key::Token),
+            ("JSESSIONID", Key::Random),
+            ("session_id", Key::Random),
+            ("Proxy-Authorization", Key::Authorization),
+            ("Set-Cookie", Key::Cookie),
+            ("nodeName", Key::Host),
+        ] {
+            assert_eq!(classify(name), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,778 @@
+//! Host names of the organisation, e-mail addresses, and the names of people in paths.
+
+use super::kinds::{Found, Kind};
+use super::look::{
+    self, ahead, back, bare, byte_before, is_one_of, is_word, line_before, line_end, words_before,
+};
+
+/// The longest host name (RFC 1035), the longest local part of an address (RFC 5321).
+const HOST_BYTES_MAX: usize = 253;
+const LOCAL_PART_BYTES_MAX: usize = 64;
+
+/// Suffixes that no public zone has.
+pub(super) const PRIVATE_SUFFIXES: &[&str] = &[
+    ".internal",
+    ".corp",
+    ".lan",
+    ".intra",
+    ".local",
+    ".intranet",
+    ".private",
+    ".localdomain",
+    ".home.arpa",
+    ".consul",
+    ".localnet",
+    ".home",
+    ".priv",
+];
+/// Private by their suffix, and the same on every machine.
+const WELL_KNOWN: &[&str] = &[
+    "localhost.localdomain",
+    "localhost.local",
+    "metadata.google.internal",
+    "host.docker.internal",
+    "gateway.docker.internal",
+    "kubernetes.docker.internal",
+    "host.containers.internal",
+    "host.lima.internal",
+    "host.minikube.internal",
+    "cluster.local",
+    "svc.cluster.local",
+    "kubernetes.default.svc.cluster.local",
+    "kube-dns.kube-system.svc.cluster.local",
+    "home.arpa",
+    "instance-data.ec2.internal",
+    "user.home",
+    "java.home",
+    "localhost6.localdomain6",
+    "control-plane.minikube.internal",
+];
+/// First parts of names of code.
+const CODE_ROOTS: &[&str] = &[
+    "com",
+    "org",
+    "io",
+    "net",
+    "java",
+    "javax",
+    "jdk",
+    "sun",
+    "kotlin",
+    "scala",
+    "akka",
+    "dev",
+    "android",
+    "androidx",
+    "google",
+    "golang",
+    "github",
+    "node",
+    "system",
+    "microsoft",
+    "this",
+    "self",
+    "pkg",
+    "okhttp3",
+    "module",
+];
+/// Parts of a name that make it no host: threads, regions, and the like.
+const NO_HOSTS: &[&str] = &[
+    "thread",
+    "pool",
+    "step",
+    "job",
+    "task",
+    "shard",
+    "part",
+    "partition",
+    "line",
+    "exec",
+    "nio",
+    "utf",
+    "iso",
+    "sha",
+    "rfc",
+    "cve",
+    "eth",
+    "tty",
+    "session",
+    "topic",
+    "queue",
+    "python",
+    "release",
+    "attempt",
+    "try",
+    "http",
+    "tls",
+    "ssl",
+    "x86",
+    "amd",
+    "rev",
+    "chunk",
+    "batch",
+    "page",
+    "phase",
+    "round",
+    "level",
+    "error",
+    "code",
+    "exit",
+    "id",
+    "gpt",
+    "claude",
+    "gemini",
+    "libssl",
+    "layer4",
+    "layer7",
+];
+const REGION_PARTS: &[&str] = &[
+    "north",
+    "south",
+    "east",
+    "west",
+    "central",
+    "northeast",
+    "southeast",
+    "northwest",
+    "southwest",
+    "northeast1",
+    "east1",
+    "west1",
+    "central1",
+    "east4",
+    "west4",
+    "southeast1",
+    "west2",
+    "west3",
+    "south1",
+    "north1",
+];
+
+/// A name under a private suffix that ends at `end`.
+pub(super) fn private_host(found: &mut Found<'_>, suffix_start: usize, suffix_end: usize) {
+    let bytes = found.bytes;
+    let mut end = suffix_end;
+    match bytes.get(end) {
+        Some(b) if is_word(*b) || *b == b'-' => return,
+        Some(b'.') if bytes.get(end + 1).is_some_and(|b| is_word(*b)) => return,
+        Some(b'(') => return,
+        _ => {}
+    }
+    let mut start =
+        back(bytes, suffix_start, HOST_BYTES_MAX, |b| is_word(b) || b == b'-' || b == b'.');
+    while start < suffix_start
+        && matches!(bytes[start], b'.' | b'-' | b'_')
+        && !(bytes[start] == b'_' && bytes[start + 1].is_ascii_alphabetic())
+    {
+        start += 1;
+    }
+    // `\nHOST` in escaped text: the letter belongs to the escape.
+    if byte_before(bytes, start) == Some(b'\\')
+        && matches!(bytes[start], b'n' | b't' | b'r')
+        && start + 1 < suffix_start
+    {
+        start += 1;
+    }
+    if start >= suffix_start {
+        // `.corp` alone, or `*.corp`: the suffix itself tells nothing.
+        return;
+    }
+    let name = &found.text[start..end];
+    let labels: Vec<&str> = name.split('.').collect();
+    if is_one_of(name, WELL_KNOWN) || labels.iter().any(|l| l.is_empty()) {
+        return;
+    }
+    let first = labels[0];
+    let host_like = labels.len() > 2 || first.bytes().any(|b| b.is_ascii_digit() || b == b'-');
+    if is_one_of(first, CODE_ROOTS)
+        && !name.contains('-')
+        && !name.bytes().any(|b| b.is_ascii_digit())
+    {
+        return;
+    }
+    let suffix = &found.text[suffix_start..suffix_end];
+    if is_one_of(suffix, &[".home", ".private", ".priv"]) && !host_like {
+        return;
+    }
+    // `/etc/rc.local`: a file.
+    if byte_before(bytes, start) == Some(b'/')
+        && byte_before(bytes, start - 1) != Some(b'/')
+        && labels.len() == 2
+    {
+        let in_url = line_before(bytes, start)
+            .rsplit(|b| b.is_ascii_whitespace())
+            .next()
+            .is_some_and(|w| look::contains(w, b"://"));
+        if !in_url && !first.bytes().any(|b| b.is_ascii_digit()) {
+            return;
+        }
+    }
+    if suffix == ".local"
+        && labels.len() == 2
+        && is_one_of(
+            first,
+            &[
+                "rc",
+                "env",
+                "jail",
+                "config",
+                "settings",
+                "etc",
+                "usr",
+                "share",
+                "docker-compose",
+                "override",
+                "thread",
+                "var",
+                "this",
+                "hosts",
+            ],
+        )
+    {
+        return;
+    }
+    if bytes.get(end) == Some(&b'$') {
+        end += 1;
+    }
+    found.add_everywhere(start, end, Kind::Host);
+}
+
+/// Whether a name has the form that machines get: `worker-eu-21`, `web01`, `ip-10-0-3-17`.
+pub(super) fn is_host_shaped(name: &str) -> bool {
+    if name.len() < 3 || name.len() > 63 || !name.as_bytes()[0].is_ascii_alphabetic() {
+        return false;
+    }
+    let digits = name.bytes().filter(u8::is_ascii_digit).count();
+    let dash = name.contains('-');
+    let parts: Vec<&str> = name.split(['-', '_']).collect();
+    let letters = |p: &str| p.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
+    if !name.bytes().all(|b| is_word(b) || b == b'-')
+        || digits == 0
+        || parts.iter().any(|p| is_one_of(&letters(p), NO_HOSTS))
+    {
+        return false;
+    }
+    if parts.len() == 3 && parts[0].len() == 2 && is_one_of(&letters(parts[1]), REGION_PARTS)
+        || is_region(name)
+    {
+        return false;
+    }
+    // `api-7d9c8b6f5-x2xkq` is a pod: random ends with letters after digits.
+    let scrambled = parts.iter().skip(1).any(|p| {
+        p.len() >= 4
+            && p.bytes().any(|b| b.is_ascii_digit())
+            && p.bytes().skip_while(u8::is_ascii_alphabetic).any(|b| b.is_ascii_alphabetic())
+    });
+    let last = parts.last().copied().unwrap_or_default();
+    let numbered = last.bytes().last().is_some_and(|b| b.is_ascii_digit())
+        || (last.len() == 1 && dash)
+        || parts.iter().any(|p| p.bytes().all(|b| b.is_ascii_digit()));
+    !scrambled && (numbered || dash) && digits <= 12
+}
+
+/// `eu-west-1a`, `us-east1`, `europe-west4-b`
+fn is_region(name: &str) -> bool {
+    let mut parts = name.split('-');
+    let (Some(area), Some(side)) = (parts.next(), parts.next()) else { return false };
+    is_one_of(
+        area,
+        &[
+            "us",
+            "eu",
+            "ap",
+            "sa",
+            "ca",
+            "me",
+            "af",
+            "il",
+            "mx",
+            "cn",
+            "asia",
+            "europe",
+            "northamerica",
+            "southamerica",
+            "australia",
+            "usgov",
+        ],
+    ) && is_one_of(side.trim_end_matches(|c: char| c.is_ascii_digit()), REGION_PARTS)
+}
+
+/// Names that stand where hosts do and tell nothing.
+pub(super) fn is_open_host(name: &str) -> bool {
+    is_one_of(
+        name,
+        &[
+            "localhost",
+            "localhost6",
+            "ip6-localhost",
+            "ip6-loopback",
+            "broadcasthost",
+            "host",
+            "hostname",
+            "example",
+            "server",
+            "none",
+            "null",
+            "unix",
+            "self",
+            "local",
+            "default",
+            "unknown",
+            "all",
+            "any",
+            "kernel",
+            "0",
+            "true",
+            "false",
+        ],
+    ) || name.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+}
+
+/// An e-mail address, or a user at a host, around the `@` at `at`.
+pub(super) fn at_sign(found: &mut Found<'_>, at: usize) {
+    let bytes = found.bytes;
+    let start = back(bytes, at, LOCAL_PART_BYTES_MAX, |b| {
+        is_word(b) || matches!(b, b'.' | b'+' | b'-' | b'%')
+    });
+    let mut start = start
+        + bytes[start..at].iter().take_while(|b| matches!(b, b'.' | b'-' | b'+' | b'%')).count();
+    if byte_before(bytes, start) == Some(b'\\')
+        && matches!(bytes.get(start), Some(b'n' | b't' | b'r'))
+        && start + 1 < at
+    {
+        start += 1;
+    }
+    let mut end = ahead(bytes, at + 1, HOST_BYTES_MAX, |b| is_word(b) || matches!(b, b'.' | b'-'));
+    while end > at + 1 && matches!(bytes[end - 1], b'.' | b'-' | b'_') {
+        end -= 1;
+    }
+    if start >= at || end <= at + 1 {
+        return;
+    }
+    let (local, domain) = (&found.text[start..at], &found.text[at + 1..end]);
+    let labels: Vec<&str> = domain.split('.').collect();
+    let Some(last) = labels.last() else { return };
+    if labels.len() < 2 {
+        if user_at_host(found, start, at, end) && !is_open_host(domain) {
+            found.add_everywhere(at + 1, end, Kind::Host);
+        }
+        return;
+    }
+    const UNITS: &[&str] = &[
+        "service",
+        "socket",
+        "timer",
+        "target",
+        "mount",
+        "device",
+        "slice",
+        "scope",
+        "path",
+        "swap",
+        "automount",
+        "network",
+        "link",
+        "conf",
+        "jar",
+        "tgz",
+        "gz",
+        "zip",
+        "so",
+        "whl",
+        "deb",
+        "rpm",
+    ];
+    let named_tld = last.len() >= 2
+        && last.len() <= 24
+        && (last.bytes().all(|b| b.is_ascii_alphabetic()) || last.starts_with("xn--"));
+    let labels_fine =
+        labels.iter().all(|l| !l.is_empty() && !l.starts_with('-') && !l.ends_with('-'));
+    if !named_tld
+        || !labels_fine
+        || is_one_of(last, UNITS)
+        || labels[0].bytes().all(|b| b.is_ascii_digit()) && labels.len() == 2
+    {
+        return;
+    }
+    let private = PRIVATE_SUFFIXES.iter().any(|s| last.eq_ignore_ascii_case(&s[1..]));
+    // A path or port after it, or a login before it: the name of an account, not of a mailbox.
+    let path_follows = bytes.get(end) == Some(&b':')
+        && bytes.get(end + 1).is_some_and(|b| !b.is_ascii_whitespace());
+    if byte_before(bytes, start) == Some(b'/')
+        && byte_before(bytes, start.saturating_sub(1)) == Some(b'/')
+        && bytes.get(end).is_some_and(|b| matches!(b, b'/' | b':'))
+    {
+        // scheme://user@host: the URL's own look finds the host.
+        return;
+    }
+    if path_follows && !private {
+        // git@github.com:owner/repository
+        if is_one_of(local, &["git", "hg", "svn", "gitlab", "gitea", "aur", "org-"])
+            || !bytes[end + 1..].first().is_some_and(u8::is_ascii_digit) && logs_in(found, start)
+        {
+            return;
+        }
+    }
+    if private && (path_follows || logs_in(found, start) || is_account(local)) {
+        return; // the suffix finds the host itself
+    }
+    if is_one_of(local, &["git"]) && !private {
+        return;
+    }
+    found.add_everywhere(start, end, Kind::Email);
+}
+
+fn is_account(name: &str) -> bool {
+    is_one_of(
+        name,
+        &[
+            "root",
+            "admin",
+            "git",
+            "deploy",
+            "ubuntu",
+            "ec2-user",
+            "centos",
+            "debian",
+            "postgres",
+            "mysql",
+            "www-data",
+            "ansible",
+            "jenkins",
+            "backup",
+            "rsync",
+            "vagrant",
+            "pi",
+            "core",
+            "opc",
+            "azureuser",
+            "service",
+            "svc",
+            "app",
+            "ci",
+            "runner",
+            "oracle",
+            "nobody",
+            "redis",
+            "sa",
+            "worker",
+            "host",
+            "ops",
+            "gitlab-runner",
+            "user",
+        ],
+    )
+}
+
+/// A program that logs in somewhere stands before it.
+fn logs_in(found: &Found<'_>, at: usize) -> bool {
+    const PROGRAMS: &[&str] = &[
+        "ssh",
+        "scp",
+        "sftp",
+        "rsync",
+        "mosh",
+        "sshfs",
+        "ssh-copy-id",
+        "sshpass",
+        "autossh",
+        "ssh-keyscan",
+        "rlogin",
+        "rsh",
+        "git",
+    ];
+    words_before(found.bytes, at).take(24).any(|w| {
+        let name = w.rsplit('/').next().unwrap_or(w);
+        PROGRAMS.iter().any(|p| {
+            name == *p
+                || (name.starts_with(p)
+                    && matches!(name.as_bytes().get(p.len()), Some(b':' | b'[')))
+        })
+    })
+}
+
+/// `root@web-12:~#`, `ssh deploy@db3`: whether what follows the `@` is a host.
+fn user_at_host(found: &Found<'_>, start: usize, at: usize, end: usize) -> bool {
+    let bytes = found.bytes;
+    let name = &found.text[at + 1..end];
+    if !name.as_bytes()[0].is_ascii_alphabetic() || !name.bytes().all(|b| is_word(b) || b == b'-') {
+        return false;
+    }
+    if matches!(byte_before(bytes, start), Some(b'@' | b'/'))
+        && !line_before(bytes, start).ends_with(b"://")
+    {
+        return false;
+    }
+    let prompt = matches!(bytes.get(end), Some(b':'))
+        && matches!(bytes.get(end + 1), Some(b'~' | b'/'))
+        || (byte_before(bytes, start) == Some(b'[') && bytes.get(end) == Some(&b' '));
+    prompt || logs_in(found, start) || (is_host_shaped(name) && name.contains('-'))
+}
+
+/// The name after `/home/`, `/Users/`, `C:\Users\`; `from` is where the name begins.
+pub(super) fn home(found: &mut Found<'_>, marker: usize, from: usize) {
+    let bytes = found.bytes;
+    // `://…/home/page`: a path of a web page, unless it is a file.
+    let word = line_before(bytes, marker)
+        .rsplit(|b| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'(' | b'='))
+        .next()
+        .unwrap_or_default();
+    if let Some(scheme) = word.windows(3).position(|w| w == b"://") {
+        let scheme = &word[..scheme];
+        if !scheme.ends_with(b"file") && !scheme.ends_with(b"sftp") && !scheme.ends_with(b"ssh") {
+            return;
+        }
+    }
+    // `-v /home/…`, `/mnt/home/…` and `C:/Users/…` are homes; `/app/home/index.js` is not told apart.
+    let mut from = from;
+    while bytes.get(from) == Some(&b'\\') || bytes.get(from) == Some(&b'/') {
+        from += 1;
+    }
+    let mut end =
+        ahead(bytes, from, 64, |b| is_word(b) || matches!(b, b'.' | b'-' | b'@') || b >= 0x80);
+    while end > from && matches!(bytes[end - 1], b'.' | b'-' | b'@') {
+        end -= 1;
+    }
+    let Some(name) = found.text.get(from..end) else { return };
+    const NOBODY: &[&str] = &[
+        "shared",
+        "public",
+        "default",
+        "all",
+        "guest",
+        "user",
+        "users",
+        "username",
+        "name",
+        "you",
+        "linuxbrew",
+        "lost+found",
+        "USER",
+    ];
+    if name.is_empty() || is_one_of(name, NOBODY) || !name.chars().any(char::is_alphabetic) {
+        return;
+    }
+    // `$HOME/…` and templates
+    if matches!(bytes.get(end), Some(b'}' | b'%' | b'*'))
+        || (name.contains('.') && is_file(name) && !matches!(bytes.get(end), Some(b'/' | b'\\')))
+    {
+        return;
+    }
+    found.add_everywhere(from, end, Kind::User);
+}
+
+fn is_file(name: &str) -> bool {
+    let end = name.rsplit('.').next().unwrap_or_default();
+    is_one_of(
+        end,
+        &[
+            "html", "htm", "php", "js", "css", "json", "xml", "txt", "png", "jpg", "svg", "aspx",
+            "jsp", "ts", "tsx", "vue", "md", "gz", "tar", "zip", "img",
+        ],
+    )
+}
+
+/// A host name in the header of a syslog line that begins at `at`.
+pub(super) fn syslog_header(found: &mut Found<'_>, at: usize) {
+    let bytes = found.bytes;
+    let end = line_end(bytes, at);
+    let line = &found.bytes[at..end];
+    let Some(time_end) = timestamp(line) else { return };
+    let mut start = time_end;
+    start += line[start..].iter().take_while(|b| **b == b' ').count();
+    let rfc3164 = line.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'<');
+    let token_end = start
+        + line[start..].iter().take_while(|b| is_word(**b) || matches!(b, b'-' | b'.')).count();
+    if token_end == start || line.get(token_end) != Some(&b' ') {
+        return;
+    }
+    let Ok(name) = std::str::from_utf8(&line[start..token_end]) else { return };
+    let rest = &line[token_end + 1..];
+    let tag = rest
+        .iter()
+        .take_while(|b| is_word(**b) || matches!(b, b'-' | b'.' | b'/' | b'@' | b'(' | b')'))
+        .count();
+    let tagged = tag > 0
+        && match rest.get(tag) {
+            Some(b':') => true,
+            Some(b'[') => {
+                rest[tag..].windows(2).take(16).any(|w| w == b"]:") || rest[tag..].contains(&b']')
+            }
+            _ => false,
+        };
+    const LEVELS: &[&str] = &[
+        "error", "err", "warn", "warning", "info", "debug", "trace", "fatal", "notice", "crit",
+        "critical", "alert", "emerg", "panic", "main", "stdout", "stderr", "utc", "gmt", "cet",
+        "am", "pm", "message", "last", "kernel", "systemd",
+    ];
+    let level = is_one_of(name, LEVELS) || name.bytes().all(|b| b.is_ascii_digit());
+    let pid = rest.get(tag) == Some(&b'[');
+    let known = is_one_of(
+        std::str::from_utf8(&rest[..tag]).unwrap_or_default(),
+        &[
+            "kernel",
+            "systemd",
+            "sshd",
+            "sudo",
+            "cron",
+            "dockerd",
+            "containerd",
+            "kubelet",
+            "nginx",
+            "haproxy",
+            "postfix",
+            "dhclient",
+            "audit",
+            "rsyslogd",
+            "su",
+        ],
+    );
+    if level || is_open_host(name) {
+        return;
+    }
+    if rfc3164 && tagged
+        || tagged && (pid || known || is_host_shaped(name))
+        || is_host_shaped(name) && rfc5424(line)
+    {
+        found.add_everywhere(at + start, at + token_end, Kind::Host);
+    }
+}
+
+fn rfc5424(line: &[u8]) -> bool {
+    line.first() == Some(&b'<')
+        && line.windows(3).take(8).any(|w| w[0] == b'>' && w[1].is_ascii_digit() && w[2] == b' ')
+}
+
+/// Where the time at the beginning of a line ends: `Nov 20 15:07:13`, `2026-11-20T15:07:13.1Z`.
+fn timestamp(line: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    if line.first() == Some(&b'<') {
+        at = 1 + line.iter().take(5).position(|b| *b == b'>')?;
+        if line.get(at).is_some_and(u8::is_ascii_digit) && line.get(at + 1) == Some(&b' ') {
+            at += 2;
+        }
+    }
+    let rest = line.get(at..)?;
+    const MONTHS: &[&str] =
+        &["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    if rest.get(..3).is_some_and(|m| MONTHS.iter().any(|n| n.as_bytes() == m)) {
+        let mut i = 3 + rest[3..].iter().take_while(|b| **b == b' ').count();
+        let day = rest[i..].iter().take_while(|b| b.is_ascii_digit()).count();
+        i += day;
+        i += rest[i..].iter().take_while(|b| **b == b' ').count();
+        // A year may stand between: `Nov 20 2026 15:07:13`
+        if rest.get(i..i + 5).is_some_and(|y| y[..4].iter().all(u8::is_ascii_digit) && y[4] == b' ')
+        {
+            i += 5;
+        }
+        let clock =
+            rest[i..].iter().take_while(|b| b.is_ascii_digit() || matches!(b, b':' | b'.')).count();
+        return (day > 0 && clock >= 8 && rest.get(i + 2) == Some(&b':')).then_some(at + i + clock);
+    }
+    if rest.len() > 19
+        && rest[..4].iter().all(u8::is_ascii_digit)
+        && rest[4] == b'-'
+        && matches!(rest[10], b'T' | b' ')
+        && rest[13] == b':'
+    {
+        let tail = rest[11..]
+            .iter()
+            .take_while(|b| {
+                b.is_ascii_digit() || matches!(b, b':' | b'.' | b',' | b'+' | b'-' | b'Z')
+            })
+            .count();
+        return Some(at + 11 + tail);
+    }
+    None
+}
+
+/// Words after which a name of the form of a host is one.
+const HOST_WORDS: &[&str] = &[
+    "host",
+    "hosts",
+    "node",
+    "server",
+    "machine",
+    "hostname",
+    "broker",
+    "replica",
+    "master",
+    "primary",
+    "standby",
+    "slave",
+    "resolve",
+    "lookup",
+    "peer",
+    "instance",
+    "backend",
+    "vm",
+    "worker",
+    "member",
+    "upstream",
+    "target",
+    "ping",
+    "ssh",
+    "nslookup",
+    "dig",
+    "getent",
+    "traceroute",
+    "telnet",
+    "mtr",
+    "enotfound",
+    "eai_again",
+    "nodes",
+    "leader",
+    "follower",
+    "connect",
+    "on",
+    "hypervisor",
+    "droplet",
+    "endpoint",
+    "cordon",
+    "drain",
+    "uncordon",
+    "reboot",
+    "rebooting",
+];
+
+/// A name of the form of a host, in a place where a host stands: `backend api/api-prod-32`,
+/// `node worker-3`, `db-2:5432`. Called at the last digit of a word with a dash.
+pub(super) fn shaped_host(found: &mut Found<'_>, start: usize, end: usize) {
+    let bytes = found.bytes;
+    let name = &found.text[start..end];
+    if !is_host_shaped(name) || !name.contains('-') {
+        return;
+    }
+    let before = byte_before(bytes, start);
+    let port = bytes.get(end) == Some(&b':') && {
+        let digits = ahead(bytes, end + 1, 6, |b| b.is_ascii_digit());
+        (2..=5).contains(&(digits - end - 1))
+            && !bytes.get(digits).is_some_and(|b| is_word(*b) || matches!(b, b':' | b'.' | b'-'))
+    };
+    let mount = bytes.get(end) == Some(&b':')
+        && bytes.get(end + 1) == Some(&b'/')
+        && bytes.get(end + 2) != Some(&b'/');
+    let unc = before == Some(b'\\')
+        && byte_before(bytes, start - 1) == Some(b'\\')
+        && bytes.get(end) == Some(&b'\\');
+    let mut words = words_before(
+        bytes,
+        if before == Some(b'/') {
+            back(bytes, start, 128, |b| !b.is_ascii_whitespace())
+        } else {
+            start
+        },
+    );
+    let glued =
+        before.is_some_and(|b| is_word(b) || matches!(b, b'.' | b'-' | b'@' | b'$' | b'{' | b'/'));
+    let proxied = before == Some(b'/')
+        && words.next().is_some_and(|w| {
+            is_one_of(bare(w), &["backend", "server", "node", "frontend", "host"])
+        })
+        || before == Some(b'/') && look::line_before(bytes, start).ends_with(b"node/");
+    let told =
+        !glued && words_before(bytes, start).next().is_some_and(|w| is_one_of(bare(w), HOST_WORDS));
+    if proxied || told || unc || (!glued && (port || mount)) {
+        found.add_everywhere(start, end, Kind::Host);
+    }
+}

@@ -1,0 +1,390 @@
+//! Addresses of IPv4, IPv6 and network cards. What only looks like one stays: versions, object
+//! identifiers, times, fingerprints, netmasks, and the addresses that every machine has.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::kinds::{Found, Kind};
+use super::look::{self, ahead, back, bare, byte_before, is_one_of, is_word, words_before};
+
+/// `255.255.255.255`
+const IPV4_BYTES_MAX: usize = 15;
+/// `xxxx:xxxx:xxxx:xxxx:xxxx:xxxx:255.255.255.255`, and what may stick to it.
+const IPV6_BYTES_MAX: usize = 64;
+
+/// Words after which four numbers are a version, whatever the numbers.
+const VERSION_WORDS: &[&str] = &[
+    "version", "versions", "ver", "rev", "revision", "release", "build", "firmware", "fw",
+    "driver", "bios", "uefi", "kernel", "oid", "section", "chapter", "clause", "rfc", "schema",
+    "sdk", "jdk", "java", "openjdk", "runtime", "chrome", "chromium", "firefox", "edge", "safari",
+    "webkit", "patch", "hotfix", "semver", "tag", "v", "compiler", "library", "lib", "abi",
+];
+/// Words after which they may be one: unless the numbers are those of a private network.
+const VERSION_HINTS: &[&str] = &[
+    "agent",
+    "module",
+    "package",
+    "pkg",
+    "plugin",
+    "chart",
+    "client",
+    "upgrade",
+    "upgraded",
+    "upgrading",
+    "update",
+    "updated",
+    "updating",
+    "downgraded",
+    "downgrade",
+    "install",
+    "installed",
+    "installing",
+    "unpacking",
+    "image",
+    "app",
+    "api",
+    "protocol",
+    "software",
+    "component",
+    "extension",
+    "exporter",
+    "daemon",
+    "engine",
+    "core",
+    "tool",
+    "cli",
+    "app-version",
+    "than",
+    "newer",
+    "older",
+    "dependency",
+    "requires",
+    "require",
+    "needs",
+    "minimum",
+    "microcode",
+    "bootloader",
+    "controller",
+    "collector",
+    "operator",
+];
+
+/// Addresses that say nothing about a network, and masks.
+fn says_nothing_v4(a: Ipv4Addr) -> bool {
+    let bits = u32::from(a);
+    let is_mask =
+        bits != 0 && bits.leading_ones() + bits.trailing_zeros() == 32 && bits.leading_ones() >= 8;
+    a.is_loopback() || a.octets()[0] == 0 || a.is_broadcast() || is_mask
+}
+
+/// Networks whose addresses are hardly ever versions: private, shared, link-local, documentation.
+fn is_network_like(a: Ipv4Addr) -> bool {
+    let o = a.octets();
+    a.is_private()
+        || a.is_link_local()
+        || a.is_documentation()
+        || (o[0] == 100 && (64..128).contains(&o[1]))
+        || o[0] >= 100
+}
+
+/// A dotted quad whose first dot is at `dot`; returns where to go on.
+pub(super) fn ipv4_at(found: &mut Found<'_>, dot: usize) -> usize {
+    let bytes = found.bytes;
+    let start = back(bytes, dot, 4, |b| b.is_ascii_digit());
+    let end = ahead(bytes, start, IPV4_BYTES_MAX + 8, |b| b.is_ascii_digit() || b == b'.');
+    let whole_end = end;
+    let end = if byte_before(bytes, end) == Some(b'.') { end - 1 } else { end };
+    let Ok(address) = found.text[start..end].parse::<Ipv4Addr>() else {
+        return whole_end;
+    };
+    if found.text[start..end].matches('.').count() != 3 {
+        return whole_end;
+    }
+    // Backwards: four numbers, the address from the end.
+    let reversed = look::starts_with_ignoring_case(&bytes[end..], b".in-addr.arpa");
+    let octets = address.octets();
+    let address =
+        if reversed { Ipv4Addr::new(octets[3], octets[2], octets[1], octets[0]) } else { address };
+    if says_nothing_v4(address) || (!reversed && is_version(found, start, end, address)) {
+        return whole_end;
+    }
+    found.add(start, end, Kind::Ip);
+    whole_end
+}
+
+/// Whether the four numbers are a version, an object identifier, or part of a longer number.
+fn is_version(found: &Found<'_>, start: usize, end: usize, address: Ipv4Addr) -> bool {
+    let bytes = found.bytes;
+    let likely = is_network_like(address);
+    let (before, after) = (byte_before(bytes, start), bytes.get(end).copied());
+    let second = bytes.get(end + 1).copied();
+    // 1.3.6.1 begins every object identifier of SNMP.
+    if address.octets() == [1, 3, 6, 1] {
+        return true;
+    }
+    match after {
+        Some(b'.') if second.is_some_and(|b| b.is_ascii_digit()) => return true,
+        Some(b'.') if second.is_some_and(|b| b.is_ascii_alphabetic()) => return !likely,
+        Some(b) if is_word(b) => return !(likely && b == b'_'),
+        Some(b'+' | b'~') => return true,
+        Some(b'-') if second.is_some_and(|b| b.is_ascii_alphanumeric()) => {
+            let range =
+                found.text[end + 1..].split(|c: char| !c.is_ascii_digit() && c != '.').next();
+            if !range.is_some_and(|r| r.parse::<Ipv4Addr>().is_ok()) && !likely {
+                return true;
+            }
+        }
+        // A port or a prefix length: no version has one.
+        Some(b':' | b'/') if second.is_some_and(|b| b.is_ascii_digit()) => {
+            return matches!(before, Some(b'.'));
+        }
+        Some(_) | None => {}
+    }
+    let letter_before = |at: usize| byte_before(bytes, at).is_some_and(|b| b.is_ascii_alphabetic());
+    match before {
+        Some(b'v' | b'V') if !byte_before(bytes, start - 1).is_some_and(is_word) => return true,
+        Some(b'.') => return !(likely && letter_before(start - 1)),
+        Some(b) if b.is_ascii_alphanumeric() => return true,
+        Some(b'_' | b'-')
+            if letter_before(start - 1)
+                || byte_before(bytes, start - 1).is_some_and(|b| b.is_ascii_digit()) =>
+        {
+            let range = byte_before(bytes, start - 1).is_some_and(|b| b.is_ascii_digit())
+                && before == Some(b'-');
+            return !likely && !range;
+        }
+        Some(b'/')
+            if letter_before(start - 1)
+                || byte_before(bytes, start - 1).is_some_and(|b| b.is_ascii_digit()) =>
+        {
+            return !likely;
+        }
+        Some(b'=')
+            if matches!(byte_before(bytes, start - 1), Some(b'=' | b'>' | b'<' | b'~' | b'!')) =>
+        {
+            return true;
+        }
+        _ => {}
+    }
+    follows_version_word(found, start, likely)
+}
+
+/// `firmware 2.19.10.148`, `version: "1.2.3.4"`, `upgraded from 1.2.3.4 to 1.2.3.5`.
+fn follows_version_word(found: &Found<'_>, start: usize, likely: bool) -> bool {
+    let mut near = 0;
+    for word in words_before(found.bytes, start).take(5) {
+        let mut pieces =
+            word.split(|c: char| !c.is_ascii_alphanumeric()).filter(|p| !p.is_empty()).peekable();
+        if pieces.peek().is_none() {
+            continue;
+        }
+        // Between a version and its word stand few others: numbers, a name, "from", "is", "to".
+        let last = word
+            .trim_end_matches(|c: char| !c.is_ascii_alphanumeric())
+            .rsplit(|c: char| !c.is_ascii_alphanumeric())
+            .next()
+            .unwrap_or_default();
+        if is_one_of(last, VERSION_WORDS) || (!likely && is_one_of(last, VERSION_HINTS)) {
+            return true;
+        }
+        if near == 0
+            && (last.len() > 7
+                && look::starts_with_ignoring_case(&last.as_bytes()[last.len() - 7..], b"version"))
+        {
+            return true;
+        }
+        // `version="…"` glued to what follows; an address word ends the look.
+        if is_one_of(
+            bare(word),
+            &[
+                "from",
+                "src",
+                "dst",
+                "host",
+                "addr",
+                "address",
+                "ip",
+                "inet",
+                "via",
+                "peer",
+                "by",
+                "at",
+                "on",
+                "gateway",
+                "nameserver",
+                "server",
+                "client_ip",
+                "remote",
+                "connect",
+                "connection",
+            ],
+        ) && !(near == 0 && is_one_of(bare(word), &["from", "on"]))
+        {
+            return false;
+        }
+        near += 1;
+        if near > if likely { 0 } else { 3 } {
+            return false;
+        }
+    }
+    false
+}
+
+/// Hex digits and colons around the colon at `at`: a hardware address, or one of IPv6.
+pub(super) fn colons_at(found: &mut Found<'_>, at: usize) -> usize {
+    let bytes = found.bytes;
+    let run = |b: u8| b.is_ascii_hexdigit() || b == b':' || b == b'.';
+    let start = back(bytes, at, 5, |b| b.is_ascii_hexdigit());
+    let end = ahead(bytes, start, IPV6_BYTES_MAX, run);
+    if end - start == IPV6_BYTES_MAX
+        || byte_before(bytes, start).is_some_and(|b| is_word(b) || b == b'.')
+    {
+        // Longer than any address: a fingerprint, or a word that ends in hex digits.
+        return at.max(ahead(bytes, end, bytes.len(), run)).max(at + 1);
+    }
+    let after = bytes.get(end).copied();
+    if after.is_some_and(|b| is_word(b) && b != b'_') {
+        return (at + 1).max(back(bytes, end, 5, |b| b.is_ascii_hexdigit()));
+    }
+    if mac_pairs(found, start, end, b':') {
+        return end;
+    }
+    let mut stop = end;
+    while stop > start
+        && (bytes[stop - 1] == b'.'
+            || (bytes[stop - 1] == b':' && byte_before(bytes, stop - 1) != Some(b':')))
+    {
+        stop -= 1;
+    }
+    let mut begin = start;
+    if bytes[begin] == b':' && bytes.get(begin + 1) != Some(&b':') {
+        begin += 1;
+    }
+    if ipv6(found, begin, stop) {
+        return end.max(at + 1);
+    }
+    // `2001:db8::1:443.` did not parse whole; a dotted tail may be something else.
+    end.max(at + 1)
+}
+
+fn ipv6(found: &mut Found<'_>, start: usize, end: usize) -> bool {
+    let Some(text) = found.text.get(start..end) else { return false };
+    if text.matches(':').count() < 2 {
+        return false;
+    }
+    let Ok(address) = text.parse::<Ipv6Addr>() else { return false };
+    // `dead::beef` in code, `1::2`: without a digit, or nearly empty, it is a path of names.
+    if !text.bytes().any(|b| b.is_ascii_digit())
+        || text.bytes().filter(u8::is_ascii_hexdigit).count() < 3
+    {
+        return false;
+    }
+    let nothing = address.is_loopback()
+        || address.is_unspecified()
+        || address.to_ipv4_mapped().is_some_and(says_nothing_v4);
+    if !nothing {
+        found.add(start, end, Kind::Ip);
+    }
+    true
+}
+
+/// Pairs of hex digits with one separator: 6 of a MAC, 8 of an EUI-64, 14 of a netfilter `MAC=`.
+fn mac_pairs(found: &mut Found<'_>, start: usize, end: usize, separator: u8) -> bool {
+    let bytes = found.bytes;
+    let mut stop = end;
+    while stop > start && (bytes[stop - 1] == separator || bytes[stop - 1] == b'.') {
+        stop -= 1;
+    }
+    let run = &bytes[start..stop];
+    if run.len() % 3 != 2 {
+        return false;
+    }
+    let pairs = run.chunks(3).all(|pair| {
+        pair[0].is_ascii_hexdigit()
+            && pair[1].is_ascii_hexdigit()
+            && pair.get(2).is_none_or(|s| *s == separator)
+    });
+    let count = run.len().div_ceil(3);
+    if !pairs || !matches!(count, 6 | 8 | 14) {
+        return false;
+    }
+    if count == 14 && !bytes[..start].to_ascii_lowercase_ends_with(b"mac=") {
+        return false;
+    }
+    let value = |b: &u8| *b != separator;
+    let all = |digit: u8| run.iter().filter(|b| value(b)).all(|b| b.eq_ignore_ascii_case(&digit));
+    if all(b'0') || all(b'f') {
+        return true;
+    }
+    if separator == b'-'
+        && run.iter().filter(|b| value(b)).all(u8::is_ascii_digit)
+        && is_date_and_time(run)
+    {
+        return true;
+    }
+    found.add(start, stop, Kind::Mac);
+    true
+}
+
+trait EndsIgnoringCase {
+    fn to_ascii_lowercase_ends_with(&self, end: &[u8]) -> bool;
+}
+impl EndsIgnoringCase for [u8] {
+    fn to_ascii_lowercase_ends_with(&self, end: &[u8]) -> bool {
+        self.len() >= end.len() && self[self.len() - end.len()..].eq_ignore_ascii_case(end)
+    }
+}
+
+/// `26-11-20-15-07-13`
+fn is_date_and_time(pairs: &[u8]) -> bool {
+    let at = |i: usize| (pairs[i * 3] - b'0') * 10 + (pairs[i * 3 + 1] - b'0');
+    let clock = at(3) < 24 && at(4) < 60 && at(5) < 60;
+    let ymd = (1..=12).contains(&at(1)) && (1..=31).contains(&at(2));
+    let dmy = (1..=31).contains(&at(0)) && (1..=12).contains(&at(1));
+    clock && (ymd || dmy)
+}
+
+/// `81-54-12-ee-7d-87` around the dash at `at`.
+pub(super) fn dashes_at(found: &mut Found<'_>, at: usize) -> usize {
+    let bytes = found.bytes;
+    let start = back(bytes, at, 3, |b| b.is_ascii_hexdigit());
+    if at - start != 2 || byte_before(bytes, start).is_some_and(|b| is_word(b) || b == b'-') {
+        return at + 1;
+    }
+    let end = ahead(bytes, start, 24, |b| b.is_ascii_hexdigit() || b == b'-');
+    if end - start == 17
+        && !bytes.get(end).is_some_and(|b| is_word(*b))
+        && mac_pairs(found, start, end, b'-')
+    {
+        return end;
+    }
+    at + 1
+}
+
+/// `0011.22aa.4455` around the first dot, at `at`: how Cisco writes hardware addresses.
+pub(super) fn dotted_mac_at(found: &mut Found<'_>, at: usize) -> bool {
+    let bytes = found.bytes;
+    let start = back(bytes, at, 5, |b| b.is_ascii_hexdigit());
+    let end = ahead(bytes, start, 16, |b| b.is_ascii_hexdigit() || b == b'.');
+    let run = &bytes[start..end];
+    let outside = |b: Option<u8>| !b.is_some_and(|b| is_word(b) || b == b'.' || b == b'-');
+    if run.len() != 14
+        || run[4] != b'.'
+        || run[9] != b'.'
+        || run.iter().filter(|b| **b == b'.').count() != 2
+    {
+        return false;
+    }
+    if !outside(byte_before(bytes, start)) || bytes.get(end).is_some_and(|b| is_word(*b)) {
+        return false;
+    }
+    let hex: Vec<u8> = run.iter().copied().filter(|b| *b != b'.').collect();
+    let letters = hex.iter().any(u8::is_ascii_alphabetic);
+    let named = words_before(bytes, start)
+        .take(3)
+        .any(|w| is_one_of(bare(w), &["mac", "address", "hwaddr", "vlan", "host", "arp"]));
+    let plain = hex.iter().all(|b| *b == b'0') || hex.iter().all(|b| b.eq_ignore_ascii_case(&b'f'));
+    if (letters || named) && !plain {
+        found.add(start, end, Kind::Mac);
+    }
+    true
+}

@@ -1,0 +1,248 @@
+//! The way over the text: one automaton for words that announce something, one look at every byte
+//! that may be in the middle of an address or a card.
+
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, MatchKind};
+
+use super::kinds::Found;
+use super::look::{ahead, back, byte_before, is_word};
+use super::{assign, blocks, cards, commands, headers, names, network, urls};
+
+/// What a word announces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Word {
+    /// (Part of) the name of a value.
+    Name,
+    /// `://`
+    Url,
+    /// A directory of homes.
+    Home,
+    /// A private suffix.
+    Suffix,
+    /// The armour of a key.
+    Armour,
+    /// The private lines of a PuTTY key.
+    Putty,
+    /// `kind: Secret`
+    KubernetesSecret,
+    /// `Bearer `, `Basic `
+    Scheme,
+    /// `jdbc:oracle:thin:`
+    Oracle,
+    /// A command, by the number of its rule.
+    Command(usize),
+}
+
+const NAMES: &[&str] = &[
+    "pass",
+    "pwd",
+    "secret",
+    "token",
+    "key",
+    "auth",
+    "cred",
+    "cookie",
+    "session",
+    "sess",
+    "sid",
+    "csrf",
+    "xsrf",
+    "psk",
+    "community",
+    "otp",
+    "cvv",
+    "cvc",
+    "jwt",
+    "bearer:",
+    "hmac",
+    "signature",
+    "sig=",
+    "sig\"",
+    "salt",
+    "pw",
+    "mnemonic",
+    "seed",
+    "verifier",
+    "license",
+    "dsn",
+    "mdp",
+    "senha",
+    "contrasena",
+    "kennwort",
+    "pswd",
+    "privatekey",
+    "totp",
+    "_hash",
+    "hash\"",
+    "host",
+    "node",
+    "server",
+    "instance",
+    "machine",
+    "peer",
+    "broker",
+    "upstream",
+    "storepass",
+    "pin",
+    "ticket",
+    "pat=",
+    "pat:",
+    "assertion",
+];
+const HOMES: &[&str] = &[
+    "/home/",
+    "/users/",
+    "\\users\\",
+    "\\\\users\\\\",
+    "documents and settings\\",
+    "documents and settings/",
+    "\\home\\",
+];
+
+static WORDS: LazyLock<Option<(AhoCorasick, Vec<Word>)>> = LazyLock::new(|| {
+    let mut all: Vec<(&str, Word)> = Vec::new();
+    all.extend(NAMES.iter().map(|n| (*n, Word::Name)));
+    all.extend(HOMES.iter().map(|n| (*n, Word::Home)));
+    all.extend(names::PRIVATE_SUFFIXES.iter().map(|n| (*n, Word::Suffix)));
+    all.push(("://", Word::Url));
+    all.push(("-----begin ", Word::Armour));
+    all.push(("---- begin ", Word::Armour));
+    all.push(("private-lines: ", Word::Putty));
+    all.extend(
+        [
+            "kind: secret",
+            "\"kind\":\"secret\"",
+            "\"kind\": \"secret\"",
+            "\\\"kind\\\":\\\"secret\\\"",
+            "kind: \"secret\"",
+        ]
+        .map(|n| (n, Word::KubernetesSecret)),
+    );
+    all.extend(["bearer ", "basic ", "bearer\t"].map(|n| (n, Word::Scheme)));
+    all.extend(
+        ["jdbc:oracle:thin:", "jdbc:oracle:oci:", "jdbc:oracle:oci8:"].map(|n| (n, Word::Oracle)),
+    );
+    all.extend(commands::names().map(|(n, rule)| (n, Word::Command(rule))));
+    let words: Vec<Word> = all.iter().map(|(_, w)| *w).collect();
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .match_kind(MatchKind::Standard)
+        .build(all.iter().map(|(n, _)| n))
+        .ok()
+        .map(|automaton| (automaton, words))
+});
+
+/// Finds everything.
+pub(super) fn find(found: &mut Found<'_>) {
+    words(found);
+    lines(found);
+    bytes(found);
+}
+
+fn words(found: &mut Found<'_>) {
+    let Some((automaton, words)) = WORDS.as_ref() else { return };
+    let text = found.text;
+    // Names and armour each go on behind what they have read.
+    let (mut name_done, mut armour_done) = (0, 0);
+    for hit in automaton.find_overlapping_iter(text) {
+        let (start, end) = (hit.start(), hit.end());
+        match words[hit.pattern().as_usize()] {
+            Word::Name if start >= name_done && start >= armour_done => {
+                name_done = assign::at(found, start, end).max(end)
+            }
+            Word::Name => {}
+            Word::Url => urls::at(found, start),
+            Word::Home => names::home(found, start, end),
+            Word::Suffix => names::private_host(found, start, end),
+            Word::Armour if start >= armour_done => armour_done = blocks::armour(found, start, end),
+            Word::Putty if start >= armour_done => armour_done = blocks::putty(found, start, end),
+            Word::Armour | Word::Putty => {}
+            Word::KubernetesSecret => blocks::kubernetes_secret(found, start),
+            Word::Scheme => headers::scheme_alone(found, start, end),
+            Word::Oracle => urls::oracle_login(found, end),
+            Word::Command(rule) => commands::at(found, start, end, rule),
+        }
+    }
+}
+
+/// What stands at the beginning of lines.
+fn lines(found: &mut Found<'_>) {
+    let text = found.text;
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        if line.as_bytes()[0].is_ascii_alphanumeric() || line.as_bytes()[0] == b'<' {
+            names::syslog_header(found, at);
+        }
+        at += line.len();
+    }
+}
+
+/// Bytes that are in the middle of an address, a name at a host, or a card.
+fn bytes(found: &mut Found<'_>) {
+    let bytes = found.bytes;
+    let mut at = 0;
+    while at < bytes.len() {
+        let b = bytes[at];
+        let next = bytes.get(at + 1).copied();
+        at = match b {
+            b'.' if byte_before(bytes, at).is_some_and(|b| b.is_ascii_hexdigit()) => dot(found, at),
+            b':' => colon(found, at, next),
+            b'-' if next.is_some_and(|b| b.is_ascii_hexdigit()) => network::dashes_at(found, at),
+            b'@' => {
+                names::at_sign(found, at);
+                at + 1
+            }
+            b'0'..=b'9' if !byte_before(bytes, at).is_some_and(|b| b.is_ascii_digit()) => {
+                digits(found, at)
+            }
+            _ => at + 1,
+        };
+    }
+}
+
+fn dot(found: &mut Found<'_>, at: usize) -> usize {
+    let bytes = found.bytes;
+    let next_digit = bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
+    let digit_before = byte_before(bytes, at).is_some_and(|b| b.is_ascii_digit());
+    if bytes.get(at + 5) == Some(&b'.') && network::dotted_mac_at(found, at) {
+        return at + 10;
+    }
+    if next_digit && digit_before {
+        return network::ipv4_at(found, at).max(at + 1);
+    }
+    at + 1
+}
+
+fn colon(found: &mut Found<'_>, at: usize, next: Option<u8>) -> usize {
+    let bytes = found.bytes;
+    let before = byte_before(bytes, at);
+    if next.is_some_and(|b| b.is_ascii_digit() || b == b'*') {
+        blocks::pgpass(found, at);
+    }
+    let hexes = before.is_some_and(|b| b.is_ascii_hexdigit())
+        && next.is_some_and(|b| b.is_ascii_hexdigit() || b == b':');
+    if hexes || next == Some(b':') && !before.is_some_and(is_word) {
+        return network::colons_at(found, at).max(at + 1);
+    }
+    at + 1
+}
+
+/// A run of digits begins: a card, an address, or the number at the end of a host's name.
+fn digits(found: &mut Found<'_>, at: usize) -> usize {
+    let bytes = found.bytes;
+    let run = ahead(bytes, at, 32, |b| b.is_ascii_digit());
+    if run - at <= 4 && byte_before(bytes, at).is_some_and(|b| b == b'-' || b.is_ascii_alphabetic())
+    {
+        let ends = !bytes.get(run).is_some_and(|b| is_word(*b) || *b == b'-');
+        if ends {
+            let start = back(bytes, at, 64, |b| is_word(b) || b == b'-');
+            names::shaped_host(found, start, run);
+        }
+    }
+    let card = run - at >= 13
+        || (run - at == 4
+            && matches!(bytes.get(run), Some(b' ' | b'-'))
+            && bytes.get(run + 1).is_some_and(u8::is_ascii_digit));
+    if card { cards::at(found, at).max(run) } else { run }
+}
