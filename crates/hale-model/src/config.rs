@@ -4,10 +4,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod ai;
 mod load;
 mod reference;
 mod shape;
 
+pub use ai::{Ai, AiProvider, ProviderKind};
 pub use load::{ConfigError, ConfigErrors, Loaded, check_listen, parse};
 pub use reference::reference_page;
 
@@ -59,6 +61,8 @@ pub struct Config {
     pub general: General,
     /// When something counts as trouble.
     pub thresholds: Thresholds,
+    /// Which language models are asked, and what they may cost.
+    pub ai: Ai,
     /// Who is told, and how.
     pub notifications: Notifications,
     /// What is never reported, never touched, and what may be restarted.
@@ -321,16 +325,16 @@ pub struct Autonomy {
     /// Approved and verified successes after which a pair is earned for a class of target; 0: never.
     #[schemars(range(max = 1000))]
     pub earn_after: u32,
-    /// Actions in any 60 minutes, those of people not counted.
-    #[schemars(range(max = 10_000))]
-    pub max_actions_per_hour: u32,
-    /// Processes that one action may signal without a person.
     /// Failures in a row after which an earned pair is lost again, and has to be earned anew.
     #[schemars(range(min = 1, max = 1000))]
     pub demote_after: u32,
     /// Days after which a lesson that was not verified again counts half; 0: never.
     #[schemars(range(max = 36_500))]
     pub lesson_half_life_days: u32,
+    /// Actions in any 60 minutes, those of people not counted.
+    #[schemars(range(max = 10_000))]
+    pub max_actions_per_hour: u32,
+    /// Processes that one action may signal without a person.
     #[schemars(range(min = 1, max = 10_000))]
     pub max_kills_per_action: u32,
     /// Seconds after which an unanswered approval lapses.
@@ -343,12 +347,12 @@ impl Default for Autonomy {
         Autonomy {
             allow: Vec::new(),
             earn_after: 3,
+            demote_after: 1,
+            lesson_half_life_days: 90,
             max_actions_per_hour: 20,
             max_kills_per_action: 50,
             approval_expires_secs: 3600,
         }
-            demote_after: 1,
-            lesson_half_life_days: 90,
     }
 }
 

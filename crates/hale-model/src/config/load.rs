@@ -16,10 +16,14 @@ use crate::alert::AlertKind;
 
 /// Sections that belong to parts of hale which are not built yet: accepted, so that a file which
 /// is written for them still loads, and named in a warning because they do nothing.
-const SECTIONS_WITHOUT_EFFECT: [&str; 3] = ["ai", "polling", "machines"];
+const SECTIONS_WITHOUT_EFFECT: [&str; 2] = ["polling", "machines"];
 
 /// How alike two names must be (Jaro-Winkler, 0..1) for one to be offered for the other.
 const LIKENESS_MIN: f64 = 0.75;
+
+/// What to do with a key instead.
+const KEYS_ELSEWHERE: &str = "keys have no place in this file: put it into the environment, or \
+     store it with `hale setup`; api_key_env names the variable";
 
 /// A configuration that was read.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,7 +111,7 @@ pub fn parse(text: &str, origin: &str) -> Result<Loaded, ConfigErrors> {
         })
         .collect();
     warnings.sort();
-    let warnings = warnings.into_iter().map(|(_, warning)| warning).collect();
+    let mut warnings: Vec<String> = warnings.into_iter().map(|(_, warning)| warning).collect();
     let shape = shape::of_config();
     let mut check = Check { lines: &lines, root: &shape, errors: Vec::new() };
     if let Shape::Table(keys) = &shape {
@@ -120,6 +124,14 @@ pub fn parse(text: &str, origin: &str) -> Result<Loaded, ConfigErrors> {
     let config = Config::deserialize(toml::de::Deserializer::from(document))
         .map_err(|e| wrong(vec![lines.syntax_error(&e)]))?;
     let errors = disagreements(&config, &places);
+    for (index, provider) in config.ai.providers.iter().enumerate() {
+        if super::ai::sends_key_in_clear(provider) {
+            let line = places.line(&format!("ai.providers.{index}.base_url"));
+            warnings.push(format!(
+                "{origin}:{line}: [ai.providers] base_url: http:// shows the key and every question to the network; use https://"
+            ));
+        }
+    }
     if errors.is_empty() { Ok(Loaded { config, warnings }) } else { Err(wrong(errors)) }
 }
 
@@ -191,7 +203,11 @@ impl Check<'_> {
                     } else {
                         "unknown key".to_owned()
                     };
-                    let hint = self.nearest_key(name_text, keys, section);
+                    let hint = if section.starts_with("ai") && is_named_like_a_key(name_text) {
+                        Some(KEYS_ELSEWHERE.to_owned())
+                    } else {
+                        self.nearest_key(name_text, keys, section)
+                    };
                     self.report(name.span().start, section, name_text, what, hint);
                 }
             }
@@ -268,6 +284,13 @@ impl Check<'_> {
     }
 }
 
+/// `api_key`, `token`, `secret`…: what people write who want to put a key into the file.
+fn is_named_like_a_key(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["api_key", "apikey", "key", "token", "secret", "password", "auth", "bearer"]
+        .contains(&name.as_str())
+}
+
 fn nearest<'a>(name: &str, right: impl Iterator<Item = &'a String>) -> Option<String> {
     right
         .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
@@ -341,7 +364,14 @@ impl Places {
                 let path = format!("{}.{}", section.get_ref(), key.get_ref());
                 if let DeValue::Array(items) = value.get_ref() {
                     for (index, item) in items.iter().enumerate() {
-                        places.insert(format!("{path}.{index}"), lines.line_of(item.span().start));
+                        let path = format!("{path}.{index}");
+                        if let DeValue::Table(table) = item.get_ref() {
+                            for (key, value) in table {
+                                let line = lines.line_of(value.span().start);
+                                places.insert(format!("{path}.{}", key.get_ref()), line);
+                            }
+                        }
+                        places.insert(path, lines.line_of(item.span().start));
                     }
                 }
                 places.insert(path, lines.line_of(value.span().start));
@@ -430,6 +460,14 @@ fn disagreements(config: &Config, places: &Places) -> Vec<ConfigError> {
                 format!("{pid} is not a process id"),
                 "it takes whole numbers from 1".to_owned(),
             ));
+        }
+    }
+    for (index, provider) in config.ai.providers.iter().enumerate() {
+        for (key, what, hint) in super::ai::flaws(provider) {
+            let table = format!("ai.providers.{index}");
+            let path = format!("{table}.{key}");
+            let path = if places.0.contains_key(&path) { path } else { table };
+            errors.push(places.error_at(&path, "ai.providers", key, what, hint));
         }
     }
     for (index, pair) in config.autonomy.allow.iter().enumerate() {
@@ -563,12 +601,12 @@ mod tests {
 
     #[test]
     fn sections_of_later_versions_are_named_in_a_warning() {
-        let text = "[general]\nmode = \"auto\"\n[ai]\nenabled = true\n[[ai.providers]]\nprovider = \"x\"\n[polling]\nx = 1\n[[machines]]\nid = \"w\"\n";
+        let text = "[general]\nmode = \"auto\"\n[polling]\nx = 1\n[[machines]]\nid = \"w\"\n";
         let loaded = parse(text, "c").unwrap();
         assert_eq!(loaded.config.general.mode, super::super::Mode::Auto);
         let lines: Vec<&str> = loaded.warnings.iter().map(String::as_str).collect();
-        assert_eq!(lines.len(), 3, "{lines:?}");
-        assert!(lines.contains(&"c:7: [polling] has no effect in this version"), "{lines:?}");
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines.contains(&"c:3: [polling] has no effect in this version"), "{lines:?}");
     }
 
     #[test]

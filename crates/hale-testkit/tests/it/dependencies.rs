@@ -9,10 +9,14 @@ use serde_json::Value;
 /// Who may know whom (normal dependencies). Everyone may know hale-model.
 const ALLOWED_EDGES: &[(&str, &[&str])] = &[
     ("hale", &["hale-engine", "hale-serve", "hale-model"]),
-    ("hale-engine", &["hale-observe", "hale-store", "hale-brain", "hale-act", "hale-model"]),
+    (
+        "hale-engine",
+        &["hale-observe", "hale-store", "hale-brain", "hale-mind", "hale-act", "hale-model"],
+    ),
     ("hale-observe", &["hale-model"]),
     ("hale-store", &["hale-model"]),
     ("hale-brain", &["hale-model"]),
+    ("hale-mind", &["hale-model"]),
     ("hale-act", &["hale-model"]),
     ("hale-serve", &["hale-model"]),
     ("hale-model", &[]),
