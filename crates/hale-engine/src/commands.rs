@@ -35,6 +35,8 @@ impl Core {
             Command::Resume => self.resume(&actor),
             Command::NoteIncident { id, text } => self.note(&id, text, &actor),
             Command::Propose { action, why } => self.propose_for(action, why, &actor).await,
+            Command::RunbookImport { runbook } => self.import_runbook(&runbook, &actor),
+            Command::RunbookRemove { id } => self.remove_knowledge(&id, &actor),
             Command::Undo { id } => self.undo(&id, &actor).await,
             Command::Vacuum { dry_run } => self.vacuum(dry_run, &actor),
             Command::Export { directory } => self.export(&directory),

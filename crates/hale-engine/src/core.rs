@@ -126,7 +126,8 @@ impl Core {
         results: mpsc::Sender<Applied>,
     ) -> Result<Core, ApiError> {
         let files = Files::new(&settings.data_dir);
-        let state = State::open(&files.state(), Access::Write).map_err(store_error)?;
+        let mut state = State::open(&files.state(), Access::Write).map_err(store_error)?;
+        crate::runbook::ship(&mut state)?;
         let configured = settings.config.general.machine_id.trim();
         let machine_id = (!configured.is_empty()).then(|| configured.into());
         let mut observer = LocalObserver::new(Roots::default(), machine_id);

@@ -137,6 +137,12 @@ impl Desk {
             Query::Postmortem { id } => self.postmortem(id.as_str()),
             Query::Sql { sql, limit_rows } => Ok(View::Table(self.sql(&sql, limit_rows)?)),
             Query::Judge { action } => self.judge(&action),
+            Query::Runbook { alert_kind, limit } => self.runbook(alert_kind.as_ref(), limit),
+            Query::RunbookSearch { text, alert_kind, limit } => {
+                self.runbook_search(&text, alert_kind.as_ref(), limit)
+            }
+            Query::RunbookEntry { id } => self.runbook_entry(&id),
+            Query::RunbookExport => self.runbook_export(),
             Query::Doctor => Ok(View::Doctor(crate::doctor::examine(self))),
         }
     }
@@ -362,11 +368,12 @@ impl Desk {
                 Some(id) => self.read(|s| s.incident(id.as_str()))?,
                 None => None,
             };
-            return Ok(View::Explanation(Box::new(diagnose::explain_alert(
-                &alert,
-                &snapshot,
-                incident.as_ref(),
-            ))));
+            let mut explanation = diagnose::explain_alert(&alert, &snapshot, incident.as_ref());
+            for (id, title) in self.known_about(&alert.kind) {
+                explanation.facts.push(("known".to_owned(), title));
+                explanation.commands.push(format!("hale runbook show {id}"));
+            }
+            return Ok(View::Explanation(Box::new(explanation)));
         }
         Err(ApiError::new(
             ErrorKind::Usage,

@@ -16,6 +16,7 @@ mod flow;
 mod offline;
 mod recover;
 mod telemetry;
+mod runbook;
 
 use std::path::{Path, PathBuf};
 

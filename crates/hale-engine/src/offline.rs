@@ -134,6 +134,10 @@ impl Handle for Offline {
                 | Query::Audit { .. }
                 | Query::AuditVerify
                 | Query::Postmortem { .. }
+                | Query::Runbook { .. }
+                | Query::RunbookSearch { .. }
+                | Query::RunbookEntry { .. }
+                | Query::RunbookExport
                 | Query::Sql { .. } => false,
             };
             if needs_a_look {

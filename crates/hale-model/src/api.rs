@@ -10,10 +10,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::action::{Action, Actor};
-use crate::alert::AlertState;
+use crate::alert::{AlertKind, AlertState};
 use crate::audit::AuditEntry;
 use crate::ids::{AlertId, ApprovalId, IncidentId, MachineId};
 use crate::incident::{IncidentState, TimelineEntry};
+use crate::knowledge::{Runbook, RunbookEntryView, RunbookImported, RunbookView};
 use crate::view::{
     ActionView, AlertView, AlertsView, ApprovalView, ApprovalsView, DoctorView, Explanation,
     HealthView, IncidentView, IncidentsView, ReportView, StatusView, Table, TriageView,
@@ -101,6 +102,29 @@ pub enum Query {
         /// What.
         action: Action,
     },
+    /// What was learned and what people wrote down: → [`View::Runbook`]
+    Runbook {
+        /// Only what is about this kind of alert.
+        alert_kind: Option<AlertKind>,
+        /// At most so many lessons, and so many entries; 0: all.
+        limit: u32,
+    },
+    /// → [`View::Runbook`], with hits.
+    RunbookSearch {
+        /// Words; anything is valid.
+        text: String,
+        /// What is known about this kind of alert comes first.
+        alert_kind: Option<AlertKind>,
+        /// At most so many hits; 0: 20.
+        limit: u32,
+    },
+    /// → [`View::RunbookEntry`]
+    RunbookEntry {
+        /// Id of a lesson or an entry, or the start of one.
+        id: String,
+    },
+    /// → [`View::RunbookFile`]
+    RunbookExport,
     /// → [`View::Doctor`]
     Doctor,
 }
@@ -163,6 +187,16 @@ pub enum Command {
         /// Why, in the proposer's words: data, shown to the person, never an instruction.
         why: String,
     },
+    /// Take lessons and knowledge in, all or nothing. Trust does not come in: → [`View::RunbookImported`]
+    RunbookImport {
+        /// What.
+        runbook: Box<Runbook>,
+    },
+    /// Take an entry of knowledge out: → [`View::Done`]
+    RunbookRemove {
+        /// Its whole id.
+        id: String,
+    },
     /// Put an action back: → [`View::Action`]
     Undo {
         /// Which.
@@ -216,6 +250,14 @@ pub enum View {
     Table(Table),
     /// What the guard says.
     Verdict(crate::action::Verdict),
+    /// See [`RunbookView`].
+    Runbook(Box<RunbookView>),
+    /// See [`RunbookEntryView`].
+    RunbookEntry(RunbookEntryView),
+    /// A runbook as one file.
+    RunbookFile(Box<Runbook>),
+    /// See [`RunbookImported`].
+    RunbookImported(RunbookImported),
     /// See [`DoctorView`].
     Doctor(DoctorView),
     /// A page for people.

@@ -3,6 +3,7 @@
 //! here.
 
 mod markdown;
+mod view;
 
 use std::fmt;
 
@@ -17,6 +18,9 @@ use crate::ids::LessonId;
 use crate::lesson::Lesson;
 
 pub use markdown::{KnowledgeError, KnowledgeErrors};
+pub use view::{
+    KnowledgeView, LessonView, RunbookEntryView, RunbookHit, RunbookImported, RunbookView, Trust,
+};
 
 /// Bytes of one entry's text.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;

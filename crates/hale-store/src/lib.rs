@@ -9,5 +9,5 @@ mod state_tables;
 mod telemetry;
 
 pub use error::StoreError;
-pub use state::{Access, State, StoredVector, Take, TextHit};
+pub use state::{Access, RunbookRecord, State, StoredVector, Take, TextHit, ToEmbed};
 pub use telemetry::{MetricPoint, Telemetry, export_readonly, query_readonly, storable};

@@ -9,6 +9,7 @@
 mod class;
 mod merge;
 mod recall;
+mod shipped;
 
 use hale_model::Timestamp;
 use hale_model::action::{ActionKind, ActionRecord, ActionState, Actor};
@@ -22,6 +23,7 @@ pub use recall::{
     KNOWN_RELIABILITY_MIN, Recalled, Signature, Symptom, by_signature, fenced, has_lapsed,
     is_known, is_vetoed, nearest, rank, reliability, seen_before, subject_class,
 };
+pub use shipped::shipped;
 
 /// What one finished action taught.
 #[derive(Clone, Debug, PartialEq)]

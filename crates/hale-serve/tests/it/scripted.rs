@@ -242,6 +242,9 @@ impl Handle for Scripted {
             | Query::Explain { .. }
             | Query::Judge { .. }
             | Query::Postmortem { .. }
+            | Query::RunbookSearch { .. }
+            | Query::RunbookEntry { .. }
+            | Query::RunbookExport
             | Query::Doctor => Err(ApiError::new(ErrorKind::Degraded, "not in the script")),
         };
         Box::pin(async move { answer })
@@ -264,6 +267,8 @@ impl Handle for Scripted {
             Command::NoteIncident { .. }
             | Command::Act { .. }
             | Command::Propose { .. }
+            | Command::RunbookImport { .. }
+            | Command::RunbookRemove { .. }
             | Command::Undo { .. }
             | Command::Vacuum { .. }
             | Command::Export { .. } => {

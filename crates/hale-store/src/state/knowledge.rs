@@ -1,7 +1,7 @@
 //! What people wrote down, and the full-text index over that and over lessons.
 
 use hale_model::alert::AlertKind;
-use hale_model::ids::{LessonId, hex_digest};
+use hale_model::ids::hex_digest;
 use hale_model::knowledge::{Knowledge, KnowledgeOrigin, RunbookRef, StoredKnowledge};
 use hale_model::lesson::Lesson;
 use rusqlite::{Row, params};
@@ -21,22 +21,32 @@ const WEIGHTS: &str = "8.0, 4.0, 4.0, 1.0";
 /// The digest of the shipped entries that this file holds.
 const SHIPPED_KEY: &str = "knowledge.shipped";
 
+/// One thing of the runbook.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RunbookRecord {
+    /// What was learned.
+    Lesson(Box<Lesson>),
+    /// What was written down.
+    Knowledge(Box<StoredKnowledge>),
+}
+
+impl RunbookRecord {
+    /// What names it.
+    pub fn reference(&self) -> RunbookRef {
+        match self {
+            RunbookRecord::Lesson(lesson) => RunbookRef::Lesson(lesson.id()),
+            RunbookRecord::Knowledge(stored) => RunbookRef::Knowledge(stored.entry.id.clone()),
+        }
+    }
+}
+
 /// What a search found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TextHit {
     /// What.
-    pub found: RunbookRef,
+    pub record: RunbookRecord,
     /// BM25: greater is better.
     pub score: f64,
-}
-
-/// A stored embedding.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StoredVector {
-    /// Of what.
-    pub of: RunbookRef,
-    /// As it was given.
-    pub vector: Vec<f32>,
 }
 
 impl State {
@@ -201,17 +211,42 @@ impl State {
         let limit = if limit == 0 { SEARCH_HITS_MAX } else { limit.min(SEARCH_HITS_MAX) };
         let Some(query) = match_query(words) else { return Ok(Vec::new()) };
         let sql = format!(
-            "SELECT what, ref, -bm25(runbook_index, {WEIGHTS}) AS score FROM runbook_index \
-             JOIN runbook_documents ON document = runbook_index.rowid \
-             WHERE runbook_index MATCH ?1 ORDER BY bm25(runbook_index, {WEIGHTS}), document LIMIT ?2"
+            "SELECT rowid, -bm25(runbook_index, {WEIGHTS}) FROM runbook_index \
+             WHERE runbook_index MATCH ?1 ORDER BY 2 DESC, rowid LIMIT ?2"
         );
-        let read = |row: &Row<'_>| {
-            let (what, reference): (String, String) = (row.get(0)?, row.get(1)?);
-            let score = row.get(2)?;
-            Ok(reference_of(&what, &reference).map(|found| TextHit { found, score }))
-        };
+        let read = |row: &Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, f64>(1)?));
         let found = self.rows("search the runbook", &sql, params![query, limit], read)?;
-        Ok(found.into_iter().flatten().collect())
+        let mut hits = Vec::with_capacity(found.len());
+        for (document, score) in found {
+            if let Some(record) = self.runbook_record(document)? {
+                hits.push(TextHit { record, score });
+            }
+        }
+        Ok(hits)
+    }
+
+    /// What a document of the index is about; none if it is gone.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn runbook_record(&self, document: i64) -> Result<Option<RunbookRecord>, StoreError> {
+        let operation = "read a runbook entry";
+        let sql = "SELECT what, ref FROM runbook_documents WHERE document = ?1";
+        let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
+        let found = self.rows(operation, sql, [document], read)?;
+        let Some((what, reference)) = found.into_iter().next() else { return Ok(None) };
+        if what == "knowledge" {
+            let sql = "SELECT data, origin FROM knowledge WHERE id = ?1";
+            let entries = self.stored_knowledge(operation, sql, [reference])?;
+            return Ok(entries.into_iter().next().map(|k| RunbookRecord::Knowledge(Box::new(k))));
+        }
+        let mut keys = reference.splitn(3, KEY_SEPARATOR);
+        let (Some(alert), Some(action), Some(class)) = (keys.next(), keys.next(), keys.next())
+        else {
+            return Ok(None);
+        };
+        let lesson = self.lesson_with_key(alert, action, class)?;
+        Ok(lesson.map(|lesson| RunbookRecord::Lesson(Box::new(lesson))))
     }
 
     /// Puts the words of a document into the index in place of its earlier ones.
@@ -253,69 +288,6 @@ impl State {
         let body: Vec<&str> = said.into_iter().flatten().map(String::as_str).collect();
         self.index("lesson", &lesson_key(lesson), [&title, &kinds, "", &body.join(" ")])
     }
-
-    /// Keeps the embedding of a thing. `digest` is that of the text it was made from.
-    ///
-    /// # Errors
-    /// If there is no such thing, or it cannot be written.
-    pub fn put_vector(
-        &self,
-        of: &RunbookRef,
-        model: &str,
-        digest: &str,
-        vector: &[f32],
-    ) -> Result<(), StoreError> {
-        let operation = "store an embedding";
-        let missing = || StoreError::NotFound { noun: "runbook entry", id: of.id().to_owned() };
-        let document = self.document_of(of)?.ok_or_else(missing)?;
-        let bytes: Vec<u8> = vector.iter().flat_map(|n| n.to_le_bytes()).collect();
-        let sql = "INSERT INTO runbook_vectors VALUES (?1, ?2, ?3, ?4) \
-                   ON CONFLICT (model, document) DO UPDATE SET digest = excluded.digest, \
-                   vector = excluded.vector";
-        self.execute(operation, sql, params![document, model, digest, bytes]).map(drop)
-    }
-
-    /// Every embedding that this model made.
-    ///
-    /// # Errors
-    /// If they cannot be read.
-    pub fn vectors(&self, model: &str) -> Result<Vec<StoredVector>, StoreError> {
-        let sql = "SELECT what, ref, vector FROM runbook_vectors \
-                   JOIN runbook_documents USING (document) WHERE model = ?1 ORDER BY document";
-        let read = |row: &Row<'_>| {
-            let (what, reference): (String, String) = (row.get(0)?, row.get(1)?);
-            let bytes = row.get_ref(2)?.as_blob()?;
-            let (numbers, _) = bytes.as_chunks::<4>();
-            let vector = numbers.iter().map(|n| f32::from_le_bytes(*n)).collect();
-            Ok(reference_of(&what, &reference).map(|of| StoredVector { of, vector }))
-        };
-        let found = self.rows("read embeddings", sql, [model], read)?;
-        Ok(found.into_iter().flatten().collect())
-    }
-
-    /// The digest of the text from which this model's embedding of a thing was made.
-    ///
-    /// # Errors
-    /// If it cannot be read.
-    pub fn vector_digest(
-        &self,
-        of: &RunbookRef,
-        model: &str,
-    ) -> Result<Option<String>, StoreError> {
-        let Some(document) = self.document_of(of)? else { return Ok(None) };
-        let sql = "SELECT digest FROM runbook_vectors WHERE document = ?1 AND model = ?2";
-        self.value("look for an embedding", sql, params![document, model])
-    }
-
-    fn document_of(&self, of: &RunbookRef) -> Result<Option<i64>, StoreError> {
-        match of {
-            RunbookRef::Knowledge(id) => self.document("knowledge", id),
-            RunbookRef::Lesson(id) => match self.lesson(id.as_str())? {
-                Some(lesson) => self.document("lesson", &lesson_key(&lesson)),
-                None => Ok(None),
-            },
-        }
-    }
 }
 
 /// Between the keys of a lesson in `runbook_documents.ref`.
@@ -324,15 +296,6 @@ const KEY_SEPARATOR: char = '\u{1f}';
 fn lesson_key(lesson: &Lesson) -> String {
     let (alert, action) = (lesson.alert_kind.as_str(), lesson.action_kind.as_str());
     format!("{alert}{KEY_SEPARATOR}{action}{KEY_SEPARATOR}{}", lesson.target_class)
-}
-
-fn reference_of(what: &str, reference: &str) -> Option<RunbookRef> {
-    if what == "knowledge" {
-        return Some(RunbookRef::Knowledge(reference.to_owned()));
-    }
-    let mut keys = reference.splitn(3, KEY_SEPARATOR);
-    let (alert, action, class) = (keys.next()?, keys.next()?, keys.next()?);
-    Some(RunbookRef::Lesson(LessonId::of(alert, action, class)))
 }
 
 fn origin_of(name: Option<&str>) -> KnowledgeOrigin {

@@ -57,6 +57,22 @@ impl State {
         )
     }
 
+    /// The lesson about this symptom, action and class of target.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn lesson_with_key(
+        &self,
+        alert_kind: &str,
+        action_kind: &str,
+        target_class: &str,
+    ) -> Result<Option<Lesson>, StoreError> {
+        let sql = "SELECT data FROM lessons \
+                   WHERE alert_kind = ?1 AND action_kind = ?2 AND target_class = ?3";
+        let keys = [alert_kind, action_kind, target_class];
+        Ok(self.records("read a lesson", sql, keys)?.into_iter().next())
+    }
+
     /// The lesson whose id is, or starts with, this.
     ///
     /// # Errors

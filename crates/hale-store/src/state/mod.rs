@@ -7,9 +7,11 @@ mod knowledge;
 mod memory;
 mod open;
 mod records;
+mod vectors;
 
 pub use approvals::Take;
-pub use knowledge::{StoredVector, TextHit};
+pub use knowledge::{RunbookRecord, TextHit};
+pub use vectors::{StoredVector, ToEmbed};
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
