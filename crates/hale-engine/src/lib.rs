@@ -12,11 +12,12 @@ mod core;
 mod desk;
 mod doctor;
 mod files;
+pub mod filters;
 mod flow;
 mod offline;
 mod recover;
-mod telemetry;
 mod runbook;
+mod telemetry;
 
 use std::path::{Path, PathBuf};
 

@@ -130,6 +130,9 @@ pub enum Command {
         /// Where to; made if missing
         directory: PathBuf,
     },
+    /// Detectors as filters: standard input to standard output, no agent, no network
+    #[command(subcommand)]
+    Detect(crate::commands::detect::DetectCommand),
     /// Print the completions for a shell
     Completions {
         /// Which shell

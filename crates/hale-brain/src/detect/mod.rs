@@ -30,6 +30,7 @@ mod rules;
 mod service;
 mod slope;
 mod stale;
+pub mod stream_anomaly;
 mod template;
 mod trend;
 mod zombie;

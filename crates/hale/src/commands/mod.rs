@@ -7,6 +7,7 @@ mod audit;
 mod completions;
 mod config;
 mod consent;
+pub mod detect;
 mod doctor;
 mod explain;
 mod incidents;
@@ -27,7 +28,7 @@ use std::future::Future;
 
 use clap::CommandFactory as _;
 
-use crate::cli::{Cli, Command, ReferencePage};
+use crate::cli::{Cli, Command, Global, ReferencePage};
 use crate::context::Context;
 use crate::exit::{Ended, Exit, Failure};
 use crate::{log, reference};
@@ -52,6 +53,10 @@ pub fn run(cli: Cli) -> Ended {
     }
     if let Command::Reference { page } = command {
         return print_reference(page);
+    }
+    if let Command::Detect(command) = command {
+        let Global { json, quiet, .. } = cli.global;
+        return detect::run(&command, crate::screen::Screen { json, quiet });
     }
     let context = Context::new(&cli.global)?;
     if let Command::TelemetryWorker = command {
@@ -99,6 +104,7 @@ async fn dispatch(context: &Context, command: Command) -> Ended {
         // Answered in `run`.
         Command::Up(_)
         | Command::Completions { .. }
+        | Command::Detect(_)
         | Command::TelemetryWorker
         | Command::Reference { .. } => Ok(Exit::Done),
     }

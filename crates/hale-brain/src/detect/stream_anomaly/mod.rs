@@ -1,0 +1,127 @@
+//! One metric, one number at a time: how strange is this row, given the rows before it?
+//!
+//! Four views look at every row, each without a model of what the metric is: how far the last 4, 16
+//! and 48 rows are from anything in the history (so that seasons of any length are no surprise once
+//! they have been seen), and how near the value is to the edge of all that was seen. Each view is
+//! turned into a surprise by its own past: -log10 of how often it was that large. The surprises add up.
+//!
+//! What comes out is a pulse: the first row of something strange is marked, the rows that follow are
+//! not, because an alert that repeats itself on every row is noise. Deliberately absent: time stamps
+//! (the history knows seasons by their shape), knowledge of rows to come, settings.
+
+mod discord;
+mod rows;
+mod scale;
+mod tail;
+
+use discord::{Discord, History};
+use scale::Scale;
+use tail::Tail;
+
+pub use rows::{Header, HeaderError, Row, RowError};
+
+/// Scores from here on are alerts.
+pub const ALERT_SCORE: f64 = 0.5;
+/// The most that a row which is no alert can get.
+const MAX_QUIET_SCORE: f64 = 0.4999;
+/// Rows of the runs that are compared.
+const RUN_ROWS: [usize; 3] = [4, 16, 48];
+/// The sum of surprises that is an alert.
+const ALERT_SURPRISE: f64 = 4.06;
+/// Rows at the start that are only learned from.
+pub const LEARNING_ROWS: u64 = 150;
+/// After an alert, so large a share of the rows so far belongs to it, within these bounds.
+const EPISODE_SHARE: f64 = 0.03;
+const EPISODE_ROWS: (f64, f64) = (30.0, 600.0);
+/// Larger values count as this: sums and squares of them stay finite.
+const MAX_VALUE: f64 = 1e150;
+
+/// Scores the rows of one metric in the order in which they were measured. Bounded memory (about
+/// 100 KiB) and time a row, however many there are.
+pub struct StreamAnomaly {
+    scale: Scale,
+    history: History,
+    discords: [(Discord, Tail); RUN_ROWS.len()],
+    range: Range,
+    edge: Tail,
+    rows: u64,
+    quiet_until: u64,
+}
+
+impl Default for StreamAnomaly {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl StreamAnomaly {
+    /// Knows nothing yet.
+    pub fn new() -> Self {
+        StreamAnomaly {
+            scale: Scale::new(),
+            history: History::new(RUN_ROWS.into_iter().max().unwrap_or_default()),
+            discords: RUN_ROWS.map(|rows| (Discord::new(rows), Tail::new())),
+            range: Range::default(),
+            edge: Tail::new(),
+            rows: 0,
+            quiet_until: 0,
+        }
+    }
+
+    /// How strange this value is after those before it: 0 to 1, [`ALERT_SCORE`] and above is an
+    /// alert. A value that is not finite is not learned and scores 0.
+    pub fn score(&mut self, value: f64) -> f64 {
+        if !value.is_finite() {
+            return 0.0;
+        }
+        let surprise = self.surprise(value.clamp(-MAX_VALUE, MAX_VALUE));
+        let row = self.rows;
+        self.rows += 1;
+        if row < LEARNING_ROWS {
+            return 0.0;
+        }
+        let score = 1.0 - (-surprise / ALERT_SURPRISE).exp2();
+        if surprise < ALERT_SURPRISE {
+            return score.min(MAX_QUIET_SCORE);
+        }
+        if row < self.quiet_until {
+            return (score / 2.0).min(MAX_QUIET_SCORE);
+        }
+        let episode = (EPISODE_SHARE * row as f64).clamp(EPISODE_ROWS.0, EPISODE_ROWS.1);
+        self.quiet_until = row + episode as u64;
+        score.max(ALERT_SCORE)
+    }
+
+    fn surprise(&mut self, value: f64) -> f64 {
+        self.history.push(self.scale.stabilised(value));
+        let mut sum = self.edge.surprise(self.range.edge(value));
+        for (discord, tail) in &mut self.discords {
+            sum += tail.surprise(discord.distance(&self.history));
+        }
+        sum
+    }
+}
+
+/// The smallest and the largest value so far.
+#[derive(Default)]
+struct Range {
+    bounds: Option<(f64, f64)>,
+    rows: u64,
+}
+
+impl Range {
+    /// Rows before the range means something.
+    const MIN_ROWS: u64 = 20;
+
+    /// Where a value lies: 0.5 in the middle of all before it, 1 at the edge, more beyond.
+    fn edge(&mut self, value: f64) -> f64 {
+        let (low, high) = self.bounds.unwrap_or((value, value));
+        self.bounds = Some((low.min(value), high.max(value)));
+        self.rows += 1;
+        if self.rows <= Self::MIN_ROWS + 1 {
+            return 0.0;
+        }
+        let width = (high - low).max(1e-12);
+        ((value - high).max(low - value) / width + 1.0).max(0.0)
+    }
+}
