@@ -71,23 +71,19 @@ impl Agent {
         let (telemetry, set_aside) = TelemetryThread::start(&files, settings.program.clone())?;
         let (results_sender, results) = mpsc::channel(RESULTS_MAX);
         let (wish_sender, wishes) = mpsc::channel(COMMANDS_MAX);
-        let machine = hale_observe::LocalObserver::new(
-            hale_observe::Roots::default(),
-            configured_machine(&settings),
-        )
-        .machine_id()
-        .clone();
-        let notifier = Notifier::start(NotifySettings {
-            config: settings.config.notifications.clone(),
-            data_dir: settings.data_dir.clone(),
-            terminal,
-            machine,
-        });
+        let notify = |machine: &hale_model::MachineId| {
+            Some(Notifier::start(NotifySettings {
+                config: settings.config.notifications.clone(),
+                data_dir: settings.data_dir.clone(),
+                terminal,
+                machine: machine.clone(),
+            }))
+        };
         let mut core = Core::open(
             settings.clone(),
             Purpose::Watch,
             Some(telemetry.handle().clone()),
-            Some(notifier),
+            notify,
             results_sender,
         )?;
         if let Some(text) = set_aside {
@@ -209,11 +205,6 @@ pub async fn run_once(settings: Settings) -> Result<OnceReport, ApiError> {
     let status = agent.desk.status()?;
     end(agent.core, agent.telemetry).await;
     Ok(OnceReport { status })
-}
-
-fn configured_machine(settings: &Settings) -> Option<hale_model::MachineId> {
-    let configured = settings.config.general.machine_id.trim();
-    (!configured.is_empty()).then(|| configured.into())
 }
 
 struct AgentHandle {

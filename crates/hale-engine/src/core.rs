@@ -15,7 +15,7 @@ use hale_model::incident::{Agent, Incident, IncidentState, TimelineEntry};
 use hale_model::sample::{JournalEntry, Sample, Source};
 use hale_model::snapshot::Snapshot;
 use hale_model::view::AlertView;
-use hale_model::{ActionId, AlertId, IncidentId, Timestamp};
+use hale_model::{ActionId, AlertId, IncidentId, MachineId, Timestamp};
 use hale_observe::{LocalObserver, Roots};
 use hale_store::{Access, State};
 use tokio::sync::{mpsc, oneshot};
@@ -122,15 +122,14 @@ impl Core {
         settings: Settings,
         purpose: Purpose,
         telemetry: Option<TelemetryHandle>,
-        notifier: Option<Notifier>,
+        notifier: impl FnOnce(&MachineId) -> Option<Notifier>,
         results: mpsc::Sender<Applied>,
     ) -> Result<Core, ApiError> {
         let files = Files::new(&settings.data_dir);
         let mut state = State::open(&files.state(), Access::Write).map_err(store_error)?;
         crate::runbook::ship(&mut state)?;
-        let configured = settings.config.general.machine_id.trim();
-        let machine_id = (!configured.is_empty()).then(|| configured.into());
-        let mut observer = LocalObserver::new(Roots::default(), machine_id);
+        let mut observer = LocalObserver::new(Roots::default(), settings.machine_id());
+        let notifier = notifier(observer.machine_id());
         let cursor =
             state.cursor(observer.machine_id(), JOURNAL_CURSOR, "").map_err(store_error)?;
         observer.resume_journal(cursor);

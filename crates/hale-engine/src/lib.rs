@@ -43,6 +43,14 @@ pub struct Settings {
     pub program: Option<PathBuf>,
 }
 
+impl Settings {
+    /// The machine's configured name, if it has one.
+    pub(crate) fn machine_id(&self) -> Option<hale_model::MachineId> {
+        let configured = self.config.general.machine_id.trim();
+        (!configured.is_empty()).then(|| configured.into())
+    }
+}
+
 /// The socket that a running agent of this data directory answers on.
 pub fn agent_socket(data_dir: &Path) -> PathBuf {
     data_dir.join("hale.sock")

@@ -38,9 +38,7 @@ pub fn offline(settings: Settings) -> Arc<dyn Handle> {
 
 /// One look at the machine with an observer of its own.
 pub(crate) async fn look(settings: &Settings, sources: &[Source]) -> Snapshot {
-    let configured = settings.config.general.machine_id.trim();
-    let machine = (!configured.is_empty()).then(|| configured.into());
-    let mut observer = LocalObserver::new(Roots::default(), machine);
+    let mut observer = LocalObserver::new(Roots::default(), settings.machine_id());
     let before: Sample = observer.collect_only(sources).await;
     tokio::time::sleep(LOOK_APART).await;
     let sample = observer.collect_only(sources).await;
@@ -75,7 +73,7 @@ impl Offline {
     ) -> Result<hale_model::api::View, ApiError> {
         Files::new(&self.settings.data_dir).prepare()?;
         let (results, mut applied) = mpsc::channel(4);
-        let mut core = Core::open(self.settings.clone(), Purpose::Errand, None, None, results)?;
+        let mut core = Core::open(self.settings.clone(), Purpose::Errand, None, |_| None, results)?;
         core.turn().await;
         let asked = if let Command::Approve { id } = &command { Some(id.clone()) } else { None };
         let (reply, mut answer) = oneshot::channel();

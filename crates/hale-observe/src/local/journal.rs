@@ -61,6 +61,8 @@ impl JournalCollector {
             match self.open() {
                 Ok(Some(source)) => self.source = Some(source),
                 Ok(None) => return none(&self.access, &self.kmsg_path),
+                // Without journald an ordinary user has no log at all: none, not one that broke.
+                Err(error) if error.is_forbidden() => return forbidden(&self.kmsg_path),
                 Err(error) => return Reading::failed(error),
             }
         }
@@ -99,6 +101,16 @@ impl JournalCollector {
             }
         }
     }
+}
+
+fn forbidden(kmsg: &Path) -> Reading<JournalSample> {
+    let mut reading = Reading::of(JournalSample::default());
+    reading.absent = true;
+    reading.note(format!(
+        "journald is not here, and {} is only for root (kernel.dmesg_restrict)",
+        kmsg.display()
+    ));
+    reading
 }
 
 fn none(access: &JournalAccess, kmsg: &Path) -> Reading<JournalSample> {

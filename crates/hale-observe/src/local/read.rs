@@ -46,6 +46,14 @@ impl ReadError {
         ReadError::Content { path: path.to_owned(), expected }
     }
 
+    /// Whether this user may not read the place.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        match self {
+            ReadError::File { errno, .. } => matches!(*errno, Errno::PERM | Errno::ACCESS),
+            ReadError::Content { .. } | ReadError::Other(_) => false,
+        }
+    }
+
     /// Whether the place simply does not exist on this machine.
     pub(crate) fn is_missing(&self) -> bool {
         match self {

@@ -12,7 +12,9 @@ use hale_model::text::{bytes, duration};
 use hale_observe::{BusAccess, JournalAccess, LocalObserver, Roots};
 
 fn recording(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/hosts").join(name)
+    Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").unwrap())
+        .join("../../fixtures/hosts")
+        .join(name)
 }
 
 fn copy_over(from: &Path, to: &Path) {

@@ -21,6 +21,8 @@ async fn every_list_comes_in_the_envelope_of_robot() {
         ("/api/v1/incidents?state=resolved", "hale.robot.incidents.v1"),
         ("/api/v1/incidents/in-0123456789", "hale.robot.incident.v1"),
         ("/api/v1/approvals?all=true", "hale.robot.approvals.v1"),
+        ("/api/v1/runbook", "hale.robot.runbook.v1"),
+        ("/api/v1/runbook?search=disk%20full&limit=3", "hale.robot.runbook.v1"),
         ("/api/v1/audit", "hale.robot.audit.v1"),
         ("/api/v1/metrics/summary", "hale.robot.metrics.v1"),
         ("/api/v1/query?sql=SELECT%201%20AS%20a", "hale.robot.query.v1"),
@@ -38,6 +40,12 @@ async fn every_list_comes_in_the_envelope_of_robot() {
         limit: 3
     }));
     assert!(asked.contains(&Query::Approvals { all: true }));
+    assert!(asked.contains(&Query::Runbook { alert_kind: None, limit: 0 }));
+    assert!(asked.contains(&Query::RunbookSearch {
+        text: "disk full".to_owned(),
+        alert_kind: None,
+        limit: 3
+    }));
     assert!(asked.contains(&Query::Sql { sql: "SELECT 1 AS a".to_owned(), limit_rows: 1000 }));
 }
 
@@ -141,7 +149,7 @@ async fn wrong_bodies_change_nothing() {
 
 #[tokio::test]
 async fn every_route_of_the_documentation_is_there() {
-    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/http-api.md");
+    let page = format!("{}/../../docs/http-api.md", std::env::var("CARGO_MANIFEST_DIR").unwrap());
     let page = std::fs::read_to_string(page).unwrap();
     let server = Server::start().await;
     let mut routes = 0;
