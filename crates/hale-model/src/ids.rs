@@ -60,6 +60,10 @@ id_type!(
     ActionId
 );
 id_type!(
+    /// A command that was run for a person: `ru-` and ten hex digits.
+    RunId
+);
+id_type!(
     /// An approval: `ap-` and ten hex digits.
     ApprovalId
 );
@@ -105,6 +109,11 @@ impl PlanId {
     pub fn of(incident: &IncidentId, created_at: Timestamp) -> Self {
         Self(format!("pl-{}", hex_digest(&[incident.as_str(), &created_at.to_string()], 10)))
     }
+
+    /// The plan made for what a person said at this moment.
+    pub fn of_sentence(sentence: &str, created_at: Timestamp) -> Self {
+        Self(format!("pl-{}", hex_digest(&["sentence", sentence, &created_at.to_string()], 10)))
+    }
 }
 
 impl ActionId {
@@ -112,6 +121,13 @@ impl ActionId {
     /// give its origin (`"cli"`, …) and the moment as the first argument.
     pub fn of(plan_or_origin: &str, index: usize) -> Self {
         Self(format!("ac-{}", hex_digest(&[plan_or_origin, &index.to_string()], 10)))
+    }
+}
+
+impl RunId {
+    /// The run of this action.
+    pub fn of(action: &ActionId) -> Self {
+        Self(format!("ru-{}", hex_digest(&[action.as_str()], 10)))
     }
 }
 

@@ -16,6 +16,7 @@ pub mod ids;
 pub mod incident;
 pub mod knowledge;
 pub mod lesson;
+pub mod run;
 pub mod sample;
 pub mod snapshot;
 pub mod text;
@@ -23,6 +24,6 @@ pub mod view;
 
 pub use ids::{
     ActionId, AlertId, ApprovalId, EvidenceId, Fingerprint, IncidentId, LessonId, MachineId, PlanId,
-    ProcRef,
+    ProcRef, RunId,
 };
 pub use jiff::Timestamp;

@@ -307,7 +307,7 @@ fn origin_of(name: Option<&str>) -> KnowledgeOrigin {
 }
 
 /// A search in FTS5's language: every word quoted, any of them enough. None if there is no word.
-fn match_query(text: &str) -> Option<String> {
+pub(super) fn match_query(text: &str) -> Option<String> {
     let mut end = text.len().min(SEARCH_BYTES_MAX);
     while !text.is_char_boundary(end) {
         end -= 1;

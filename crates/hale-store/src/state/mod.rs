@@ -7,6 +7,7 @@ mod knowledge;
 mod memory;
 mod open;
 mod records;
+mod runs;
 mod vectors;
 
 pub use approvals::Take;

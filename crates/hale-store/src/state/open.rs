@@ -25,6 +25,11 @@ const MIGRATIONS: &[Migration] = &[
         description: "knowledge, full-text index, embeddings",
         sql: include_str!("../../migrations/state/0002_knowledge.sql"),
     },
+    Migration {
+        version: 3,
+        description: "runs, remembered sentences",
+        sql: include_str!("../../migrations/state/0003_runs.sql"),
+    },
 ];
 
 /// How long a writer waits for another one.
