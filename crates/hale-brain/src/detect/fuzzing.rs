@@ -5,9 +5,9 @@
 //! Where a parser does, and where its answer breaks a promise of its own.
 
 use super::expression::on_deep_stack;
+use super::miner::{Miner, MinerLimits, split_header};
 use super::oom;
 use super::rules::{Rules, add_user_rules};
-use super::template::{MAX_TEMPLATE_BYTES, template};
 use crate::decide::names;
 
 /// User rules, one file after another, separated by NUL.
@@ -40,11 +40,31 @@ pub fn globs(bytes: &[u8]) {
     assert!(names::glob(name, name) && names::glob("*", name));
 }
 
-/// Log messages: the OOM killer's, and the template of any.
+/// Log messages of the OOM killer.
 pub fn messages(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     for line in text.lines() {
         oom::parse(line);
-        assert!(template(line).len() <= MAX_TEMPLATE_BYTES);
+    }
+}
+
+/// Log lines, their headers and templates.
+pub fn templates(bytes: &[u8]) {
+    let limits = MinerLimits {
+        templates_max: 16,
+        template_bytes_max: 4096,
+        line_bytes_max: 512,
+        values_max: 3,
+    };
+    let mut miner = Miner::new(limits);
+    for line in bytes.split(|b| *b == b'\n') {
+        let content = split_header(line).content;
+        assert!(line.ends_with(content.trim_ascii_end()) || line.trim_ascii().ends_with(content));
+        let id = miner.learn_bytes(content);
+        // The same line again is the same template.
+        assert_eq!(miner.learn_bytes(content), id);
+        assert!(miner.template(id).is_some_and(|t| t.count >= 2 && t.first <= t.last));
+        assert!(miner.pattern(id).is_some());
+        assert!(miner.templates().count() <= limits.templates_max);
     }
 }

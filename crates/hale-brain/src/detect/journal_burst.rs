@@ -7,16 +7,26 @@ use std::collections::{BTreeMap, VecDeque};
 
 use hale_model::alert::Subject;
 use hale_model::sample::{JournalEntry, Source};
+use hale_model::text::shorten;
 
 use super::detectors::{Claim, Detector, Proof, View, vars};
 use super::memory::Learned;
+use super::miner::{Miner, MinerLimits, TemplateId};
 use super::oom;
-use super::template::template;
 
 /// A burst is judged over this time.
 const WINDOW_SECS: f64 = 60.0;
-/// Most templates remembered; what comes beyond counts as `…` of its origin.
+/// Most pairs of an origin and a template; what comes beyond counts as `…` of its origin.
 const MAX_TEMPLATES: usize = 2000;
+/// Bytes of a template that are shown.
+const MAX_TEMPLATE_BYTES: usize = 200;
+/// What the miner may hold: more than the pairs, for a template lives longer than a burst.
+const MINER_LIMITS: MinerLimits = MinerLimits {
+    templates_max: 2 * MAX_TEMPLATES,
+    template_bytes_max: 1024 * 1024,
+    line_bytes_max: 1024,
+    values_max: 12,
+};
 /// Most entries of one turn whose template is worked out; the rest count as `…`.
 const MAX_ENTRIES_PER_TURN: usize = 5000;
 /// Priority warning and worse.
@@ -28,12 +38,27 @@ const MIXED_FACTOR: f64 = 2.0;
 /// A burst lasts until the rate is below this share of the limit.
 const MARGIN: f64 = 0.5;
 
-type Key = (String, String);
+/// An origin and one of its templates; none for messages that differ.
+type Key = (String, Option<TemplateId>);
 
+/// What has come of one template.
 #[derive(Default)]
-pub(super) struct JournalBurst {
+struct Counts {
+    /// As it is shown, unchanged while it is counted: alerts are told apart by it.
+    text: String,
     /// (boot time in nanoseconds, how many), oldest first.
-    counts: BTreeMap<Key, VecDeque<(u64, u32)>>,
+    seen: VecDeque<(u64, u32)>,
+}
+
+pub(super) struct JournalBurst {
+    miner: Miner,
+    counts: BTreeMap<Key, Counts>,
+}
+
+impl Default for JournalBurst {
+    fn default() -> Self {
+        JournalBurst { miner: Miner::new(MINER_LIMITS), counts: BTreeMap::new() }
+    }
 }
 
 impl JournalBurst {
@@ -52,12 +77,12 @@ impl Detector for JournalBurst {
         let mut claims = Vec::new();
         let mut totals: BTreeMap<&str, (f64, bool)> = BTreeMap::new();
         for ((origin, template), counts) in &self.counts {
-            let per_minute = counts.iter().map(|(_, n)| f64::from(*n)).sum::<f64>();
+            let per_minute = counts.seen.iter().map(|(_, n)| f64::from(*n)).sum::<f64>();
             let total = totals.entry(origin).or_default();
             total.0 += per_minute;
-            if template != MIXED && per_minute >= MARGIN * limit {
+            if template.is_some() && per_minute >= MARGIN * limit {
                 total.1 = true;
-                claims.push(claim(view, origin, template, per_minute, limit, 1.0));
+                claims.push(claim(view, origin, &counts.text, per_minute, limit, 1.0));
             }
         }
         for (origin, (total, named)) in totals {
@@ -76,24 +101,29 @@ impl JournalBurst {
             if entry.priority > MAX_PRIORITY || oom::is_about_oom(entry) {
                 continue;
             }
-            let text =
-                if at < MAX_ENTRIES_PER_TURN { template(&entry.message) } else { MIXED.to_owned() };
-            *new.entry((origin(entry), text)).or_default() += 1;
+            let template =
+                (at < MAX_ENTRIES_PER_TURN).then(|| self.miner.learn_content(&entry.message));
+            *new.entry((origin(entry), template)).or_default() += 1;
         }
-        for ((origin, text), n) in new {
-            let key = (origin, text);
+        for (key, n) in new {
             let known = self.counts.contains_key(&key) || self.counts.len() < MAX_TEMPLATES;
-            let key = if known { key } else { (key.0, MIXED.to_owned()) };
-            self.counts.entry(key).or_default().push_back((view.tick.now_ns, n));
+            let key = if known { key } else { (key.0, None) };
+            let text = key.1.and_then(|id| self.miner.pattern(id));
+            let counts = self.counts.entry(key).or_default();
+            if counts.seen.is_empty() {
+                counts.text = shorten(&text.unwrap_or_default(), MAX_TEMPLATE_BYTES);
+            }
+            counts.seen.push_back((view.tick.now_ns, n));
         }
     }
 
     fn forget(&mut self, view: &View<'_>) {
         self.counts.retain(|_, counts| {
-            while counts.front().is_some_and(|(at, _)| view.tick.since(*at) >= WINDOW_SECS) {
-                counts.pop_front();
+            let seen = &mut counts.seen;
+            while seen.front().is_some_and(|(at, _)| view.tick.since(*at) >= WINDOW_SECS) {
+                seen.pop_front();
             }
-            !counts.is_empty()
+            !seen.is_empty()
         });
     }
 }

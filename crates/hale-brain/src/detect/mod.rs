@@ -24,6 +24,7 @@ mod kin;
 mod leak;
 mod memory;
 mod message;
+pub mod miner;
 mod oom;
 mod orphan;
 mod rules;
@@ -31,7 +32,6 @@ mod service;
 mod slope;
 mod stale;
 pub mod stream_anomaly;
-mod template;
 mod trend;
 mod zombie;
 

@@ -236,8 +236,8 @@ fn journal_flood_is_one_alert_a_template_and_a_backlog_is_none() {
     });
     w.rest(120);
     insta::assert_snapshot!(w.story(), @r#"
-    20s: opened medium journal.burst [nginx.service: upstream * timed out after *] nginx.service logs 120 like messages a minute: upstream * timed out after *
-    2m 10s: closed medium journal.burst [nginx.service: upstream * timed out after *] recovered
+    20s: opened medium journal.burst [nginx.service: upstream <*> timed out after <*>] nginx.service logs 120 like messages a minute: upstream <*> timed out after <*>
+    2m 10s: closed medium journal.burst [nginx.service: upstream <*> timed out after <*>] recovered
     "#);
 }
 

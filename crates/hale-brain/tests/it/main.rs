@@ -17,4 +17,6 @@ mod detect_processes;
 mod detect_properties;
 mod detect_rules;
 mod detect_scenario;
+mod miner;
+mod miner_sets;
 mod investigate;
