@@ -5,6 +5,7 @@ pub mod decide;
 pub mod detect;
 pub mod diagnose;
 pub mod remember;
+pub mod route;
 pub mod verify;
 
 #[doc(hidden)]
