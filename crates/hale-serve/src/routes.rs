@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Bytes;
+use axum::body::{Bytes, to_bytes};
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Path, Query as UrlQuery, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
-use hale_model::alert::AlertState;
+use hale_model::alert::{AlertKind, AlertState};
 use hale_model::api::{ApiError, Command, ErrorKind, Handle, Query, View};
 use hale_model::incident::IncidentState;
 use hale_model::text::parse_duration;
@@ -27,6 +27,8 @@ use crate::rpc::{RPC_PATH, RpcAnswer, RpcRequest};
 
 /// Bytes of a request's body.
 const LIMIT_BODY_BYTES: usize = 1024 * 1024;
+/// Bytes of a request of hale's own commands: an imported runbook is the largest.
+const LIMIT_RPC_BYTES: usize = 64 * 1024 * 1024;
 /// A question takes at most this long.
 const LIMIT_READ_SECS: u64 = 30;
 /// A change ends with its verification, which may watch for minutes.
@@ -56,6 +58,7 @@ pub(crate) fn router(handle: Shared) -> Router {
         .route("/api/v1/incidents", get(incidents))
         .route("/api/v1/incidents/{id}", get(incident))
         .route("/api/v1/approvals", get(approvals))
+        .route("/api/v1/runbook", get(runbook))
         .route("/api/v1/audit", get(audit))
         .route("/api/v1/metrics/summary", get(metrics_summary))
         .route("/api/v1/query", get(sql))
@@ -258,6 +261,30 @@ async fn approvals(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct RunbookParameters {
+    search: Option<String>,
+    kind: Option<AlertKind>,
+    limit: Option<u32>,
+}
+
+async fn runbook(
+    State(handle): State<Shared>,
+    query: Result<UrlQuery<RunbookParameters>, QueryRejection>,
+) -> Reply {
+    let RunbookParameters { search, kind: alert_kind, limit } = parameters(query)?;
+    let limit = limit.unwrap_or(0);
+    let query = match search {
+        Some(text) => Query::RunbookSearch { text, alert_kind, limit },
+        None => Query::Runbook { alert_kind, limit },
+    };
+    let View::Runbook(view) = handle.query(query).await? else {
+        return Err(unexpected_view());
+    };
+    Ok(enveloped(&handle, "runbook", view))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct AuditParameters {
     limit: Option<u32>,
 }
@@ -377,10 +404,15 @@ async fn resume(State(handle): State<Shared>, Extension(peer): Extension<Peer>) 
 async fn rpc(
     State(handle): State<Shared>,
     Extension(peer): Extension<Peer>,
-    bytes: Result<Bytes, BytesRejection>,
+    request: Request,
 ) -> Reply {
+    // Before a byte of the body is read: a whole runbook may come this way, from those alone who
+    // may act.
     let actor = peer.actor()?;
-    let request: RpcRequest = serde_json::from_slice(&read_body(bytes)?).map_err(|error| {
+    let bytes = to_bytes(request.into_body(), LIMIT_RPC_BYTES).await.map_err(|_| {
+        Refusal::too_large(&format!("the body is over {LIMIT_RPC_BYTES} bytes"), "send less")
+    })?;
+    let request: RpcRequest = serde_json::from_slice(&bytes).map_err(|error| {
         Refusal::bad_request(
             &format!("the request is not understood: {error}"),
             "the agent may be of another version than the command: restart it",

@@ -116,6 +116,9 @@ pub enum Command {
     /// Every decision and action, in a chain that shows any later change
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// What hale has learned, and what people wrote down
+    #[command(subcommand)]
+    Runbook(crate::commands::runbook::RunbookCommand),
     /// The systemd unit that runs the agent
     #[command(subcommand)]
     Service(ServiceCommand),
@@ -374,6 +377,15 @@ pub enum RobotCommand {
         /// Also what is decided
         #[arg(long)]
         all: bool,
+    },
+    /// What hale has learned, and what people wrote down
+    Runbook {
+        /// Only what fits these words, best first
+        #[arg(long, value_name = "WORDS")]
+        search: Option<String>,
+        /// At most so many of each; 0: all
+        #[arg(long, default_value_t = 0)]
+        limit: u32,
     },
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use clap::CommandFactory as _;
 use hale_model::api::ApiError;
+use hale_model::knowledge::RunbookView;
 use hale_model::view::{
     AlertsView, ApprovalsView, Envelope, HealthView, IncidentsView, MachinesView, StatusView,
     TriageView,
@@ -29,6 +30,7 @@ pub fn robot_schemas() -> Map<String, Value> {
     add("alerts", schemars::schema_for!(Envelope<AlertsView>));
     add("incidents", schemars::schema_for!(Envelope<IncidentsView>));
     add("approvals", schemars::schema_for!(Envelope<ApprovalsView>));
+    add("runbook", schemars::schema_for!(Envelope<RunbookView>));
     add("error", schemars::schema_for!(Envelope<ApiError>));
     schemas
 }

@@ -10,6 +10,7 @@ use hale_model::api::{Answer, ApiError, AuditCheck, Command, ErrorKind, Handle, 
 use hale_model::config::Mode;
 use hale_model::health::HealthFactor;
 use hale_model::incident::{Agent, TimelineEntry};
+use hale_model::knowledge::{RecalledBy, RunbookHit, RunbookView};
 use hale_model::sample::{Pressure, Source, SourceState, SourceStatus};
 use hale_model::snapshot::{Mount, System};
 use hale_model::view::*;
@@ -198,6 +199,18 @@ fn no_such(what: &str, id: &str) -> ApiError {
         .hint(format!("`hale {what}s list` lists them"))
 }
 
+fn hit(text: &str) -> RunbookHit {
+    RunbookHit {
+        rank: 1,
+        id: "disk-full".to_owned(),
+        what: "solution".to_owned(),
+        title: text.to_owned(),
+        by: RecalledBy::Text,
+        score: 1.5,
+        excerpt: String::new(),
+    }
+}
+
 impl Handle for Scripted {
     fn query(&self, query: Query) -> Answer<'_> {
         self.asked.lock().unwrap().push(query.clone());
@@ -235,6 +248,11 @@ impl Handle for Scripted {
                 rows: vec![vec![1.into()]],
                 truncated: false,
             })),
+            Query::Runbook { .. } => Ok(View::Runbook(Box::default())),
+            Query::RunbookSearch { text, .. } => Ok(View::Runbook(Box::new(RunbookView {
+                hits: vec![hit(&text)],
+                ..RunbookView::default()
+            }))),
             Query::Alert { .. }
             | Query::Approval { .. }
             | Query::Triage
@@ -242,7 +260,6 @@ impl Handle for Scripted {
             | Query::Explain { .. }
             | Query::Judge { .. }
             | Query::Postmortem { .. }
-            | Query::RunbookSearch { .. }
             | Query::RunbookEntry { .. }
             | Query::RunbookExport
             | Query::Doctor => Err(ApiError::new(ErrorKind::Degraded, "not in the script")),

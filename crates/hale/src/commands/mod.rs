@@ -18,6 +18,7 @@ mod query;
 mod report;
 mod robot;
 mod robot_docs;
+pub mod runbook;
 mod service;
 mod show;
 mod status;
@@ -98,6 +99,7 @@ async fn dispatch(context: &Context, command: Command) -> Ended {
         Command::RobotDocs(command) => robot_docs::run(context, &command).await,
         Command::Query(arguments) => query::run(context, arguments).await,
         Command::Audit(command) => audit::run(context, command).await,
+        Command::Runbook(command) => runbook::run(context, command).await,
         Command::Service(command) => service::run(context, &command),
         Command::Vacuum { dry_run } => keep::vacuum(context, dry_run).await,
         Command::Export { directory } => keep::export(context, &directory).await,

@@ -91,6 +91,14 @@ pub async fn answer(
             let data = view!(desk.ask(Query::Approvals { all }).await, Approvals);
             stored(desk, "approvals", &data)
         }
+        RobotCommand::Runbook { search, limit } => {
+            let query = match search {
+                Some(text) => Query::RunbookSearch { text, alert_kind: None, limit },
+                None => Query::Runbook { alert_kind: None, limit },
+            };
+            let data = view!(desk.ask(query).await, Runbook);
+            stored(desk, "runbook", &data)
+        }
     }
 }
 

@@ -65,6 +65,8 @@ fn robot_prints_an_envelope_always() {
         ("alerts", "hale.robot.alerts.v1"),
         ("incidents --limit 0", "hale.robot.incidents.v1"),
         ("approvals", "hale.robot.approvals.v1"),
+        ("runbook", "hale.robot.runbook.v1"),
+        ("runbook --search disk", "hale.robot.runbook.v1"),
         ("machine nowhere", "hale.robot.error.v1"),
     ] {
         let mut arguments = vec!["robot"];
