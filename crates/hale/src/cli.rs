@@ -136,6 +136,9 @@ pub enum Command {
     /// Detectors as filters: standard input to standard output, no agent, no network
     #[command(subcommand)]
     Detect(crate::commands::detect::DetectCommand),
+    /// Log lines, grouped by message: no agent, no network
+    #[command(subcommand)]
+    Logs(crate::commands::logs::LogsCommand),
     /// Print the completions for a shell
     Completions {
         /// Which shell

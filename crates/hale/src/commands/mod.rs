@@ -13,6 +13,7 @@ mod explain;
 mod incidents;
 mod keep;
 mod kill;
+pub mod logs;
 mod pause;
 mod query;
 mod report;
@@ -54,6 +55,10 @@ pub fn run(cli: Cli) -> Ended {
     }
     if let Command::Reference { page } = command {
         return print_reference(page);
+    }
+    if let Command::Logs(command) = command {
+        let (json, quiet) = (cli.global.json, cli.global.quiet);
+        return logs::run(&command, crate::screen::Screen { json, quiet });
     }
     if let Command::Detect(command) = command {
         let Global { json, quiet, .. } = cli.global;
@@ -107,6 +112,7 @@ async fn dispatch(context: &Context, command: Command) -> Ended {
         Command::Up(_)
         | Command::Completions { .. }
         | Command::Detect(_)
+        | Command::Logs(_)
         | Command::TelemetryWorker
         | Command::Reference { .. } => Ok(Exit::Done),
     }
