@@ -35,11 +35,11 @@ enum Join {
 }
 
 /// A word that may be (part of) a name stands at `hit`; returns where to go on.
-pub(super) fn at(found: &mut Found<'_>, hit_start: usize, hit_end: usize) -> usize {
+pub(super) fn at(found: &mut Found<'_>, hit_start: usize) -> usize {
     let bytes = found.bytes;
     let mut start = back(bytes, hit_start, NAME_BYTES_MAX, is_key);
-    let mut end = ahead(bytes, hit_end, NAME_BYTES_MAX, is_key);
-    while end > hit_end && matches!(bytes[end - 1], b'.' | b'-') {
+    let mut end = ahead(bytes, hit_start, NAME_BYTES_MAX, is_key);
+    while end > hit_start && matches!(bytes[end - 1], b'.' | b'-') {
         end -= 1;
     }
     // `\nDB_PASSWORD`: the letter belongs to the escape.
@@ -294,6 +294,16 @@ fn accept(found: &mut Found<'_>, key: Key, join: Join, start: usize, v: Value) -
     if trimmed.is_empty() {
         return None;
     }
+    // ODBC puts a value into braces.
+    let inner = trimmed.strip_prefix('{').and_then(|t| t.strip_suffix('}'));
+    if let Some(inner) = inner.filter(|i| key == Key::Password && shapes::is_told_password(i)) {
+        let v = Value { start: v.start + 1, end: v.end - 1, quoted: true };
+        return (!inner.contains('{')).then(|| accept(found, key, join, start, v))?;
+    }
+    // `arn:aws:secretsmanager:…:secret:name`: one name among others.
+    if key == Key::Loose && join == Join::Colon && byte_before(found.bytes, start) == Some(b':') {
+        return None;
+    }
     let yes = match key {
         Key::Password => password(found, join, start, trimmed, v),
         Key::Token => match join {
@@ -544,6 +554,29 @@ fn directive(found: &Found<'_>, key: Key, start: usize, end: usize, after: usize
         return Some(Value { start: from, end: to, quoted: false }).filter(|_| to - from >= 6);
     }
     None
+}
+
+/// `IDENTIFIED BY 'X'`, `IDENTIFIED WITH plugin AS "X"`; what comes after the first word begins at `at`.
+pub(super) fn identified(found: &mut Found<'_>, at: usize) {
+    let stop = ahead(found.bytes, at, 128, |b| !matches!(b, b';' | b'\n' | b'(' | b')'));
+    let mut from = at;
+    for _ in 0..4 {
+        let end = ahead(found.bytes, from, 64, |b| !b.is_ascii_whitespace());
+        let word = found.text.get(from..end).unwrap_or_default();
+        from = blanks(found.bytes, end);
+        if from >= stop {
+            return;
+        }
+        if is_one_of(word, &["by", "as", "using"]) {
+            let Some(v) = shell_word(found.text, from) else { return };
+            let text = &found.text[v.start..v.end];
+            if !shapes::is_nothing(text) && !is_one_of(text, &["password", "random", "externally"])
+            {
+                accept(found, Key::Password, Join::Option, from, v);
+            }
+            return;
+        }
+    }
 }
 
 /// `hostname=web-12`, `"_HOSTNAME":"web12"`, `node: worker-3`

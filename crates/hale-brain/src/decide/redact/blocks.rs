@@ -318,6 +318,8 @@ pub(super) fn pgpass(found: &mut Found<'_>, colon: usize) -> bool {
         || password.len() < 4
         || shapes::is_nothing(password)
         || password.contains("::")
+        || found.bytes[port + 1..database].iter().all(u8::is_ascii_digit)
+        || password.bytes().all(|b| b.is_ascii_hexdigit() || b == b':') && password.contains(':')
     {
         return false;
     }

@@ -2,7 +2,7 @@
 
 use super::keys::{Key, classify};
 use super::kinds::{Found, Kind};
-use super::look::{ahead, blanks, byte_before, is_one_of};
+use super::look::{ahead, blanks, byte_before, is_one_of, line_end};
 use super::shapes;
 use super::values::opening_quote;
 
@@ -69,12 +69,12 @@ pub(super) fn authorization(found: &mut Found<'_>, end: usize) -> usize {
             }),
         ),
     };
-    credential(found, start, stop);
+    credential(found, start, stop, line_end(bytes, start));
     stop
 }
 
 /// A scheme and what follows it.
-fn credential(found: &mut Found<'_>, start: usize, stop: usize) {
+fn credential(found: &mut Found<'_>, start: usize, stop: usize, line: usize) {
     let bytes = found.bytes;
     let stop = stop - usize::from(byte_before(bytes, stop) == Some(b'\\') && stop > start);
     let Some(text) = found.text.get(start..stop) else { return };
@@ -90,8 +90,9 @@ fn credential(found: &mut Found<'_>, start: usize, stop: usize) {
     }
     let at = blanks(bytes, scheme_end);
     let rest = found.text.get(at..stop).unwrap_or_default();
-    if is_parameters(rest) {
-        return parameters(found, at, stop);
+    let whole = found.text.get(at..line).unwrap_or(rest);
+    if is_parameters(whole) {
+        return parameters(found, at, line);
     }
     let word = rest
         .split([' ', '\t', ','])

@@ -56,7 +56,6 @@ const PASSWORDS: &[&str] = &[
     "smtppass",
     "mailpass",
     "mypass",
-    "sshpass",
     "ftppass",
     "ldappass",
     "sqlpass",

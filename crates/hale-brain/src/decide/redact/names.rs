@@ -346,7 +346,7 @@ pub(super) fn at_sign(found: &mut Found<'_>, at: usize) {
     while end > at + 1 && matches!(bytes[end - 1], b'.' | b'-' | b'_') {
         end -= 1;
     }
-    if start >= at || end <= at + 1 {
+    if start >= at || end <= at + 1 || is_userinfo(bytes, at) {
         return;
     }
     let (local, domain) = (&found.text[start..at], &found.text[at + 1..end]);
@@ -420,6 +420,14 @@ pub(super) fn at_sign(found: &mut Found<'_>, at: usize) {
         return;
     }
     found.add_everywhere(start, end, Kind::Email);
+}
+
+/// Whether the `@` ends the user and password of a URL.
+fn is_userinfo(bytes: &[u8], at: usize) -> bool {
+    let start = back(bytes, at, 256, |b| {
+        !b.is_ascii_whitespace() && !matches!(b, b'/' | b'"' | b'\'' | b'<')
+    });
+    bytes[start..at].contains(&b':') && bytes[..start].ends_with(b"://")
 }
 
 fn is_account(name: &str) -> bool {

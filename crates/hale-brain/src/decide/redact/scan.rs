@@ -30,6 +30,8 @@ enum Word {
     Scheme,
     /// `jdbc:oracle:thin:`
     Oracle,
+    /// `IDENTIFIED `, as in `IDENTIFIED BY 'X'`.
+    Identified,
     /// A command, by the number of its rule.
     Command(usize),
 }
@@ -123,6 +125,7 @@ static WORDS: LazyLock<Option<(AhoCorasick, Vec<Word>)>> = LazyLock::new(|| {
     all.extend(
         ["jdbc:oracle:thin:", "jdbc:oracle:oci:", "jdbc:oracle:oci8:"].map(|n| (n, Word::Oracle)),
     );
+    all.push(("identified ", Word::Identified));
     all.extend(commands::names().map(|(n, rule)| (n, Word::Command(rule))));
     let words: Vec<Word> = all.iter().map(|(_, w)| *w).collect();
     AhoCorasick::builder()
@@ -149,7 +152,7 @@ fn words(found: &mut Found<'_>) {
         let (start, end) = (hit.start(), hit.end());
         match words[hit.pattern().as_usize()] {
             Word::Name if start >= name_done && start >= armour_done => {
-                name_done = assign::at(found, start, end).max(end)
+                name_done = assign::at(found, start).max(start + 1)
             }
             Word::Name => {}
             Word::Url => urls::at(found, start),
@@ -161,6 +164,7 @@ fn words(found: &mut Found<'_>) {
             Word::KubernetesSecret => blocks::kubernetes_secret(found, start),
             Word::Scheme => headers::scheme_alone(found, start, end),
             Word::Oracle => urls::oracle_login(found, end),
+            Word::Identified => assign::identified(found, end),
             Word::Command(rule) => commands::at(found, start, end, rule),
         }
     }
