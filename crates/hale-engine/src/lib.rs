@@ -5,6 +5,7 @@
 //! what is stored, so that a restart, a lost event and a timer are one path, and the next turn is
 //! the retry.
 
+mod adviser;
 mod agent;
 mod cases;
 mod commands;
@@ -14,6 +15,7 @@ mod doctor;
 mod files;
 pub mod filters;
 mod flow;
+mod investigate;
 mod offline;
 mod recover;
 mod runbook;
@@ -23,7 +25,9 @@ use std::path::{Path, PathBuf};
 
 use hale_model::config::Config;
 
+pub use adviser::Adviser;
 pub use agent::{Agent, OnceReport, run_once};
+pub use investigate::{advice_prompt, advise};
 pub use offline::offline;
 pub use telemetry::telemetry_worker;
 

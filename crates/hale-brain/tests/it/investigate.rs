@@ -50,6 +50,7 @@ fn calls(calls: &[(&str, Value)]) -> Happened {
         id: format!("c{i}"),
         name: (*name).to_owned(),
         arguments: arguments.clone(),
+        opaque: None,
     });
     Happened::Replied { text: String::new(), calls: calls.collect(), tokens: 100 }
 }

@@ -89,6 +89,8 @@ pub struct ToolCall {
     pub name: String,
     /// Its arguments, unchecked.
     pub arguments: Value,
+    /// What the provider wants back with it, unread.
+    pub opaque: Option<String>,
 }
 
 /// What a tool returned.
