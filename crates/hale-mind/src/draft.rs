@@ -156,10 +156,7 @@ impl Draft {
                 return Err(Fault::garbage("a tool call without a name"));
             }
             if call.name == ANSWER_TOOL && wants_answer {
-                self.text = match &input {
-                    Value::String(text) => text.clone(),
-                    other => other.to_string(),
-                };
+                self.text = input.as_str().map_or_else(|| input.to_string(), str::to_owned);
                 answer = Some(input).filter(|input| !input.is_string());
                 continue;
             }

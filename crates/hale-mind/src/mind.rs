@@ -353,14 +353,11 @@ impl Mind {
     ) -> Result<budget::Reservation, Passed> {
         let now = (self.clock)();
         budget::reserve(self.ledger.as_ref(), &self.config, price, most, now).map_err(|error| {
-            match error {
-                MindError::BudgetSpent { ref spent, ref limit, ref needed, .. } => {
-                    let detail = format!("{spent} of {limit} used, it may need {needed}");
-                    let fault = Fault::new(FaultKind::NoBudget, detail);
-                    Passed::Budget(seat.error(fault, None), error)
-                }
-                other => Passed::Ledger(other),
-            }
+            let MindError::BudgetSpent { spent, limit, needed, .. } = &error else {
+                return Passed::Ledger(error);
+            };
+            let detail = format!("{spent} of {limit} used, it may need {needed}");
+            Passed::Budget(seat.error(Fault::new(FaultKind::NoBudget, detail), None), error)
         })
     }
 }

@@ -245,10 +245,7 @@ fn stop(reason: &str) -> Result<Stop, Fault> {
 
 /// An error in the middle of a stream, or in a body with status 200 (OpenRouter).
 fn error(error: &Value) -> Fault {
-    let message = match error {
-        Value::String(text) => text.as_str(),
-        other => str_of(other, "/message"),
-    };
+    let message = error.as_str().unwrap_or_else(|| str_of(error, "/message"));
     let code = u64_of(error, "/code").and_then(|code| u16::try_from(code).ok());
     match code {
         Some(code) if (400..600).contains(&code) => Fault {

@@ -1,4 +1,6 @@
 //! What the fault programs, the drills and the benchmarks share: a view of the world that owes
-//! nothing to hale's own collectors, so that it can judge them.
+//! nothing to hale's own collectors, so that it can judge them. And for tests of all crates, scripted
+//! language model servers.
 
+pub mod model_server;
 pub mod world;
