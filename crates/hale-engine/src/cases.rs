@@ -1,10 +1,13 @@
 //! The life of an incident: what its alerts lead to.
 
+use std::collections::BTreeSet;
+
 use hale_act::notify::{Notification, NotificationKind};
 use hale_brain::diagnose::{self, Correlation, DiagnoseInput, Diagnosed};
 use hale_model::action::{Action, ActionRecord, ActionState, Decision, Plan};
-use hale_model::alert::{Alert, AlertState, Severity};
+use hale_model::alert::{Alert, AlertKind, AlertState, Severity};
 use hale_model::incident::{Agent, IncidentState};
+use hale_model::lesson::Lesson;
 use hale_model::snapshot::Snapshot;
 use hale_model::{IncidentId, Timestamp};
 
@@ -90,16 +93,10 @@ impl Core {
 
     async fn diagnose(&mut self, id: &IncidentId, snapshot: &Snapshot) {
         let Some(case) = self.cases.get(id) else { return };
-        let lessons = match self.state.lessons() {
-            Ok(lessons) => lessons,
-            Err(error) => {
-                self.warn("state", store_error(error).message);
-                Vec::new()
-            }
-        };
         let alerts: Vec<Alert> =
             self.alerts_of(case).into_iter().filter(|a| a.state != AlertState::Closed).collect();
-        let Diagnosed { diagnosis, plan, no_plan_because } = diagnose::diagnose(&DiagnoseInput {
+        let lessons = self.lessons_about(&alerts);
+        let diagnosed = diagnose::diagnose(&DiagnoseInput {
             now: Timestamp::now(),
             incident: &case.incident,
             alerts: &alerts,
@@ -107,6 +104,7 @@ impl Core {
             config: &self.settings.config,
             lessons: &lessons,
         });
+        let Diagnosed { diagnosis, plan, no_plan_because, seen_before } = diagnosed;
         let is_news = case.incident.diagnosis.as_ref().is_none_or(|d| {
             d.cause_kind != diagnosis.cause_kind
                 || (d.confidence - diagnosis.confidence).abs() > 0.1
@@ -125,6 +123,9 @@ impl Core {
             let confidence = (100.0 * diagnosis.confidence).round();
             let text = format!("{} ({confidence} % sure)", diagnosis.cause);
             self.think(id, Agent::Brain, "diagnosis", text);
+            if let Some(seen_before) = seen_before {
+                self.think(id, Agent::Brain, "recalled", seen_before);
+            }
         }
         match plan {
             Some(plan) => self.adopt(id, plan, snapshot).await,
@@ -133,6 +134,19 @@ impl Core {
                 self.leave_to_person(id, &why);
             }
         }
+    }
+
+    /// What was learned from the kinds of these alerts. Without it hale goes by its rules alone.
+    fn lessons_about(&self, alerts: &[Alert]) -> Vec<Lesson> {
+        let kinds: BTreeSet<&AlertKind> = alerts.iter().map(|alert| &alert.kind).collect();
+        let mut lessons = Vec::new();
+        for kind in kinds {
+            match self.state.lessons_about(kind) {
+                Ok(about) => lessons.extend(about),
+                Err(error) => self.warn("state", store_error(error).message),
+            }
+        }
+        lessons
     }
 
     /// Takes a plan up, unless it is what was already proposed or what already failed.

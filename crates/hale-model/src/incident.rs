@@ -85,7 +85,7 @@ pub struct TimelineEntry {
     pub ts: Timestamp,
     /// Who.
     pub agent: Agent,
-    /// What sort of thing: `alert_opened`, `diagnosis`, `verdict`, `intent`, `outcome`,
+    /// What sort of thing: `alert_opened`, `diagnosis`, `recalled`, `verdict`, `intent`, `outcome`,
     /// `verified`, `undone`, `escalated`, `resolved`, `note`.
     pub kind: String,
     /// In words.

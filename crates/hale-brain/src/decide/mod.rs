@@ -171,11 +171,19 @@ fn entitlement(input: &GuardInput<'_>) -> Result<Reason, Reason> {
     }
     let class = crate::remember::target_class(input.action, input.snapshot);
     let after = input.config.autonomy.earn_after;
+    let lesson = crate::remember::find(input.lessons, kind, alert, &class);
     if crate::remember::earned(input.lessons, kind, alert, &class, after) {
+        let lapsed =
+            |l: &&Lesson| crate::remember::has_lapsed(l, input.now, &input.config.autonomy);
+        if lesson.filter(lapsed).is_some() {
+            let text = format!(
+                "`{pair}` on {class} was earned, but was not verified again for so long that a person decides once more"
+            );
+            return Err(reason("guard.autonomy.lapsed", text));
+        }
         let text = format!("`{pair}` on {class} was approved and verified {after} times or more");
         return Ok(reason("guard.autonomy.earned", text));
     }
-    let lesson = crate::remember::find(input.lessons, kind, alert, &class);
     if let Some(why) = lesson.and_then(|l| l.withdrawn.as_ref()) {
         let text = format!("`{pair}` on {class} is no longer trusted: {why}");
         return Err(reason("guard.autonomy.withdrawn", text));

@@ -8,18 +8,20 @@ mod causes;
 mod cleaning;
 mod correlate;
 mod culprit;
+mod experience;
 mod explain;
 pub mod investigate;
 mod judgement;
 mod postmortem;
 mod programs;
+mod remembered;
 mod scope;
 mod steps;
 mod treat;
 mod triage;
 
 use hale_model::Timestamp;
-use hale_model::action::{Plan, PlanStep};
+use hale_model::action::Plan;
 use hale_model::alert::{Alert, AlertState};
 use hale_model::config::Config;
 use hale_model::incident::{Diagnosis, DiagnosisSource, Incident};
@@ -33,13 +35,14 @@ pub use explain::{explain_alert, explain_incident, explain_process};
 pub use postmortem::postmortem;
 pub use triage::triage;
 
-use treat::Treatment;
+use crate::remember;
+use experience::Chosen;
 
 /// A diagnosis cites at most this many observations, the lead's first.
 const MAX_CITED: usize = 12;
 
-/// Failures of a cure, without as many successes, after which it is not proposed any more.
-const FAILURES_TO_VETO: u32 = 2;
+/// However often a cure has worked, it proves the cause no better than this.
+const CONFIDENCE_BY_LESSON_MAX: f64 = 0.95;
 
 /// Everything that a diagnosis depends on.
 #[derive(Clone, Debug)]
@@ -67,6 +70,9 @@ pub struct Diagnosed {
     pub plan: Option<Plan>,
     /// Why there is none, in words for a person.
     pub no_plan_because: Option<String>,
+    /// The record of the known cure, in words, if the plan is that: then nobody else needs to be
+    /// asked for a diagnosis.
+    pub seen_before: Option<String>,
 }
 
 /// Finds the cause among the alerts of an incident, and the cure that is aimed at it.
@@ -77,19 +83,33 @@ pub fn diagnose(input: &DiagnoseInput<'_>) -> Diagnosed {
             diagnosis: judgement::unknown("Nothing is known about this incident by now."),
             plan: None,
             no_plan_because: Some("no alert of it is left to treat".to_owned()),
+            seen_before: None,
         };
     };
     let mut diagnosis = judge(input, lead, &alerts);
-    let (plan, no_plan_because) = match choose(input, &alerts) {
+    match experience::choose(input, &alerts, &diagnosis.cause_kind) {
         Ok(chosen) => {
-            if chosen.by_lesson {
-                diagnosis.source = DiagnosisSource::Runbook;
+            if let Some(lesson) = chosen.known {
+                recognise(&mut diagnosis, lesson, input);
             }
-            (Some(plan(input, chosen)), None)
+            let seen_before = chosen.known.map(remember::seen_before);
+            let plan = Some(plan(input, chosen));
+            Diagnosed { diagnosis, plan, no_plan_because: None, seen_before }
         }
-        Err(why) => (None, Some(why)),
-    };
-    Diagnosed { diagnosis, plan, no_plan_because }
+        Err(why) => {
+            Diagnosed { diagnosis, plan: None, no_plan_because: Some(why), seen_before: None }
+        }
+    }
+}
+
+/// The trouble is one that was cured before: nobody else needs to be asked what it is.
+fn recognise(diagnosis: &mut Diagnosis, lesson: &Lesson, input: &DiagnoseInput<'_>) {
+    diagnosis.source = DiagnosisSource::Runbook;
+    if lesson.cause_kind.as_ref() == Some(&diagnosis.cause_kind) {
+        let reliability = remember::reliability(lesson, input.now, &input.config.autonomy);
+        let confidence = diagnosis.confidence.max(reliability.min(CONFIDENCE_BY_LESSON_MAX));
+        diagnosis.confidence = (confidence * 100.0).round() / 100.0;
+    }
 }
 
 /// Open alerts (all, if none is open), the one nearest to the cause first.
@@ -134,66 +154,6 @@ fn cite(alerts: &[&Alert]) -> Vec<EvidenceId> {
         }
     }
     cited
-}
-
-struct Chosen<'a> {
-    alert: &'a Alert,
-    step: PlanStep,
-    /// Experience put it before what would have been tried first.
-    by_lesson: bool,
-}
-
-/// The cure of the alert nearest to the cause that has one now.
-fn choose<'a>(input: &DiagnoseInput<'_>, alerts: &[&'a Alert]) -> Result<Chosen<'a>, String> {
-    let mut lead_reason = None;
-    for alert in alerts.iter().filter(|a| a.state != AlertState::Closed) {
-        let reason = match treat::treat(input, alert, alerts) {
-            Treatment::Steps(steps) => match by_experience(input, alert, steps) {
-                Ok(chosen) => return Ok(chosen),
-                Err(why) => why,
-            },
-            Treatment::None { why } => why,
-        };
-        lead_reason.get_or_insert(reason);
-    }
-    Err(lead_reason.unwrap_or_else(|| "every alert of it is over".to_owned()))
-}
-
-/// Cures that worked here come first, those that were tried in vain last, or not at all.
-fn by_experience<'a>(
-    input: &DiagnoseInput<'_>,
-    alert: &'a Alert,
-    steps: Vec<PlanStep>,
-) -> Result<Chosen<'a>, String> {
-    let mut vetoed = Vec::new();
-    let mut ranked = Vec::new();
-    for (default_rank, mut step) in steps.into_iter().enumerate() {
-        let class = crate::remember::target_class(&step.action, input.snapshot);
-        let kind = step.action.kind();
-        let lesson = crate::remember::find(input.lessons, kind, &alert.kind, &class);
-        let experience = match lesson {
-            Some(l) if l.failures >= FAILURES_TO_VETO && l.failures > l.successes => {
-                vetoed.push(format!("{kind} on {class} was tried {} times in vain", l.failures));
-                continue;
-            }
-            Some(l) if l.withdrawn.is_some() => 2,
-            Some(l) if l.successes > 0 => {
-                let often = match l.successes {
-                    1 => "once".to_owned(),
-                    n => format!("{n} times"),
-                };
-                step.why = format!("{} It has worked {often} here.", step.why);
-                0
-            }
-            Some(_) | None => 1,
-        };
-        ranked.push((experience, default_rank, step));
-    }
-    ranked.sort_by_key(|(experience, default_rank, _)| (*experience, *default_rank));
-    match ranked.into_iter().next() {
-        Some((_, default_rank, step)) => Ok(Chosen { alert, step, by_lesson: default_rank > 0 }),
-        None => Err(vetoed.join("; ")),
-    }
 }
 
 /// A moment for people: nobody reads nanoseconds.

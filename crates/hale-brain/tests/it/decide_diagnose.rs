@@ -531,10 +531,10 @@ fn experience_reorders_cures_and_rules_them_out() {
             "both have worked",
             vec![lesson(kill, 2, 0), lesson(renice, 1, 0)],
             Some(renice),
-            DiagnosisSource::Local,
+            DiagnosisSource::Runbook,
         ),
-        ("it failed once", vec![lesson(renice, 0, 1)], Some(kill), DiagnosisSource::Runbook),
-        ("it failed twice", vec![lesson(renice, 1, 2)], Some(kill), DiagnosisSource::Runbook),
+        ("it failed once", vec![lesson(renice, 0, 1)], Some(kill), DiagnosisSource::Local),
+        ("it failed twice", vec![lesson(renice, 1, 2)], Some(kill), DiagnosisSource::Local),
         (
             "both failed once",
             vec![lesson(renice, 0, 1), lesson(kill, 0, 1)],

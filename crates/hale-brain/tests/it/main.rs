@@ -17,6 +17,7 @@ mod detect_processes;
 mod detect_properties;
 mod detect_rules;
 mod detect_scenario;
+mod recall;
 mod redact;
 mod miner;
 mod miner_sets;
