@@ -583,10 +583,10 @@ pub(super) fn identified(found: &mut Found<'_>, at: usize) {
 fn host_value(found: &mut Found<'_>, name: &str, end: usize) {
     let bytes = found.bytes;
     let Some((_, at)) = separator(bytes, blanks(bytes, closers(bytes, end)), true) else { return };
-    let Some(v) = value(found.text, at) else { return };
-    let text = &found.text[v.start..v.end];
+    let start = opening_quote(bytes, at).map_or(at, |(_, _, inside)| inside);
     // `host=db-1:5432`, `server=db-1,1433`, `instance="db-1:9100"`
-    let host = text.split([':', ',', '/', ' ', ';', '\\']).next().unwrap_or_default();
+    let end = ahead(bytes, start, 254, |b| is_word(b) || matches!(b, b'-' | b'.'));
+    let host = &found.text[start..end];
     if host.is_empty()
         || host.contains('.')
         || !host.as_bytes()[0].is_ascii_alphabetic()
@@ -612,6 +612,6 @@ fn host_value(found: &mut Found<'_>, name: &str, end: usize) {
         || host.bytes().any(|b| b.is_ascii_digit())
         || name.starts_with('_'));
     if sure || names::is_host_shaped(host) {
-        found.add_everywhere(v.start, v.start + host.len(), Kind::Host);
+        found.add_everywhere(start, end, Kind::Host);
     }
 }

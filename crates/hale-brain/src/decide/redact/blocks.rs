@@ -9,7 +9,7 @@ use super::values::{VALUE_BYTES_MAX, opening_quote, value};
 /// The longest armoured body.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// The largest Kubernetes object that is read for being a Secret.
-const OBJECT_BYTES_MAX: usize = 256 * 1024;
+const OBJECT_BYTES_MAX: usize = 128 * 1024;
 
 /// `-----BEGIN … PRIVATE KEY-----` at `start`; the label begins at `end`. Returns where to go on.
 pub(super) fn armour(found: &mut Found<'_>, start: usize, end: usize) -> usize {
@@ -136,39 +136,41 @@ pub(super) fn putty(found: &mut Found<'_>, start: usize, end: usize) -> usize {
     at.max(from).min(bytes.len())
 }
 
-/// `kind: Secret` stands at `at`: every value below `data:` and `stringData:` of its object.
-pub(super) fn kubernetes_secret(found: &mut Found<'_>, at: usize) {
-    let (start, end) = object_around(found, at);
+/// `kind: Secret` stands at `at`: every value below `data:` and `stringData:` of its object. Nothing
+/// before `floor` is looked at; returns where the object ends.
+pub(super) fn kubernetes_secret(found: &mut Found<'_>, at: usize, floor: usize) -> usize {
+    let json = matches!(byte_before(found.bytes, at + 1), Some(b'"' | b'\\'));
+    let (start, end) = if json {
+        braces_around(found, at, floor)
+    } else {
+        document_around(found, at, floor)
+    };
     let text = found.text.get(start..end).unwrap_or_default();
-    for name in ["data", "stringData"] {
-        for (hit, _) in text.match_indices(name).take(16) {
-            let from = start + hit;
-            let name_end = from + name.len();
-            if byte_before(found.bytes, from).is_some_and(|b| is_word(b) || b == b'-' || b == b'.')
-            {
-                continue;
-            }
-            let closed =
-                ahead(found.bytes, name_end, 8, |b| matches!(b, b'"' | b'\\' | b'\'' | b' '));
-            if found.bytes.get(closed) != Some(&b':') {
-                continue;
-            }
-            let body =
-                ahead(found.bytes, closed + 1, 64, |b| b.is_ascii_whitespace() && b != b'\n');
-            match found.bytes.get(body) {
-                Some(b'{') => json_values(found, body + 1, end),
-                Some(b'\n' | b'\r') => yaml_values(found, from, body, end),
-                _ => {}
-            }
+    for (hit, name) in text.match_indices("data").chain(text.match_indices("stringData")) {
+        let from = start + hit;
+        let name_end = from + name.len();
+        if byte_before(found.bytes, from).is_some_and(|b| is_word(b) || b == b'-' || b == b'.') {
+            continue;
+        }
+        let closed = ahead(found.bytes, name_end, 8, |b| matches!(b, b'"' | b'\\' | b'\'' | b' '));
+        if found.bytes.get(closed) != Some(&b':') {
+            continue;
+        }
+        let body = ahead(found.bytes, closed + 1, 64, |b| b.is_ascii_whitespace() && b != b'\n');
+        match found.bytes.get(body) {
+            Some(b'{') => json_values(found, body + 1, end),
+            Some(b'\n' | b'\r') => yaml_values(found, from, body, end),
+            _ => {}
         }
     }
+    end
 }
 
-/// The object that the word belongs to: a YAML document, or some text around it in JSON.
-fn object_around(found: &Found<'_>, at: usize) -> (usize, usize) {
+/// The YAML document, or the item of a list, that a place belongs to.
+fn document_around(found: &Found<'_>, at: usize, floor: usize) -> (usize, usize) {
     let bytes = found.bytes;
-    let mut start = at.saturating_sub(OBJECT_BYTES_MAX / 2);
-    let mut end = (at + OBJECT_BYTES_MAX / 2).min(bytes.len());
+    let mut start = at.saturating_sub(OBJECT_BYTES_MAX).max(floor);
+    let mut end = (at + OBJECT_BYTES_MAX).min(bytes.len());
     while !found.text.is_char_boundary(start) {
         start += 1;
     }
@@ -176,13 +178,44 @@ fn object_around(found: &Found<'_>, at: usize) -> (usize, usize) {
         end -= 1;
     }
     let (before, after) = (&found.text[start..at], &found.text[at..end]);
-    let document = |m: &str| before.rfind(m).map(|i| start + i + 1);
-    let from = document("\n---")
-        .or(document("\napiVersion:").map(|i| i.saturating_sub(1)))
-        .unwrap_or(start);
-    let to = after.find("\n---").map_or(end, |i| at + i);
-    let next_object = after.find("\n- apiVersion:").map_or(to, |i| at + i);
-    (from.max(start), to.min(next_object))
+    let edges = ["\n---", "\n- apiVersion:", "\n- data:", "\n- kind:"];
+    let from = edges.iter().filter_map(|edge| before.rfind(edge)).max().map_or(start, |i| start + i);
+    let to = edges.iter().filter_map(|edge| after.find(edge)).min().map_or(end, |i| at + i);
+    (from, to)
+}
+
+/// The JSON object that a place belongs to.
+fn braces_around(found: &Found<'_>, at: usize, floor: usize) -> (usize, usize) {
+    let bytes = found.bytes;
+    let lowest = at.saturating_sub(OBJECT_BYTES_MAX).max(floor);
+    let highest = (at + OBJECT_BYTES_MAX).min(bytes.len());
+    let (mut start, mut depth) = (at, 0usize);
+    while start > lowest {
+        match bytes[start - 1] {
+            b'}' => depth += 1,
+            b'{' if depth == 0 => break,
+            b'{' => depth -= 1,
+            _ => {}
+        }
+        start -= 1;
+    }
+    let (mut end, mut depth) = (at, 0usize);
+    while end < highest {
+        match bytes[end] {
+            b'{' => depth += 1,
+            b'}' if depth == 0 => break,
+            b'}' => depth -= 1,
+            _ => {}
+        }
+        end += 1;
+    }
+    while !found.text.is_char_boundary(start) {
+        start += 1;
+    }
+    while !found.text.is_char_boundary(end) {
+        end -= 1;
+    }
+    (start, end.max(start))
 }
 
 /// `{"name":"value", …}` up to the brace that closes.

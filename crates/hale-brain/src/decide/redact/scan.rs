@@ -147,7 +147,7 @@ fn words(found: &mut Found<'_>) {
     let Some((automaton, words)) = WORDS.as_ref() else { return };
     let text = found.text;
     // Names and armour each go on behind what they have read.
-    let (mut name_done, mut armour_done) = (0, 0);
+    let (mut name_done, mut armour_done, mut object_done) = (0, 0, 0);
     for hit in automaton.find_overlapping_iter(text) {
         let (start, end) = (hit.start(), hit.end());
         match words[hit.pattern().as_usize()] {
@@ -161,7 +161,10 @@ fn words(found: &mut Found<'_>) {
             Word::Armour if start >= armour_done => armour_done = blocks::armour(found, start, end),
             Word::Putty if start >= armour_done => armour_done = blocks::putty(found, start, end),
             Word::Armour | Word::Putty => {}
-            Word::KubernetesSecret => blocks::kubernetes_secret(found, start),
+            Word::KubernetesSecret if start >= object_done => {
+                object_done = blocks::kubernetes_secret(found, start, object_done);
+            }
+            Word::KubernetesSecret => {}
             Word::Scheme => headers::scheme_alone(found, start, end),
             Word::Oracle => urls::oracle_login(found, end),
             Word::Identified => assign::identified(found, end),
