@@ -12,6 +12,7 @@ pub mod names;
 pub mod redact;
 mod refusals;
 pub mod registry;
+pub mod shell;
 
 use hale_model::Timestamp;
 use hale_model::action::{Action, ActionRecord, Actor, Decision, Reason, Risk, Verdict};
@@ -172,15 +173,11 @@ fn entitlement(input: &GuardInput<'_>) -> Result<Reason, Reason> {
     let class = crate::remember::target_class(input.action, input.snapshot);
     let after = input.config.autonomy.earn_after;
     let lesson = crate::remember::find(input.lessons, kind, alert, &class);
-    if crate::remember::earned(input.lessons, kind, alert, &class, after) {
-        let lapsed =
-            |l: &&Lesson| crate::remember::has_lapsed(l, input.now, &input.config.autonomy);
-        if lesson.filter(lapsed).is_some() {
-            let text = format!(
-                "`{pair}` on {class} was earned, but was not verified again for so long that a person decides once more"
-            );
-            return Err(reason("guard.autonomy.lapsed", text));
-        }
+    let earned = crate::remember::earned(input.lessons, kind, alert, &class, after);
+    let lapsed = earned
+        && lesson
+            .is_some_and(|l| crate::remember::has_lapsed(l, input.now, &input.config.autonomy));
+    if earned && !lapsed {
         let text = format!("`{pair}` on {class} was approved and verified {after} times or more");
         return Ok(reason("guard.autonomy.earned", text));
     }
@@ -195,6 +192,12 @@ fn entitlement(input: &GuardInput<'_>) -> Result<Reason, Reason> {
             Ok(reason("guard.autonomy.safe_pair", text))
         }
         Some(Err(text)) => Err(reason("guard.autonomy.condition", format!("`{pair}`: {text}"))),
+        None if lapsed => {
+            let text = format!(
+                "`{pair}` on {class} was earned, but so long ago that a person decides once more"
+            );
+            Err(reason("guard.autonomy.lapsed", text))
+        }
         None => {
             let text = format!("`{pair}` is not safe by itself, not granted and not yet earned");
             Err(reason("guard.autonomy.none", text))

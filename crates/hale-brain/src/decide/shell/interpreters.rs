@@ -1,0 +1,1130 @@
+//! python, perl, ruby, node, php, lua, awk: what the programs on their command lines do.
+
+use hale_model::action::Risk;
+
+use super::effects::{Delete, Write};
+use super::machine::Machine;
+use super::network::is_unsafe_source;
+use super::script::{self, Host, Language, Value};
+use super::text::{self, ANY, FETCHED, FETCHED_UNSAFE, SECRET};
+use super::{paths, simple};
+
+/// What was seen in one body.
+struct Body<'a> {
+    machine: &'a mut Machine,
+    language: Language,
+    sockets: bool,
+    shells: bool,
+    reads_secret: bool,
+    sends: bool,
+    forks: bool,
+    stdin: String,
+}
+
+fn language(name: &str) -> Option<Language> {
+    let name = paths::base(name);
+    let starts = |prefix: &str| name.starts_with(prefix);
+    if starts("python") || starts("pypy") || name == "ipython" {
+        Some(Language::Python)
+    } else if starts("perl") {
+        Some(Language::Perl)
+    } else if starts("ruby") || name == "irb" {
+        Some(Language::Ruby)
+    } else if matches!(name, "node" | "nodejs" | "deno" | "bun" | "js") {
+        Some(Language::JavaScript)
+    } else if starts("php") {
+        Some(Language::Php)
+    } else if starts("lua") || name == "luajit" {
+        Some(Language::Lua)
+    } else if matches!(name, "awk" | "gawk" | "mawk" | "nawk") {
+        Some(Language::Awk)
+    } else {
+        None
+    }
+}
+
+impl Machine {
+    pub(super) fn interpreter(
+        &mut self,
+        name: &str,
+        arguments: &[String],
+        network: (bool, bool),
+    ) -> String {
+        let Some(language) = language(name) else {
+            self.hit("shell.script", Risk::Warning, "runs a program that is not looked into", "");
+            return ANY.to_string();
+        };
+        let mut bodies = Vec::new();
+        let mut script = None;
+        let mut in_place = false;
+        let mut rest = arguments.iter();
+        while let Some(argument) = rest.next() {
+            let argument = argument.as_str();
+            match argument {
+                "--version" | "-V" | "--help" | "-h" => return ANY.to_string(),
+                "-v" if !matches!(language, Language::Ruby) && arguments.len() == 1 => {
+                    return ANY.to_string();
+                }
+                "-m" if language == Language::Python => return self.python_module(rest.as_slice()),
+                "--eval" | "--print" | "eval" if language == Language::JavaScript => {
+                    bodies.extend(rest.next().cloned())
+                }
+                "-r" | "--require" | "--import" if language == Language::JavaScript => {
+                    rest.next();
+                }
+                "-S" | "-l" if matches!(language, Language::Php) => {
+                    if argument == "-S" {
+                        self.hit("network.listen", Risk::Warning, "opens a port", "");
+                    }
+                    return ANY.to_string();
+                }
+                "-W" | "-X" if language == Language::Python => {
+                    rest.next();
+                }
+                "-" => {}
+                _ if argument.starts_with("--") => {}
+                _ if argument.len() > 1 && argument.starts_with('-') => {
+                    let letters = argument.get(1..).unwrap_or_default();
+                    in_place |= letters.starts_with('i')
+                        || (letters.contains('i')
+                            && letters.contains(['p', 'n'])
+                            && matches!(language, Language::Perl | Language::Ruby));
+                    if let Some(body) = body_option(language, letters) {
+                        if body.is_empty() {
+                            bodies.extend(rest.next().cloned());
+                        } else {
+                            bodies.push(body);
+                        }
+                        if language == Language::Python {
+                            break;
+                        }
+                    }
+                }
+                _ => {
+                    script = Some(argument.to_owned());
+                    break;
+                }
+            }
+        }
+        if network.0 || network.1 {
+            self.hit(
+                "shell.reverse_shell",
+                Risk::Deny,
+                "connects an interpreter to the network",
+                "",
+            );
+        }
+        if !bodies.is_empty() {
+            let files: Vec<String> = script.into_iter().chain(rest.cloned()).collect();
+            if in_place {
+                for file in &files {
+                    self.write(&Write::new(file, &ANY.to_string()).edit());
+                }
+            }
+            let body = bodies.join("\n");
+            return self.in_subshell(|machine| machine.run_body(name, &body));
+        }
+        if let Some(script) = script {
+            return self.interpreted_file(name, &script);
+        }
+        match self.stdin.clone() {
+            Some(body) if body.chars().any(|c| !text::is_mark(c)) => self.in_subshell(|machine| {
+                machine.stdin = None;
+                machine.run_body(name, &body)
+            }),
+            Some(body) if body.is_empty() => String::new(),
+            Some(body) => {
+                self.unknown_code(&body);
+                ANY.to_string()
+            }
+            None => {
+                self.hit(
+                    "shell.interactive",
+                    Risk::Warning,
+                    "opens an interpreter: what is typed there is not seen here",
+                    "",
+                );
+                ANY.to_string()
+            }
+        }
+    }
+
+    fn interpreted_file(&mut self, name: &str, script: &str) -> String {
+        let content = self.content(script);
+        if content.contains([FETCHED, FETCHED_UNSAFE]) {
+            self.remote_code(&content);
+        } else if content.chars().any(|c| !text::is_mark(c)) {
+            return self.in_subshell(|machine| machine.run_body(name, &content));
+        } else if Machine::is_substitution(script) || text::has_unknown(script) {
+            self.unknown_code(&content);
+        } else {
+            self.hit(
+                "shell.script",
+                Risk::Warning,
+                format!("runs the script {}, which is not looked into", text::shown(script)),
+                "read it first",
+            );
+        }
+        ANY.to_string()
+    }
+
+    fn python_module(&mut self, arguments: &[String]) -> String {
+        let Some((module, rest)) = arguments.split_first() else { return ANY.to_string() };
+        match module.as_str() {
+            "json.tool" | "this" | "platform" | "sysconfig" | "site" | "calendar" | "timeit"
+            | "dis" | "ast" | "tokenize" | "base64" | "pydoc" | "py_compile" | "tabnanny"
+            | "locale" | "trace" | "cProfile"
+                if rest.len() < 2 || module != "json.tool" => {}
+            "pip" | "pipx" | "ensurepip" => {
+                let mut command = vec!["pip".to_owned()];
+                command.extend(rest.iter().cloned());
+                self.execute(&command, (false, false));
+            }
+            "http.server" | "SimpleHTTPServer" => {
+                self.hit("network.listen", Risk::Warning, "serves the directory to the network", "")
+            }
+            _ => self.hit(
+                "shell.script",
+                Risk::Warning,
+                format!("runs the Python module {module}"),
+                "",
+            ),
+        }
+        self.carried(rest)
+    }
+
+    /// Judges the body of a program; what it prints is not known.
+    pub(super) fn run_body(&mut self, name: &str, source: &str) -> String {
+        let Some(language) = language(name) else {
+            self.hit("shell.script", Risk::Warning, "runs a program that is not looked into", "");
+            return ANY.to_string();
+        };
+        if source.contains([FETCHED, FETCHED_UNSAFE]) {
+            self.remote_code(source);
+        }
+        if !self.spend(u32::try_from(source.len() / 64 + 4).unwrap_or(u32::MAX))
+            || self.run_nesting > super::machine::RUN_NESTING_MAX
+        {
+            return ANY.to_string();
+        }
+        self.run_nesting += 1;
+        let stdin = self.stdin.clone().unwrap_or_default();
+        let part = std::mem::take(&mut self.part);
+        self.part.clone_from(&part);
+        let mut body = Body {
+            machine: self,
+            language,
+            sockets: false,
+            shells: false,
+            reads_secret: false,
+            sends: false,
+            forks: false,
+            stdin,
+        };
+        script::fold(language, source, &mut body);
+        body.conclude(source);
+        self.part = part;
+        self.run_nesting -= 1;
+        let printed = printed(language, source);
+        match printed {
+            Some(printed) => printed,
+            None => text::residue(&self.stdin.clone().unwrap_or_default()),
+        }
+    }
+
+    /// An AWK program; what it prints where that can be told.
+    pub(super) fn awk_program(&mut self, program: &str, input: &str) -> Option<String> {
+        let tokens = script::tokens(Language::Awk, program);
+        for (at, token) in tokens.iter().enumerate() {
+            let string = |offset: usize| match tokens.get(at + offset) {
+                Some(script::Token::Text(text, _)) => Some(text.clone()),
+                _ => None,
+            };
+            match token {
+                script::Token::Name(name) if name == "system" => {
+                    let code =
+                        string(2).filter(|_| tokens.get(at + 3) == Some(&script::Token::Sign(')')));
+                    let code = code.unwrap_or_else(|| self.awk_text(&tokens, at + 2, input));
+                    self.in_subshell(|machine| machine.run_text(&code));
+                }
+                // "cmd" | getline
+                script::Token::Text(code, _)
+                    if tokens.get(at + 1) == Some(&script::Token::Sign('|'))
+                        && matches!(tokens.get(at + 2), Some(script::Token::Name(n)) if n == "getline") =>
+                {
+                    let code = code.clone();
+                    self.in_subshell(|machine| machine.run_text(&code));
+                }
+                // print "x" | "cmd"
+                script::Token::Sign('|')
+                    if !matches!(tokens.get(at + 1), Some(script::Token::Sign('|')))
+                        && at > 0
+                        && !matches!(tokens.get(at - 1), Some(script::Token::Sign('|'))) =>
+                {
+                    if let Some(code) = string(1).or_else(|| string(2)) {
+                        let fed =
+                            tokens.get(..at).unwrap_or_default().iter().rev().find_map(
+                                |t| match t {
+                                    script::Token::Text(text, _) => Some(text.clone()),
+                                    _ => None,
+                                },
+                            );
+                        self.in_subshell(|machine| {
+                            machine.stdin = Some(fed.unwrap_or_else(|| text::residue(input)));
+                            machine.run_text(&code)
+                        });
+                    }
+                }
+                // print > "file"
+                script::Token::Sign('>') => {
+                    let printing = tokens
+                        .get(..at)
+                        .unwrap_or_default()
+                        .iter()
+                        .rev()
+                        .take_while(|t| !matches!(t, script::Token::Sign(';' | '{' | '}')))
+                        .any(|t| matches!(t, script::Token::Name(n) if n.starts_with("print")));
+                    let append = tokens.get(at + 1) == Some(&script::Token::Sign('>'));
+                    if printing && let Some(path) = string(if append { 2 } else { 1 }) {
+                        self.write(&Write::new(&path, &ANY.to_string()).appending(append));
+                    }
+                }
+                script::Token::Text(text, _) if text.starts_with("/inet/") => {
+                    self.hit(
+                        "shell.reverse_shell",
+                        Risk::Deny,
+                        "AWK opens a network connection",
+                        "",
+                    );
+                }
+                _ => {}
+            }
+        }
+        // BEGIN{print "…"} prints what it says.
+        let literal: Vec<String> = tokens
+            .windows(2)
+            .filter_map(|pair| match pair {
+                [script::Token::Name(print), script::Token::Text(text, _)]
+                    if print == "print" || print == "printf" =>
+                {
+                    Some(format!("{text}\n"))
+                }
+                _ => None,
+            })
+            .collect();
+        if !literal.is_empty() && !program.contains('$') && program.contains("BEGIN") {
+            return Some(literal.concat());
+        }
+        if let [print @ ("{print}" | "1" | "{print $0}" | "{ print }")] = [program.trim()] {
+            return Some(input.to_owned()).filter(|_| !print.is_empty());
+        }
+        awk_fields(program, input)
+    }
+
+    /// The text of an AWK expression up to its closing parenthesis, unknown where it is not constant.
+    fn awk_text(&self, tokens: &[script::Token], from: usize, input: &str) -> String {
+        let mut out = String::new();
+        for token in tokens.get(from..).unwrap_or_default() {
+            match token {
+                script::Token::Text(text, _) => out.push_str(text),
+                script::Token::Sign(')') => break,
+                script::Token::Sign('$') | script::Token::Number(_) if out.ends_with(ANY) => {}
+                script::Token::Sign('$') => {
+                    let line = input.lines().next().unwrap_or_default();
+                    if text::is_literal(line) && !line.is_empty() {
+                        out.push_str(line)
+                    } else {
+                        out.push(ANY)
+                    }
+                }
+                script::Token::Name(name) => {
+                    out.push_str(&self.peek(name).unwrap_or_else(|| ANY.to_string()))
+                }
+                script::Token::Command(_)
+                | script::Token::Number(_)
+                | script::Token::Sign(_)
+                | script::Token::Line => {}
+            }
+        }
+        out
+    }
+}
+
+/// `{print $N}` over known input; `{print "text", $N}` with unknown fields.
+fn awk_fields(program: &str, input: &str) -> Option<String> {
+    let body =
+        program.trim().strip_prefix('{')?.strip_suffix('}')?.trim().strip_prefix("print")?.trim();
+    if body.is_empty() || !text::is_literal(input) {
+        // Generated commands: the words around the fields are known.
+        let first = body.strip_prefix('"')?.split('"').next()?;
+        return Some(format!("{first}{}\n", text::residue(input)));
+    }
+    let mut out = String::new();
+    for line in input.lines().take(64) {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let mut words = Vec::new();
+        for part in body.split(',') {
+            let mut word = String::new();
+            for token in script::tokens(Language::Awk, part) {
+                match token {
+                    script::Token::Text(text, _) => word.push_str(&text),
+                    script::Token::Number(0) => word.push_str(line),
+                    script::Token::Number(n) => {
+                        let field =
+                            usize::try_from(n).ok().and_then(|n| fields.get(n.checked_sub(1)?));
+                        word.push_str(field.copied().unwrap_or_default());
+                    }
+                    script::Token::Sign('$') => {}
+                    script::Token::Name(name) if name == "NF" => {
+                        word.push_str(fields.last().copied().unwrap_or_default())
+                    }
+                    script::Token::Name(_)
+                    | script::Token::Sign(_)
+                    | script::Token::Command(_)
+                    | script::Token::Line => return None,
+                }
+            }
+            words.push(word);
+        }
+        out.push_str(&words.join(" "));
+        out.push('\n');
+    }
+    Some(out)
+}
+
+/// The body after `-c`, `-e`, `-r`, possibly attached; `None` if the letters name no body.
+fn body_option(language: Language, letters: &str) -> Option<String> {
+    let option: &[char] = match language {
+        Language::Python => &['c'],
+        Language::Perl => &['e', 'E'],
+        Language::Ruby | Language::Lua => &['e'],
+        Language::JavaScript => &['e', 'p'],
+        Language::Php => &['r', 'B', 'R'],
+        Language::Awk => &[],
+    };
+    let at = letters.find(|c| option.contains(&c))?;
+    let before = letters.get(..at)?;
+    if before.contains(|c: char| !c.is_ascii_alphanumeric())
+        || (language == Language::Perl && letters.starts_with('i'))
+    {
+        return (letters.ends_with(option)).then(String::new);
+    }
+    letters.get(at + 1..).map(str::to_owned)
+}
+
+/// What a body prints, where that is one constant string: it may be piped to a shell.
+fn printed(language: Language, source: &str) -> Option<String> {
+    struct Printed(Vec<String>);
+    impl Host for Printed {
+        fn call(&mut self, name: &str, arguments: &[Value]) -> Value {
+            if matches!(
+                name,
+                "print"
+                    | "puts"
+                    | "echo"
+                    | "console.log"
+                    | "process.stdout.write"
+                    | "sys.stdout.write"
+                    | "printf"
+                    | "io.write"
+                    | "say"
+            ) {
+                self.0.push(
+                    arguments
+                        .iter()
+                        .filter(|a| !matches!(a, Value::Keyword(..)))
+                        .map(Value::text)
+                        .collect::<Vec<_>>()
+                        .join(" ")
+                        + "\n",
+                );
+            }
+            Value::Unknown
+        }
+        fn command(&mut self, _code: &str) -> Value {
+            Value::Unknown
+        }
+    }
+    let mut host = Printed(Vec::new());
+    // Perl and Ruby print without parentheses.
+    let words = matches!(language, Language::Perl | Language::Ruby | Language::Php);
+    let source = if words { with_parentheses(source) } else { source.to_owned() };
+    script::fold(language, &source, &mut host);
+    (!host.0.is_empty()).then(|| host.0.concat())
+}
+
+fn with_parentheses(source: &str) -> String {
+    source
+        .split(';')
+        .map(|statement| {
+            let trimmed = statement.trim();
+            for word in ["print ", "puts ", "echo ", "say ", "printf "] {
+                if let Some(rest) = trimmed.strip_prefix(word) {
+                    return format!("{}({rest})", word.trim());
+                }
+            }
+            statement.to_owned()
+        })
+        .collect::<Vec<_>>()
+        .join(";")
+}
+
+impl Host for Body<'_> {
+    fn command(&mut self, code: &str) -> Value {
+        self.shell_code(code);
+        Value::Text(ANY.to_string())
+    }
+
+    fn call(&mut self, name: &str, arguments: &[Value]) -> Value {
+        let last = name.rsplit(['.', ':']).next().unwrap_or(name);
+        let module = name.strip_suffix(last).unwrap_or_default().trim_end_matches(['.', ':']);
+        if self.runs_code(name, last, module, arguments) {
+            return Value::Text(ANY.to_string());
+        }
+        if let Some(value) = self.reads(name, last, arguments) {
+            return value;
+        }
+        self.changes(name, last, module, arguments);
+        self.networks(name, last, arguments)
+    }
+}
+
+impl Body<'_> {
+    fn shell_code(&mut self, code: &str) {
+        self.shells |= is_shell(code.split_whitespace().next().unwrap_or_default());
+        let code = code.to_owned();
+        self.machine.in_subshell(|machine| {
+            machine.stdin.get_or_insert_with(|| ANY.to_string());
+            machine.run_text(&code)
+        });
+    }
+
+    fn words(&mut self, words: Vec<String>) {
+        self.shells |= words.first().is_some_and(|w| is_shell(w)) && words.len() < 3;
+        let interactive = self.shells && words.len() < 3;
+        let part = std::mem::replace(&mut self.machine.part, simple::joined(&words));
+        if !interactive {
+            self.machine.in_subshell(|machine| machine.execute(&words, (false, false)));
+        } else {
+            self.machine.hit("shell.interactive", Risk::Warning, "opens a shell", "");
+        }
+        self.machine.part = part;
+    }
+
+    /// A command given as one string or as words.
+    fn command_of(&mut self, arguments: &[Value]) {
+        let plain: Vec<&Value> =
+            arguments.iter().filter(|a| !matches!(a, Value::Keyword(..))).collect();
+        match plain.as_slice() {
+            [] => {}
+            [Value::List(items), ..] => self.words(items.iter().map(Value::text).collect()),
+            // spawn("rm", ["-rf", "/"])
+            [Value::Text(program), Value::List(items), ..] => {
+                let words =
+                    std::iter::once(program.clone()).chain(items.iter().map(Value::text)).collect();
+                self.words(words);
+            }
+            [Value::Text(code)] => self.shell_code(code),
+            [first, rest @ ..] => {
+                let strings: Vec<String> = rest.iter().map(|v| v.text()).collect();
+                let words = self.language != Language::JavaScript
+                    && self.language != Language::Python
+                    && rest.iter().all(|v| matches!(v, Value::Text(_)));
+                if words && !strings.is_empty() {
+                    self.words(std::iter::once(first.text()).chain(strings).collect());
+                } else {
+                    self.shell_code(&first.text());
+                }
+            }
+        }
+    }
+
+    /// Calls that run code; whether it was one.
+    fn runs_code(&mut self, name: &str, last: &str, module: &str, arguments: &[Value]) -> bool {
+        let python = self.language == Language::Python;
+        let script = self.language == Language::JavaScript;
+        let shell = match last {
+            "system" => !script,
+            "popen"
+            | "popen2"
+            | "popen3"
+            | "popen4"
+            | "getoutput"
+            | "getstatusoutput"
+            | "check_call"
+            | "check_output"
+            | "Popen"
+            | "execSync"
+            | "spawnSync"
+            | "execFileSync"
+            | "execFile"
+            | "shell_exec"
+            | "passthru"
+            | "proc_open"
+            | "readpipe"
+            | "create_subprocess_shell"
+            | "execute"
+            | "capture2"
+            | "capture3"
+            | "capture2e"
+            | "pcntl_exec"
+            | "create_subprocess_exec"
+            | "execa"
+            | "pipeline" => true,
+            "run" | "call" => module.contains("subprocess") || module == "pexpect",
+            "spawn" => {
+                module.contains("child_process")
+                    || module == "pty"
+                    || matches!(self.language, Language::Ruby)
+                    || module.contains("Process")
+                    || module == "pexpect"
+            }
+            "exec" => {
+                module.contains("child_process")
+                    || (module.is_empty() && !python && !script)
+                    || module == "Kernel"
+            }
+            "fork" => module.contains("child_process"),
+            _ => false,
+        };
+        if shell {
+            if last == "open" {
+                return true;
+            }
+            self.command_of(arguments);
+            return true;
+        }
+        if last.starts_with("exec") && module == "os"
+            || (last.starts_with("spawn") && module == "os")
+            || last.starts_with("posix_spawn")
+        {
+            let values: Vec<Value> = arguments
+                .iter()
+                .filter(|a| !matches!(a, Value::Name(_) | Value::Number(_)))
+                .cloned()
+                .collect();
+            let words: Vec<String> = match values.as_slice() {
+                [path, Value::List(items), ..] => std::iter::once(path.text())
+                    .chain(items.iter().skip(1).map(Value::text))
+                    .collect(),
+                [path, _argv0, rest @ ..] => {
+                    std::iter::once(path.text()).chain(rest.iter().map(Value::text)).collect()
+                }
+                other => other.iter().map(Value::text).collect(),
+            };
+            self.words(words);
+            return true;
+        }
+        let evaluates = matches!(
+            name,
+            "exec"
+                | "eval"
+                | "execfile"
+                | "assert"
+                | "load"
+                | "loadstring"
+                | "instance_eval"
+                | "class_eval"
+                | "Function"
+                | "vm.runInThisContext"
+                | "vm.runInNewContext"
+                | "create_function"
+                | "builtins.exec"
+                | "builtins.eval"
+                | "__builtins__.exec"
+                | "runpy.run_path"
+                | "preg_replace_callback"
+        );
+        if evaluates
+            && (last != "exec" || python)
+            && !(last == "assert" && self.language != Language::Php)
+            && !(last == "load" && self.language != Language::Lua)
+        {
+            let code = arguments.first().map(Value::text).unwrap_or_default();
+            if code.contains([FETCHED, FETCHED_UNSAFE]) {
+                self.machine.remote_code(&code);
+            } else if text::is_literal(&code) && !code.is_empty() {
+                let name = interpreter_name(self.language);
+                self.machine.run_body(name, &code);
+            } else {
+                self.machine.unknown_code(&code);
+            }
+            return true;
+        }
+        if last == "fork" && arguments.is_empty() || name == "os.fork" {
+            self.forks = true;
+        }
+        false
+    }
+
+    /// Calls that give back the content of something.
+    fn reads(&mut self, name: &str, last: &str, arguments: &[Value]) -> Option<Value> {
+        let path = arguments.first().map(Value::text).unwrap_or_default();
+        let mode = arguments.get(1).map(Value::text).unwrap_or_default();
+        let opens = matches!(
+            name,
+            "open" | "io.open" | "File.open" | "codecs.open" | "fopen" | "IO.open" | "os.open"
+        );
+        if opens {
+            return Some(self.open(&path, &mode, arguments));
+        }
+        let whole =
+            matches!(
+                last,
+                "readFileSync"
+                    | "readFile"
+                    | "file_get_contents"
+                    | "readlines"
+                    | "slurp"
+                    | "readfile"
+                    | "file"
+            ) || (matches!(name, "File.read" | "IO.read" | "File.readlines" | "File.binread"));
+        if whole {
+            return Some(self.content_of(&path));
+        }
+        if matches!(
+            name,
+            "os.environ" | "getenv" | "phpinfo" | "os.environ.copy" | "os.environb" | "dict"
+        ) && arguments.iter().all(|a| matches!(a, Value::Name(n) if n.contains("environ")))
+        {
+            self.reads_secret = true;
+            return Some(Value::Text(text::residue(&SECRET.to_string())));
+        }
+        if matches!(
+            name,
+            "sys.stdin.read"
+                | "stdin.read"
+                | "STDIN.read"
+                | "input"
+                | "gets"
+                | "sys.stdin.readline"
+                | "sys.stdin.buffer.read"
+                | "ARGF.read"
+                | "io.read"
+        ) {
+            let stdin = if self.stdin.is_empty() { ANY.to_string() } else { self.stdin.clone() };
+            return Some(Value::Text(stdin));
+        }
+        if matches!(last, "urlopen" | "urlretrieve" | "get" | "fetch" | "getaddrinfo" | "request")
+            && (path.contains("://") || matches!(name, "urllib.request.urlopen" | "requests.get"))
+            && arguments.len() < 3
+        {
+            let mark = if is_unsafe_source(&path) { FETCHED_UNSAFE } else { FETCHED };
+            if path.contains(SECRET) {
+                self.machine.send(&path, "the network", false);
+            }
+            self.sends |= arguments.iter().any(|a| matches!(a, Value::Keyword(k, _) if matches!(k.as_str(), "data" | "json" | "params")));
+            let sent: String = arguments.iter().map(Value::text).collect();
+            self.machine.send(&sent, "the network", false);
+            if last == "urlretrieve"
+                && let Some(Value::Text(target)) = arguments.get(1)
+            {
+                let body = text::residue(&mark.to_string());
+                self.machine.write(&Write::new(target, &body));
+            }
+            return Some(Value::Text(text::residue(&mark.to_string())));
+        }
+        None
+    }
+
+    fn content_of(&mut self, path: &str) -> Value {
+        if path.starts_with("http://") || path.starts_with("https://") {
+            let mark = if is_unsafe_source(path) { FETCHED_UNSAFE } else { FETCHED };
+            return Value::Text(text::residue(&mark.to_string()));
+        }
+        let content = self.machine.content(path);
+        self.reads_secret |= content.contains(SECRET);
+        Value::Text(content)
+    }
+
+    fn open(&mut self, path: &str, mode: &str, arguments: &[Value]) -> Value {
+        if self.language == Language::Perl {
+            return self.perl_open(arguments);
+        }
+        if let Some(code) = path.strip_prefix('|')
+            && self.language == Language::Ruby
+        {
+            self.shell_code(code);
+            return Value::Unknown;
+        }
+        let mode = if mode.is_empty() {
+            arguments
+                .iter()
+                .find_map(|a| match a {
+                    Value::Keyword(key, value) if key == "mode" => Some(value.text()),
+                    _ => None,
+                })
+                .unwrap_or_default()
+        } else {
+            mode.to_owned()
+        };
+        if mode.starts_with(['w', 'x', 'a']) || mode.contains('+') {
+            let append = mode.starts_with('a') || mode.starts_with('r');
+            self.machine.write(&Write::new(path, "").appending(append));
+            return Value::Name("file".to_owned());
+        }
+        self.content_of(path)
+    }
+
+    /// `open(F, ">file")`, `open(F, "cmd|")`, `open(F, "-|", "cmd")`.
+    fn perl_open(&mut self, arguments: &[Value]) -> Value {
+        let texts: Vec<String> =
+            arguments.iter().filter(|a| matches!(a, Value::Text(_))).map(Value::text).collect();
+        match texts.as_slice() {
+            [mode, target, rest @ ..] if matches!(mode.as_str(), "-|" | "|-") => {
+                let code = std::iter::once(target.clone())
+                    .chain(rest.iter().cloned())
+                    .collect::<Vec<_>>()
+                    .join(" ");
+                self.shell_code(&code);
+            }
+            [mode, target, ..] if mode.starts_with(['>', '+']) => {
+                self.machine.write(&Write::new(target, "").appending(mode.starts_with(">>")));
+            }
+            [_, target, ..] => return self.content_of(target),
+            [single] => {
+                let trimmed = single.trim();
+                if let Some(code) = trimmed.strip_suffix('|').or_else(|| trimmed.strip_prefix('|'))
+                {
+                    self.shell_code(code);
+                } else if let Some(path) = trimmed.strip_prefix('>') {
+                    let append = path.starts_with('>');
+                    let path = path.trim_start_matches('>').trim().to_owned();
+                    self.machine.write(&Write::new(&path, "").appending(append));
+                } else {
+                    return self.content_of(trimmed.trim_start_matches('<').trim());
+                }
+            }
+            [] => {}
+        }
+        Value::Unknown
+    }
+
+    /// Calls that change files, processes, power.
+    fn changes(&mut self, name: &str, last: &str, module: &str, arguments: &[Value]) {
+        let texts: Vec<String> = arguments
+            .iter()
+            .flat_map(|a| match a {
+                Value::List(items) => items.iter().map(Value::text).collect::<Vec<_>>(),
+                Value::Keyword(..) => Vec::new(),
+                other => vec![other.text()],
+            })
+            .collect();
+        let first = texts.first().cloned().unwrap_or_default();
+        let recursive =
+            arguments.iter().any(|a| matches!(a, Value::Keyword(k, _) if k == "recursive"))
+                || name.contains("rm_r")
+                || matches!(
+                    last,
+                    "rmtree"
+                        | "remove_tree"
+                        | "remove_dir"
+                        | "removeSync"
+                        | "remove_entry"
+                        | "remove_entry_secure"
+                        | "rmrf"
+                        | "rimraf"
+                );
+        match last {
+            "rmtree"
+            | "remove_tree"
+            | "rm_rf"
+            | "rm_r"
+            | "rm_f"
+            | "remove_dir"
+            | "rmSync"
+            | "removeSync"
+            | "remove_entry"
+            | "remove_entry_secure"
+            | "rimraf"
+            | "emptyDirSync" => {
+                for path in &texts {
+                    self.machine
+                        .delete(path, Delete { recursive: last != "rm_f", ..Delete::default() });
+                }
+            }
+            "rm" | "rmdirSync" | "rmdir" | "removedirs"
+                if module.contains("fs") || module.contains("FileUtils") || last != "rm" =>
+            {
+                let whole = self.language == Language::JavaScript || recursive;
+                if whole {
+                    self.machine.delete(&first, Delete { recursive: true, ..Delete::default() });
+                } else {
+                    self.machine.hit(
+                        "shell.delete.empty",
+                        Risk::Warning,
+                        "removes an empty directory",
+                        "",
+                    );
+                }
+            }
+            "unlink" | "unlinkSync" => {
+                for path in &texts {
+                    self.machine
+                        .delete(path, Delete { bulk: text::has_glob(path), ..Delete::default() });
+                }
+            }
+            "remove" | "delete" if matches!(module, "os" | "File" | "posix") => {
+                for path in &texts {
+                    self.machine.delete(path, Delete::default());
+                }
+            }
+            "writeFileSync" | "writeFile" | "appendFileSync" | "appendFile"
+            | "file_put_contents" | "write_text" | "write_bytes" | "touch" | "truncateSync"
+            | "truncate" | "ftruncate" | "createWriteStream" | "outputFileSync" | "copyfile" => {
+                let content = texts.get(1).cloned().unwrap_or_default();
+                let content = if matches!(last, "truncate" | "truncateSync") {
+                    String::new()
+                } else {
+                    content
+                };
+                let append = last.starts_with("append") || last == "touch";
+                self.machine.write(&Write::new(&first, &content).appending(append));
+            }
+            "write" if matches!(name, "File.write" | "IO.write") => {
+                let content = texts.get(1).cloned().unwrap_or_default();
+                self.machine.write(&Write::new(&first, &content));
+            }
+            "copy" | "copy2" | "move" | "copyFileSync" | "cp" | "mv" | "rename" | "renameSync"
+            | "replace" | "copytree" | "symlink" | "symlinkSync" | "link"
+                if texts.len() > 1 =>
+            {
+                let target = texts.get(1).cloned().unwrap_or_default();
+                let content = self.machine.content(&first);
+                if matches!(last, "move" | "mv" | "rename" | "renameSync") {
+                    let resolved = self.machine.resolve(&first);
+                    if paths::is_root(&resolved)
+                        || paths::is_system_top(&resolved)
+                        || paths::is_vital(&resolved)
+                    {
+                        self.machine.hit(
+                            "shell.move.vital",
+                            Risk::Critical,
+                            "moves away what the host needs",
+                            "",
+                        );
+                    }
+                }
+                self.machine.write(&Write::new(&target, &content));
+            }
+            "chmod" | "chmodSync" | "chown" | "chownSync" | "lchown" | "chmod_R" | "chown_R" => {
+                let perl = matches!(self.language, Language::Perl | Language::Ruby)
+                    || module.contains("FileUtils");
+                let path = if perl { texts.last().cloned().unwrap_or_default() } else { first };
+                let number = arguments.iter().find_map(|a| match a {
+                    Value::Number(n) => Some(*n),
+                    _ => None,
+                });
+                let mode = number
+                    .map(|n| {
+                        if self.language == Language::Python {
+                            format!("{n:04o}")
+                        } else {
+                            format!("{n:04}")
+                        }
+                    })
+                    .unwrap_or_default();
+                self.machine.mode_of(&path, &mode, last.ends_with("_R"));
+            }
+            "kill" | "killpg" if !texts.is_empty() => {
+                let mut words: Vec<String> = match self.language {
+                    Language::Perl | Language::Ruby => {
+                        vec![format!("-{}", texts.first().cloned().unwrap_or_default())]
+                    }
+                    _ => Vec::new(),
+                };
+                let targets = if words.is_empty() { texts.get(..1) } else { texts.get(1..) };
+                words.push("--".to_owned());
+                words.extend(targets.unwrap_or_default().iter().cloned());
+                self.machine.kill(&words);
+            }
+            "reboot" if module == "os" || module == "libc" => {
+                self.machine.hit("power.reboot", Risk::Critical, "restarts the machine", "")
+            }
+            "rmtree_unsafe" | "mkdir" | "makedirs" | "mkdirSync" | "mkdir_p" => {
+                self.machine.hit("shell.write.file", Risk::Warning, "makes a directory", "");
+            }
+            ".unlink" | ".rmtree" | ".rmdir" => {}
+            _ => {}
+        }
+    }
+
+    fn networks(&mut self, name: &str, last: &str, arguments: &[Value]) -> Value {
+        let lower = name.to_lowercase();
+        let socket = lower.contains("socket")
+            || lower.contains("fsockopen")
+            || lower == "net.connect"
+            || lower.ends_with("createconnection")
+            || lower.contains("tcpserver")
+            || lower.contains("net.createserver")
+            || lower == "io.popen_net";
+        self.sockets |= socket;
+        if last == "dup2" {
+            self.shells = true;
+        }
+        let text: String = arguments.iter().map(Value::text).collect();
+        let sends = matches!(
+            last,
+            "post"
+                | "put"
+                | "send"
+                | "sendall"
+                | "sendto"
+                | "urlopen"
+                | "request"
+                | "patch"
+                | "sendmail"
+                | "storbinary"
+                | "Request"
+                | "connect"
+                | "post_form"
+                | "curl_exec"
+                | "mail"
+                | "fetch"
+                | "lookup"
+                | "gethostbyname"
+                | "fwrite"
+        );
+        if sends {
+            self.sends = true;
+            if matches!(last, "post" | "put" | "patch" | "post_form")
+                && (lower.contains("requests")
+                    || lower.contains("http")
+                    || lower.contains("axios")
+                    || lower.contains("session"))
+            {
+                self.machine.hit(
+                    "network.http.change",
+                    Risk::Warning,
+                    "a request that changes something elsewhere",
+                    "",
+                );
+            }
+            if last == "delete" && lower.contains("requests") {
+                self.machine.hit(
+                    "network.http.delete",
+                    Risk::Critical,
+                    "deletes what another service stores",
+                    "",
+                );
+            }
+            self.machine.send(&text, "the network", false);
+            if text.contains("://") {
+                let url = arguments.first().map(Value::text).unwrap_or_default();
+                let mark = if is_unsafe_source(&url) { FETCHED_UNSAFE } else { FETCHED };
+                return Value::Text(text::residue(&mark.to_string()));
+            }
+        }
+        if lower == "requests.delete" {
+            self.machine.hit(
+                "network.http.delete",
+                Risk::Critical,
+                "deletes what another service stores",
+                "",
+            );
+        }
+        if text.contains(SECRET) {
+            return Value::Text(text::residue(&text));
+        }
+        if socket { Value::Name("socket".to_owned()) } else { Value::Unknown }
+    }
+
+    fn conclude(&mut self, source: &str) {
+        let has = |words: &[&str]| words.iter().any(|w| source.contains(w));
+        let sockets = self.sockets
+            || has(&[
+                "socket.socket",
+                "IO::Socket",
+                "use Socket",
+                "TCPSocket",
+                "fsockopen",
+                "net.Socket",
+                "net.connect",
+                "require(\"net\")",
+                "require('net')",
+                "socket.tcp",
+                "/dev/tcp",
+            ]);
+        let shells = self.shells
+            || has(&[
+                "/bin/sh",
+                "/bin/bash",
+                "pty.spawn",
+                "sh -i",
+                "\"sh\"",
+                "'sh'",
+                "STDIN,",
+                "dup2",
+            ]);
+        if sockets && shells {
+            self.machine.hit(
+                "shell.reverse_shell",
+                Risk::Deny,
+                "connects a shell to the network",
+                "",
+            );
+        }
+        let sends = self.sends
+            || sockets
+            || has(&["requests.post", "urlopen", "http.request", "Net::HTTP", "curl_exec", "LWP"]);
+        let environment = has(&["os.environ", "process.env", "%ENV", "ENV.to_", "getenv()"])
+            && !has(&["os.environ[", "os.environ.get(", "process.env."]);
+        if sends && (self.reads_secret || environment) {
+            self.machine.hit(
+                "shell.exfiltration",
+                Risk::Deny,
+                "reads secrets and talks to the network",
+                "",
+            );
+        }
+        let compact: String = source.chars().filter(|c| !c.is_whitespace()).collect();
+        let endless = [
+            "whileTrue",
+            "while1",
+            "while(1)",
+            "for(;;)",
+            "loop{",
+            "loopdo",
+            "whilefork",
+            "while(true)",
+            "whiletrue",
+            "untilfalse",
+        ]
+        .iter()
+        .any(|w| compact.contains(w));
+        let forks = self.forks
+            || has(&[
+                "fork()",
+                "os.fork",
+                "fork while",
+                "Process.fork",
+                "fork;",
+                "fork}",
+                "pcntl_fork",
+                "{ fork",
+                "{fork",
+            ]);
+        if (endless && forks) || compact.contains("forkwhilefork") {
+            self.machine.hit("shell.fork_bomb", Risk::Deny, "starts processes without end", "");
+        }
+    }
+}
+
+fn is_shell(word: &str) -> bool {
+    matches!(
+        paths::base(word),
+        "sh" | "bash" | "dash" | "zsh" | "ksh" | "ash" | "cmd.exe" | "powershell"
+    )
+}
+
+fn interpreter_name(language: Language) -> &'static str {
+    match language {
+        Language::Python => "python3",
+        Language::Perl => "perl",
+        Language::Ruby => "ruby",
+        Language::JavaScript => "node",
+        Language::Php => "php",
+        Language::Lua => "lua",
+        Language::Awk => "awk",
+    }
+}

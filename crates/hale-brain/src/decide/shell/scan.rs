@@ -1,0 +1,227 @@
+//! Where quoted and bracketed parts of shell text end. Quick scans, no meaning.
+
+/// The byte after the `'` that closes a string opened just before `from`.
+pub fn after_single_quote(text: &str, from: usize) -> Option<usize> {
+    text.get(from..)?.find('\'').map(|n| from + n + 1)
+}
+
+/// The byte after the `'` that closes `$'…'`, in which a backslash escapes.
+pub fn after_ansi_quote(text: &str, from: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut at = from;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'\\' => at += 2,
+            b'\'' => return Some(at + 1),
+            _ => at += 1,
+        }
+    }
+    None
+}
+
+/// The byte after the closing backquote.
+pub fn after_backquote(text: &str, from: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut at = from;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'\\' => at += 2,
+            b'`' => return Some(at + 1),
+            _ => at += 1,
+        }
+    }
+    None
+}
+
+/// The byte after the closing double quote.
+pub fn after_double_quote(text: &str, from: usize, nesting: u32) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut at = from;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'\\' => at += 2,
+            b'"' => return Some(at + 1),
+            b'`' => at = after_backquote(text, at + 1)?,
+            b'$' => at = after_dollar(text, at, nesting)?,
+            _ => at += 1,
+        }
+    }
+    None
+}
+
+/// The byte after what a `$` at `at` begins; just after the `$` if it begins nothing bracketed.
+fn after_dollar(text: &str, at: usize, nesting: u32) -> Option<usize> {
+    match text.as_bytes().get(at + 1) {
+        Some(b'(') => after_parenthesis(text, at + 2, nesting.checked_sub(1)?),
+        Some(b'{') => after_brace(text, at + 2, nesting.checked_sub(1)?),
+        _ => Some(at + 1),
+    }
+}
+
+/// The byte after the `}` of `${…}` opened just before `from`.
+pub fn after_brace(text: &str, from: usize, nesting: u32) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut at = from;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'\\' => at += 2,
+            b'}' => return Some(at + 1),
+            b'\'' => at = after_single_quote(text, at + 1)?,
+            b'"' => at = after_double_quote(text, at + 1, nesting.checked_sub(1)?)?,
+            b'`' => at = after_backquote(text, at + 1)?,
+            b'$' if bytes.get(at + 1) == Some(&b'\'') => at = after_ansi_quote(text, at + 2)?,
+            b'$' => at = after_dollar(text, at, nesting)?,
+            _ => at += 1,
+        }
+    }
+    None
+}
+
+/// The byte after the `)` that closes a command or process substitution opened just before `from`.
+/// Knows quotes, comments, here-documents and the unbalanced `)` of `case`.
+pub fn after_parenthesis(text: &str, from: usize, nesting: u32) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let mut at = from;
+    let mut depth = 1_usize;
+    let mut cases: Vec<usize> = Vec::new();
+    let mut heredocs: Vec<String> = Vec::new();
+    let mut word_start = true;
+    while let Some(&byte) = bytes.get(at) {
+        let starts_word = word_start;
+        word_start = matches!(byte, b' ' | b'\t' | b'\n' | b';' | b'&' | b'|' | b'(' | b')');
+        match byte {
+            b'\\' => at += 2,
+            b'\'' => at = after_single_quote(text, at + 1)?,
+            b'"' => at = after_double_quote(text, at + 1, nesting.checked_sub(1)?)?,
+            b'`' => at = after_backquote(text, at + 1)?,
+            b'$' if bytes.get(at + 1) == Some(&b'\'') => at = after_ansi_quote(text, at + 2)?,
+            b'$' => at = after_dollar(text, at, nesting)?,
+            b'#' if starts_word => {
+                at += text.get(at..)?.find('\n').unwrap_or(text.len() - at);
+            }
+            b'<' if text.get(at..)?.starts_with("<<<") => at += 3,
+            b'<' if text.get(at..)?.starts_with("<<") => {
+                let (delimiter, end) = heredoc_delimiter(text, at + 2);
+                heredocs.push(delimiter);
+                at = end;
+            }
+            b'\n' if !heredocs.is_empty() => {
+                at = after_heredocs(text, at + 1, &heredocs);
+                heredocs.clear();
+            }
+            b'(' => {
+                depth += 1;
+                at += 1;
+            }
+            b')' if cases.last() == Some(&depth) => at += 1,
+            b')' => {
+                depth -= 1;
+                at += 1;
+                if depth == 0 {
+                    return Some(at);
+                }
+            }
+            b'c' if starts_word && is_word(text, at, "case") => {
+                cases.push(depth);
+                at += 4;
+            }
+            b'e' if starts_word && is_word(text, at, "esac") => {
+                cases.pop();
+                at += 4;
+            }
+            _ => at += 1,
+        }
+    }
+    None
+}
+
+fn is_word(text: &str, at: usize, word: &str) -> bool {
+    text.get(at..).and_then(|rest| rest.strip_prefix(word)).is_some_and(|rest| {
+        rest.is_empty() || rest.starts_with([' ', '\t', '\n', ';', ')', '|', '&'])
+    })
+}
+
+/// The delimiter of a here-document without its quotes, and where it ends.
+fn heredoc_delimiter(text: &str, from: usize) -> (String, usize) {
+    let rest = text.get(from..).unwrap_or_default();
+    let skipped = rest.len() - rest.trim_start_matches(['-', ' ', '\t']).len();
+    let word = rest.get(skipped..).unwrap_or_default();
+    let end = word
+        .find(|c: char| c.is_whitespace() || matches!(c, ';' | '&' | '|' | '<' | '>' | ')'))
+        .unwrap_or(word.len());
+    let delimiter = word.get(..end).unwrap_or_default().replace(['\'', '"', '\\'], "");
+    (delimiter, from + skipped + end)
+}
+
+fn after_heredocs(text: &str, from: usize, delimiters: &[String]) -> usize {
+    let mut at = from;
+    for delimiter in delimiters {
+        loop {
+            let rest = text.get(at..).unwrap_or_default();
+            if rest.is_empty() {
+                break;
+            }
+            let end = rest.find('\n').map_or(rest.len(), |n| n + 1);
+            at += end;
+            let line = rest.get(..end).unwrap_or_default();
+            if line.trim_end_matches('\n').trim_start_matches('\t') == delimiter {
+                break;
+            }
+        }
+    }
+    at
+}
+
+/// How deep brackets, quotes and compound commands may be nested in the text, at most. Never too
+/// low, so that text within the limit is safe to parse on a small stack.
+pub fn nesting_bound(text: &str) -> usize {
+    let mut depth = 0_usize;
+    let mut deepest = 0_usize;
+    let mut word = String::new();
+    for c in text.chars().chain(std::iter::once(' ')) {
+        if c.is_ascii_alphanumeric() {
+            word.push(c);
+            continue;
+        }
+        match word.as_str() {
+            "if" | "for" | "while" | "until" | "case" | "select" | "do" | "coproc" | "function" => {
+                depth += 1;
+            }
+            "fi" | "done" | "esac" => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        word.clear();
+        match c {
+            '(' | '{' | '[' => depth += 1,
+            ')' | '}' | ']' => depth = depth.saturating_sub(1),
+            '!' => depth += 0,
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn substitutions_end_where_the_shell_ends_them() {
+        for (inner, rest) in [
+            ("echo a)", "b"),
+            ("echo ')' \")\" \\) $(x ')'))", ""),
+            ("case x in a) b;; (c) d;; esac)", "z"),
+            ("echo # )\n)", ""),
+            ("cat <<E\n)\nE\n)", "t"),
+            ("cat <<'E'\nit's )\nE\n)", ""),
+            ("echo $'\\')')", ""),
+            ("echo `x )`)", "q"),
+        ] {
+            let text = format!("{inner}{rest}");
+            assert_eq!(after_parenthesis(&text, 0, 9), Some(inner.len()), "{inner}");
+        }
+        assert_eq!(after_parenthesis("echo (", 0, 9), None);
+        assert_eq!(after_parenthesis(&"$(".repeat(100), 0, 9), None);
+    }
+}

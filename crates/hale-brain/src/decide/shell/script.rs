@@ -1,0 +1,1148 @@
+//! Short programs of scripting languages: tokens, and a folder of constant expressions that reports
+//! every call it meets.
+//!
+//! This is no parser of Python or Perl. It knows what the bodies of `-c` and `-e` are made of:
+//! strings, names, calls, assignments, and the usual ways to hide a string. A call whose arguments it
+//! cannot fold is reported with unknown ones, and whoever judges it fails closed.
+
+use std::collections::BTreeMap;
+
+use super::produce::{decode_base, decode_hex};
+use super::text::{self, ANY};
+use super::words::ansi_c;
+
+/// Tokens of one body that are looked at.
+const TOKENS_MAX: usize = 4096;
+/// Nesting of expressions.
+const NESTING_MAX: u32 = 24;
+
+/// A language, as far as its spelling differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    /// Python.
+    Python,
+    /// Perl.
+    Perl,
+    /// Ruby.
+    Ruby,
+    /// JavaScript.
+    JavaScript,
+    /// PHP.
+    Php,
+    /// Lua.
+    Lua,
+    /// AWK.
+    Awk,
+}
+
+/// A token.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Token {
+    /// A name; sigils and module separators included.
+    Name(String),
+    /// A string; whether variables in it are replaced.
+    Text(String, bool),
+    /// A command in backquotes.
+    Command(String),
+    /// A number.
+    Number(i64),
+    /// A sign.
+    Sign(char),
+    /// The end of a line.
+    Line,
+}
+
+/// A folded value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// Text, possibly with unknown pieces.
+    Text(String),
+    /// A number.
+    Number(i64),
+    /// A list or tuple.
+    List(Vec<Value>),
+    /// A module, function or object that is known by name only.
+    Name(String),
+    /// A keyword argument.
+    Keyword(String, Box<Value>),
+    /// Anything.
+    Unknown,
+}
+
+impl Value {
+    /// The value as text.
+    pub fn text(&self) -> String {
+        match self {
+            Value::Text(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            Value::List(values) => values.iter().map(Value::text).collect::<Vec<_>>().join(" "),
+            Value::Keyword(_, value) => value.text(),
+            Value::Name(_) | Value::Unknown => ANY.to_string(),
+        }
+    }
+}
+
+/// Who is told of calls.
+pub trait Host {
+    /// A call: its full name, its arguments; what it gives back. For a method of a value the value
+    /// comes first.
+    fn call(&mut self, name: &str, arguments: &[Value]) -> Value;
+    /// A command in backquotes.
+    fn command(&mut self, code: &str) -> Value;
+}
+
+/// Folds a body, reporting calls to the host.
+pub fn fold(language: Language, body: &str, host: &mut dyn Host) {
+    let tokens = tokens(language, body);
+    let mut folder =
+        Folder { language, tokens: &tokens, at: 0, nesting: 0, names: BTreeMap::new(), host };
+    folder.program();
+}
+
+struct Folder<'a> {
+    language: Language,
+    tokens: &'a [Token],
+    at: usize,
+    nesting: u32,
+    names: BTreeMap<String, Value>,
+    host: &'a mut dyn Host,
+}
+
+impl Folder<'_> {
+    fn peek(&self) -> Option<&Token> {
+        self.tokens.get(self.at)
+    }
+
+    fn sign(&self, offset: usize) -> Option<char> {
+        match self.tokens.get(self.at + offset) {
+            Some(Token::Sign(c)) => Some(*c),
+            _ => None,
+        }
+    }
+
+    fn eat(&mut self, c: char) -> bool {
+        let eaten = self.sign(0) == Some(c);
+        self.at += usize::from(eaten);
+        eaten
+    }
+
+    fn skip_lines(&mut self) {
+        while self.peek() == Some(&Token::Line) {
+            self.at += 1;
+        }
+    }
+
+    fn name(&self, offset: usize) -> Option<&str> {
+        match self.tokens.get(self.at + offset) {
+            Some(Token::Name(name)) => Some(name),
+            _ => None,
+        }
+    }
+
+    fn program(&mut self) {
+        while self.at < self.tokens.len() {
+            let before = self.at;
+            self.statement();
+            if self.at == before {
+                self.at += 1;
+            }
+        }
+    }
+
+    fn statement(&mut self) {
+        let name = self.name(0).map(str::to_owned);
+        match name.as_deref() {
+            Some("import") if self.language == Language::Python => return self.import(),
+            Some("from") if self.language == Language::Python => return self.import_from(),
+            Some("for" | "foreach") => return self.loop_variable(),
+            Some("my" | "our" | "local" | "const" | "let" | "var" | "use" | "require_once")
+                if self.sign(1) != Some('(') =>
+            {
+                self.at += 1;
+                return;
+            }
+            _ => {}
+        }
+        if let Some(name) = name {
+            let assigns = self.sign(1) == Some('=')
+                && self.sign(2) != Some('=')
+                && self.sign(2) != Some('>')
+                && self.sign(2) != Some('~');
+            if assigns {
+                self.at += 2;
+                let value = self.expression();
+                self.names.insert(name, value);
+                return;
+            }
+            if self.sign(1) == Some('+') && self.sign(2) == Some('=') {
+                self.at += 3;
+                let added = self.expression();
+                let before = self.names.get(&name).cloned().unwrap_or(Value::Unknown);
+                self.names.insert(name, plus(&before, &added));
+                return;
+            }
+        }
+        // const { exec } = require("child_process")
+        if self.sign(0) == Some('{') && self.language == Language::JavaScript && self.destructured()
+        {
+            return;
+        }
+        self.expression();
+    }
+
+    fn destructured(&mut self) -> bool {
+        let close = self.tokens.iter().skip(self.at).take(32).position(|t| *t == Token::Sign('}'));
+        let Some(close) = close.map(|n| self.at + n) else { return false };
+        if self.tokens.get(close + 1) != Some(&Token::Sign('='))
+            || self.tokens.get(close + 2) == Some(&Token::Sign('='))
+        {
+            return false;
+        }
+        let names: Vec<String> = self
+            .tokens
+            .get(self.at..close)
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|t| match t {
+                Token::Name(name) => Some(name.clone()),
+                _ => None,
+            })
+            .collect();
+        self.at = close + 2;
+        let value = self.expression();
+        if let Value::Name(module) = value {
+            for name in names {
+                self.names.insert(name.clone(), Value::Name(format!("{module}.{name}")));
+            }
+        }
+        true
+    }
+
+    fn import(&mut self) {
+        self.at += 1;
+        while let Some(module) = self.name(0).map(str::to_owned) {
+            self.at += 1;
+            if self.name(0) == Some("as") {
+                if let Some(alias) = self.name(1).map(str::to_owned) {
+                    self.names.insert(alias, Value::Name(module));
+                }
+                self.at += 2;
+            }
+            if !self.eat(',') {
+                break;
+            }
+        }
+    }
+
+    fn import_from(&mut self) {
+        let module = self.name(1).unwrap_or_default().to_owned();
+        self.at += 3;
+        self.eat('(');
+        while let Some(name) = self.name(0).map(str::to_owned) {
+            self.at += 1;
+            let full = Value::Name(format!("{module}.{name}"));
+            let alias = if self.name(0) == Some("as") {
+                let alias = self.name(1).map(str::to_owned);
+                self.at += 2;
+                alias
+            } else {
+                None
+            };
+            self.names.insert(alias.unwrap_or(name), full);
+            if !self.eat(',') {
+                break;
+            }
+        }
+        self.eat(')');
+    }
+
+    /// `for x in VALUES`, `foreach my $x (VALUES)`: the name stands for any of them.
+    fn loop_variable(&mut self) {
+        self.at += 1;
+        while matches!(self.name(0), Some("my" | "const" | "let" | "var"))
+            || self.sign(0) == Some('(')
+        {
+            self.at += 1;
+        }
+        let Some(variable) = self.name(0).map(str::to_owned) else { return };
+        let skip = match self.name(1) {
+            Some("in" | "of") => 2,
+            _ if self.sign(1) == Some('(') => 1,
+            _ => return,
+        };
+        self.at += skip;
+        let value = match self.expression() {
+            Value::List(values) => values.into_iter().next().unwrap_or(Value::Unknown),
+            other => other,
+        };
+        self.names.insert(variable, value);
+    }
+
+    fn expression(&mut self) -> Value {
+        self.nesting += 1;
+        if self.nesting > NESTING_MAX {
+            self.nesting -= 1;
+            self.at += 1;
+            return Value::Unknown;
+        }
+        let mut value = self.postfix();
+        loop {
+            match self.sign(0) {
+                Some('+') if self.sign(1) != Some('=') => {
+                    self.at += 1;
+                    self.skip_lines();
+                    let right = self.postfix();
+                    value = plus(&value, &right);
+                }
+                Some('.')
+                    if matches!(self.language, Language::Perl | Language::Php | Language::Lua) =>
+                {
+                    self.at += 1;
+                    self.eat('.');
+                    let right = self.postfix();
+                    value = Value::Text(value.text() + &right.text());
+                }
+                Some('*') => {
+                    self.at += 1;
+                    let right = self.postfix();
+                    value = match (&value, &right) {
+                        (Value::Text(t), Value::Number(n)) | (Value::Number(n), Value::Text(t)) => {
+                            Value::Text(text::bounded(
+                                t.repeat(usize::try_from(*n).unwrap_or(0).min(256)),
+                            ))
+                        }
+                        _ => Value::Unknown,
+                    };
+                }
+                Some('%')
+                    if matches!(value, Value::Text(_)) && self.language == Language::Python =>
+                {
+                    self.at += 1;
+                    let right = self.postfix();
+                    value = percent(&value.text(), &right);
+                }
+                Some('^' | '-' | '/') => {
+                    self.at += 1;
+                    self.postfix();
+                    value = Value::Unknown;
+                }
+                _ => break,
+            }
+        }
+        self.nesting -= 1;
+        value
+    }
+
+    fn postfix(&mut self) -> Value {
+        let mut value = self.primary();
+        loop {
+            let arrow = self.sign(0) == Some('-') && self.sign(1) == Some('>');
+            let dotted = self.sign(0) == Some('.')
+                && !matches!(self.language, Language::Perl | Language::Php | Language::Lua);
+            let safe = self.sign(0) == Some('?') && self.sign(1) == Some('.');
+            if arrow
+                || dotted
+                || safe
+                || (self.sign(0) == Some(':') && self.language == Language::Lua)
+            {
+                let skip = if arrow || safe { 2 } else { 1 };
+                let Some(method) = self.name(skip).map(str::to_owned) else { break };
+                self.at += skip + 1;
+                value = self.member(&value, &method);
+                continue;
+            }
+            match self.sign(0) {
+                Some('[') => value = self.index(value),
+                Some('(') if matches!(value, Value::Name(_)) => {
+                    let arguments = self.arguments();
+                    if let Value::Name(name) = &value {
+                        let name = name.clone();
+                        value = self.called(&name, &arguments);
+                    }
+                }
+                _ => break,
+            }
+        }
+        value
+    }
+
+    fn member(&mut self, value: &Value, method: &str) -> Value {
+        let full = match value {
+            Value::Name(name) => Some(format!("{name}.{method}")),
+            _ => None,
+        };
+        if self.sign(0) != Some('(') {
+            return match full {
+                Some(full) => self.names.get(&full).cloned().unwrap_or(Value::Name(full)),
+                // Ruby calls without parentheses: "x".reverse
+                None if matches!(self.language, Language::Ruby | Language::JavaScript) => {
+                    method_of(value, method, &[]).unwrap_or(Value::Unknown)
+                }
+                None => method_of(value, method, &[]).unwrap_or_else(|| value.clone()),
+            };
+        }
+        let arguments = self.arguments();
+        if let Some(full) = full {
+            return self.called(&full, &arguments);
+        }
+        match method_of(value, method, &arguments) {
+            Some(result) => result,
+            None => {
+                let mut all = vec![value.clone()];
+                all.extend(arguments);
+                self.host.call(&format!(".{method}"), &all)
+            }
+        }
+    }
+
+    /// A call by name: folding functions here, the rest is told to the host.
+    fn called(&mut self, name: &str, arguments: &[Value]) -> Value {
+        let first = arguments.first();
+        let last = name.rsplit(['.', ':']).next().unwrap_or(name);
+        let single = |f: fn(&str) -> Option<String>| match first {
+            Some(Value::Text(t)) if text::is_literal(t) => {
+                f(t).map(Value::Text).unwrap_or(Value::Unknown)
+            }
+            _ => Value::Unknown,
+        };
+        match (name, last) {
+            ("__import__" | "require" | "importlib.import_module" | "import_module", _) => {
+                match first {
+                    Some(Value::Text(module)) => {
+                        Value::Name(module.trim_start_matches("node:").to_owned())
+                    }
+                    _ => Value::Unknown,
+                }
+            }
+            ("getattr", _) => match arguments {
+                [Value::Name(object), Value::Text(attribute), ..] => {
+                    Value::Name(format!("{object}.{attribute}"))
+                }
+                _ => {
+                    self.host.call("exec", &[Value::Unknown]);
+                    Value::Unknown
+                }
+            },
+            (_, "chr" | "fromCharCode" | "char") => {
+                let characters: Option<String> = arguments
+                    .iter()
+                    .map(|a| match a {
+                        Value::Number(n) => u32::try_from(*n).ok().and_then(char::from_u32),
+                        _ => None,
+                    })
+                    .collect();
+                characters.map_or(Value::Unknown, Value::Text)
+            }
+            (
+                _,
+                "b64decode" | "urlsafe_b64decode" | "base64_decode" | "decode64"
+                | "strict_decode64" | "atob" | "decode_base64" | "standard_b64decode",
+            ) => single(|t| decode_base(t, false)),
+            (_, "b32decode") => single(|t| decode_base(t, true)),
+            (_, "fromhex" | "unhexlify" | "hex2bin" | "a2b_hex") => single(decode_hex),
+            (_, "strrev" | "reverse") if first.is_some() => {
+                single(|t| Some(t.chars().rev().collect()))
+            }
+            (_, "str_rot13") => single(|t| Some(rot13(t))),
+            ("Buffer.from", _) => match arguments {
+                [Value::Text(t), Value::Text(encoding), ..] => match encoding.as_str() {
+                    "base64" => decode_base(t, false).map_or(Value::Unknown, Value::Text),
+                    "hex" => decode_hex(t).map_or(Value::Unknown, Value::Text),
+                    _ => Value::Text(t.clone()),
+                },
+                _ => first.cloned().unwrap_or(Value::Unknown),
+            },
+            ("codecs.decode", _) => match arguments {
+                [Value::Text(t), Value::Text(codec), ..] if codec.starts_with("rot") => {
+                    Value::Text(rot13(t))
+                }
+                [Value::Text(t), Value::Text(codec), ..] if codec.starts_with("hex") => {
+                    decode_hex(t).map_or(Value::Unknown, Value::Text)
+                }
+                [Value::Text(t), Value::Text(codec), ..] if codec.starts_with("base64") => {
+                    decode_base(t, false).map_or(Value::Unknown, Value::Text)
+                }
+                _ => Value::Unknown,
+            },
+            (
+                "str" | "bytes" | "bytearray" | "String" | "Path" | "pathlib.Path" | "PurePath"
+                | "list" | "tuple" | "sorted" | "set" | "os.fspath" | "unescape"
+                | "decodeURIComponent" | "compile" | "os.path.abspath" | "os.path.realpath"
+                | "shlex.split" | "Pathname.new",
+                _,
+            ) => match arguments {
+                [Value::List(items)] if last == "bytes" => bytes_of(items),
+                _ => first.cloned().unwrap_or(Value::Text(String::new())),
+            },
+            ("os.path.join" | "path.join" | "File.join" | "posixpath.join", _) => {
+                let parts: Vec<String> = arguments.iter().map(Value::text).collect();
+                let from = parts.iter().rposition(|p| p.starts_with('/')).unwrap_or(0);
+                Value::Text(parts.get(from..).unwrap_or_default().join("/"))
+            }
+            (
+                "os.path.expanduser" | "File.expand_path" | "os.homedir" | "Dir.home" | "Path.home"
+                | "pathlib.Path.home",
+                _,
+            ) => {
+                let path = first.map(Value::text).unwrap_or_else(|| "~".to_owned());
+                Value::Text(path.replacen('~', &text::HOME.to_string(), 1))
+            }
+            ("glob.glob" | "glob" | "glob.iglob" | "Dir.glob" | "Dir", _) => Value::Text(
+                text::globbed(&first.map(Value::text).unwrap_or_else(|| ANY.to_string())),
+            ),
+            (
+                "os.listdir" | "os.walk" | "os.scandir" | "Dir.entries" | "Dir.children"
+                | "scandir" | "fs.readdirSync",
+                _,
+            ) => {
+                let root = first.map(Value::text).unwrap_or_else(|| ".".to_owned());
+                Value::Text(format!("{}/{}", root.trim_end_matches('/'), text::BELOW))
+            }
+            ("join" | "implode", _) => match arguments {
+                [Value::Text(separator), Value::List(items)] => joined(separator, items),
+                [Value::Text(separator), rest @ ..] => joined(separator, rest),
+                _ => Value::Unknown,
+            },
+            ("pack" | "array.pack", _) => match arguments {
+                [Value::Text(format), Value::Text(data)] if format.starts_with(['H', 'h']) => {
+                    decode_hex(data).map_or(Value::Unknown, Value::Text)
+                }
+                [Value::Text(format), rest @ ..] if format.starts_with(['C', 'U', 'c']) => {
+                    bytes_of(rest)
+                }
+                _ => Value::Unknown,
+            },
+            _ => self.host.call(name, arguments),
+        }
+    }
+
+    fn index(&mut self, value: Value) -> Value {
+        // [::-1] turns a string round.
+        let reversed = self.tokens.get(self.at + 1..self.at + 6)
+            == Some(&[
+                Token::Sign(':'),
+                Token::Sign(':'),
+                Token::Sign('-'),
+                Token::Number(1),
+                Token::Sign(']'),
+            ]);
+        if reversed {
+            self.at += 6;
+            return match value {
+                Value::Text(t) if text::is_literal(&t) => Value::Text(t.chars().rev().collect()),
+                other => other,
+            };
+        }
+        self.at += 1;
+        let index = self.expression();
+        let mut sliced = false;
+        while self.at < self.tokens.len() && !self.eat(']') {
+            sliced = true;
+            self.at += 1;
+        }
+        if sliced {
+            return Value::Text(text::residue(&value.text()));
+        }
+        match (&value, &index) {
+            (Value::List(items), Value::Number(n)) => usize::try_from(*n)
+                .ok()
+                .and_then(|n| items.get(n).cloned())
+                .unwrap_or(Value::Unknown),
+            (Value::Text(t), Value::Number(n)) if text::is_literal(t) => {
+                let c = usize::try_from(*n).ok().and_then(|n| t.chars().nth(n));
+                c.map_or(Value::Unknown, |c| Value::Text(c.to_string()))
+            }
+            (Value::Name(name), _) if name.ends_with("environ") || name.ends_with("ENV") => {
+                Value::Text(ANY.to_string())
+            }
+            _ => Value::Unknown,
+        }
+    }
+
+    fn arguments(&mut self) -> Vec<Value> {
+        self.at += 1;
+        self.list(')')
+    }
+
+    fn list(&mut self, close: char) -> Vec<Value> {
+        let mut values = Vec::new();
+        while self.at < self.tokens.len() {
+            self.skip_lines();
+            if self.eat(close) {
+                break;
+            }
+            let before = self.at;
+            let keyword = self
+                .name(0)
+                .map(str::to_owned)
+                .filter(|_| self.sign(1) == Some('=') && self.sign(2) != Some('='));
+            if let Some(keyword) = keyword {
+                self.at += 2;
+                let value = self.expression();
+                values.push(Value::Keyword(keyword, Box::new(value)));
+            } else {
+                values.push(self.expression());
+            }
+            self.skip_lines();
+            // A comprehension: `X for x in Y`.
+            if self.name(0) == Some("for") {
+                self.loop_variable();
+                while self.at < self.tokens.len() && self.sign(0) != Some(close) {
+                    let here = self.at;
+                    self.expression();
+                    self.at = self.at.max(here + 1);
+                }
+                continue;
+            }
+            if self.eat(',') || (self.sign(0) == Some('=') && self.sign(1) == Some('>')) {
+                if self.sign(0) == Some('=') {
+                    self.at += 2;
+                }
+                continue;
+            }
+            if self.at == before {
+                self.at += 1;
+            } else if self.sign(0) != Some(close) && self.sign(0).is_some() {
+                self.at += 1;
+            }
+        }
+        values
+    }
+
+    fn primary(&mut self) -> Value {
+        let Some(token) = self.peek().cloned() else { return Value::Unknown };
+        self.at += 1;
+        match token {
+            Token::Text(body, interpolated) => {
+                let mut whole = if interpolated { self.interpolated(&body) } else { body };
+                while let Some(Token::Text(more, interpolated)) = self.peek().cloned() {
+                    if self.language == Language::Lua {
+                        break;
+                    }
+                    self.at += 1;
+                    whole.push_str(&if interpolated { self.interpolated(&more) } else { more });
+                }
+                Value::Text(whole)
+            }
+            Token::Command(code) => {
+                let code = self.interpolated(&code);
+                self.host.command(&code)
+            }
+            Token::Number(number) => Value::Number(number),
+            Token::Sign('[') => Value::List(self.list(']')),
+            Token::Sign('(') => {
+                let mut values = self.list(')');
+                if values.len() == 1 { values.remove(0) } else { Value::List(values) }
+            }
+            Token::Sign('-') => match self.peek() {
+                Some(Token::Number(n)) => {
+                    let n = *n;
+                    self.at += 1;
+                    Value::Number(-n)
+                }
+                _ => Value::Unknown,
+            },
+            Token::Sign('$') | Token::Sign('@') | Token::Sign('&') | Token::Sign('!') => {
+                Value::Unknown
+            }
+            Token::Name(name) => self.named(&name),
+            Token::Sign(_) | Token::Line => {
+                self.at -= 1;
+                Value::Unknown
+            }
+        }
+    }
+
+    fn named(&mut self, name: &str) -> Value {
+        if self.sign(0) == Some('(') {
+            let arguments = self.arguments();
+            let full = match self.names.get(name) {
+                Some(Value::Name(full)) => full.clone(),
+                _ => name.to_owned(),
+            };
+            return self.called(&full, &arguments);
+        }
+        if matches!(
+            name,
+            "new"
+                | "await"
+                | "return"
+                | "print"
+                | "puts"
+                | "echo"
+                | "not"
+                | "and"
+                | "or"
+                | "if"
+                | "lambda"
+        ) {
+            return if matches!(name, "new" | "await") { self.postfix() } else { Value::Unknown };
+        }
+        let words = matches!(self.language, Language::Perl | Language::Ruby | Language::Php);
+        let starts =
+            matches!(self.peek(), Some(Token::Text(..) | Token::Name(_) | Token::Command(_)))
+                || (self.sign(0) == Some('[') && self.language == Language::Ruby);
+        if words && starts && !name.starts_with(['$', '@', '%']) && is_word_call(name) {
+            let mut arguments = vec![self.expression()];
+            while self.eat(',') {
+                self.skip_lines();
+                arguments.push(self.expression());
+            }
+            return self.called(name, &arguments);
+        }
+        self.names.get(name).cloned().unwrap_or_else(|| Value::Name(name.to_owned()))
+    }
+
+    /// Variables in a string.
+    fn interpolated(&self, body: &str) -> String {
+        let mut out = String::new();
+        let mut rest = body;
+        let braces = matches!(self.language, Language::Python);
+        while let Some(at) = rest.find(['$', '@', '#', '{']) {
+            let (head, tail) = rest.split_at_checked(at).unwrap_or((rest, ""));
+            out.push_str(head);
+            let name = |text: &str| -> String {
+                text.chars().take_while(|c| *c == '_' || c.is_alphanumeric()).collect()
+            };
+            let shell = matches!(self.language, Language::Perl | Language::Php);
+            let (found, length) = if shell && tail.starts_with('$') {
+                let inner = name(tail.get(1..).unwrap_or_default());
+                (format!("${inner}"), 1 + inner.len())
+            } else if tail.starts_with("#{")
+                || tail.starts_with("${")
+                || (braces && tail.starts_with('{'))
+            {
+                let open = if tail.starts_with('{') { 1 } else { 2 };
+                let close = tail.find('}').unwrap_or(tail.len());
+                (
+                    tail.get(open..close).unwrap_or_default().trim().to_owned(),
+                    (close + 1).min(tail.len()),
+                )
+            } else {
+                (String::new(), 0)
+            };
+            if found.len() > usize::from(shell) {
+                match self.names.get(&found) {
+                    Some(value) => out.push_str(&value.text()),
+                    None if found.parse::<i64>().is_ok() => out.push_str(&found),
+                    None => out.push(ANY),
+                }
+                rest = tail.get(length..).unwrap_or_default();
+            } else {
+                out.extend(tail.chars().next());
+                rest = tail.get(1..).unwrap_or_default();
+            }
+        }
+        out.push_str(rest);
+        out
+    }
+}
+
+/// Functions that Perl, Ruby and PHP programs call without parentheses.
+fn is_word_call(name: &str) -> bool {
+    matches!(
+        name.rsplit(['.', ':']).next().unwrap_or(name),
+        "system"
+            | "exec"
+            | "unlink"
+            | "rmtree"
+            | "remove_tree"
+            | "rmdir"
+            | "open"
+            | "kill"
+            | "chmod"
+            | "chown"
+            | "truncate"
+            | "rename"
+            | "eval"
+            | "require"
+            | "spawn"
+            | "rm_rf"
+            | "rm_r"
+            | "rm"
+            | "glob"
+            | "fork"
+            | "symlink"
+            | "link"
+            | "reverse"
+            | "join"
+            | "pack"
+            | "chr"
+            | "passthru"
+            | "shell_exec"
+            | "popen"
+            | "readpipe"
+            | "syscall"
+            | "do"
+            | "delete"
+            | "mkdir"
+            | "opendir"
+            | "decode_base64"
+            | "map"
+    )
+}
+
+fn plus(a: &Value, b: &Value) -> Value {
+    match (a, b) {
+        (Value::Number(a), Value::Number(b)) => {
+            a.checked_add(*b).map_or(Value::Unknown, Value::Number)
+        }
+        (Value::List(a), Value::List(b)) => Value::List(a.iter().chain(b).cloned().collect()),
+        _ => Value::Text(text::bounded(a.text() + &b.text())),
+    }
+}
+
+fn joined(separator: &str, items: &[Value]) -> Value {
+    Value::Text(items.iter().map(Value::text).collect::<Vec<_>>().join(separator))
+}
+
+fn bytes_of(items: &[Value]) -> Value {
+    let bytes: Option<Vec<u8>> = items
+        .iter()
+        .map(|item| match item {
+            Value::Number(n) => u8::try_from(*n).ok(),
+            _ => None,
+        })
+        .collect();
+    bytes.map_or(Value::Unknown, |bytes| Value::Text(text::clean_bytes(bytes, "")))
+}
+
+fn percent(format: &str, value: &Value) -> Value {
+    let mut values = match value {
+        Value::List(values) => values.clone(),
+        other => vec![other.clone()],
+    }
+    .into_iter();
+    let mut out = String::new();
+    let mut parts = format.split("%s");
+    out.push_str(parts.next().unwrap_or_default());
+    for part in parts {
+        out.push_str(&values.next().map_or_else(|| ANY.to_string(), |v| v.text()));
+        out.push_str(part);
+    }
+    Value::Text(out)
+}
+
+/// Methods of strings and lists that can be folded.
+fn method_of(value: &Value, method: &str, arguments: &[Value]) -> Option<Value> {
+    let argument = |n: usize| arguments.get(n).map(Value::text);
+    let text = match value {
+        Value::Text(text) => text.clone(),
+        Value::List(items) => {
+            return match method {
+                "join" => Some(joined(&argument(0).unwrap_or_default(), items)),
+                "reverse" => Some(Value::List(items.iter().rev().cloned().collect())),
+                "pack" => Some(bytes_of(items)),
+                "map" => {
+                    Some(bytes_of(items)).filter(|v| *v != Value::Unknown).or(Some(Value::Unknown))
+                }
+                _ => None,
+            };
+        }
+        _ => return None,
+    };
+    let same = || Some(Value::Text(text.clone()));
+    match method {
+        "decode" | "encode" | "strip" | "trim" | "to_s" | "toString" | "lower" | "downcase"
+        | "toLowerCase" | "format" | "as_posix" | "resolve" | "expanduser" | "chomp" | "read"
+        | "readlines" | "splitlines" | "text" | "content" | "read_text" | "read_bytes"
+        | "absolute" => match method {
+            "decode" if argument(0).as_deref() == Some("hex") => decode_hex(&text).map(Value::Text),
+            "decode" if argument(0).as_deref() == Some("base64") => {
+                decode_base(&text, false).map(Value::Text)
+            }
+            "decode" if argument(0).is_some_and(|a| a.starts_with("rot")) => {
+                Some(Value::Text(rot13(&text)))
+            }
+            "format" => {
+                let mut out = text.clone();
+                for (n, value) in arguments.iter().enumerate() {
+                    let numbered = format!("{{{n}}}");
+                    out = if out.contains(&numbered) {
+                        out.replace(&numbered, &value.text())
+                    } else {
+                        out.replacen("{}", &value.text(), 1)
+                    };
+                }
+                Some(Value::Text(out))
+            }
+            "lower" | "downcase" | "toLowerCase" => Some(Value::Text(text.to_lowercase())),
+            _ => same(),
+        },
+        "upper" | "upcase" | "toUpperCase" => Some(Value::Text(text.to_uppercase())),
+        "reverse" => Some(Value::Text(text.chars().rev().collect())),
+        "join" => match arguments {
+            [Value::List(items)] => Some(joined(&text, items)),
+            // Path("a").join("b")
+            [Value::Text(other)] => {
+                Some(Value::Text(if text::is_literal(&text) && text.len() < 2 {
+                    other.clone()
+                } else {
+                    format!("{text}/{other}")
+                }))
+            }
+            _ => Some(Value::Unknown),
+        },
+        "replace" | "gsub" | "sub" | "replaceAll" | "tr" => Some(Value::Text(
+            text.replace(&argument(0).unwrap_or_default(), &argument(1).unwrap_or_default()),
+        )),
+        "split" => {
+            let items: Vec<Value> = match argument(0).as_deref() {
+                None => text.split_whitespace().map(|w| Value::Text(w.to_owned())).collect(),
+                Some("") => text.chars().map(|c| Value::Text(c.to_string())).collect(),
+                Some(separator) => {
+                    text.split(separator).map(|w| Value::Text(w.to_owned())).collect()
+                }
+            };
+            Some(Value::List(items))
+        }
+        "concat" => {
+            Some(Value::Text(text + &arguments.iter().map(Value::text).collect::<String>()))
+        }
+        "repeat" => same(),
+        "unpack" | "unpack1" => decode_base(&text, false).map(Value::Text),
+        "glob" | "rglob" => {
+            Some(Value::Text(format!("{text}/{}", text::globbed(&argument(0).unwrap_or_default()))))
+        }
+        "iterdir" => Some(Value::Text(format!("{text}/{}", text::BELOW))),
+        _ => None,
+    }
+}
+
+/// Letters moved by 13.
+pub fn rot13(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            let base = if c.is_ascii_lowercase() {
+                b'a'
+            } else if c.is_ascii_uppercase() {
+                b'A'
+            } else {
+                return c;
+            };
+            u8::try_from(c).map_or(c, |b| char::from(base + (b - base + 13) % 26))
+        })
+        .collect()
+}
+
+/// Takes a body apart.
+pub fn tokens(language: Language, body: &str) -> Vec<Token> {
+    let characters: Vec<char> = body.chars().collect();
+    let mut lexer = Lexer { language, characters, at: 0, out: Vec::new() };
+    while lexer.at < lexer.characters.len() && lexer.out.len() < TOKENS_MAX {
+        lexer.token();
+    }
+    lexer.out
+}
+
+struct Lexer {
+    language: Language,
+    characters: Vec<char>,
+    at: usize,
+    out: Vec<Token>,
+}
+
+impl Lexer {
+    fn get(&self, offset: usize) -> Option<char> {
+        self.characters.get(self.at + offset).copied()
+    }
+
+    fn token(&mut self) {
+        let Some(c) = self.get(0) else { return };
+        let next = self.get(1);
+        let hash = !matches!(self.language, Language::JavaScript | Language::Lua);
+        let slashes = matches!(self.language, Language::JavaScript | Language::Php);
+        match c {
+            '\n' => {
+                self.at += 1;
+                self.out.push(Token::Line);
+            }
+            _ if c.is_whitespace() => self.at += 1,
+            '#' if hash && next != Some('{') => self.skip_line(),
+            '/' if slashes && next == Some('/') => self.skip_line(),
+            '-' if self.language == Language::Lua && next == Some('-') => self.skip_line(),
+            '\'' | '"' => self.string(c),
+            '`' => {
+                let text = self.quoted('`');
+                self.out.push(if self.language == Language::JavaScript {
+                    Token::Text(text, true)
+                } else {
+                    Token::Command(text)
+                });
+            }
+            '%' if self.language == Language::Ruby && next == Some('x') => self.delimited(2, true),
+            _ if c.is_ascii_digit() => self.number(),
+            _ if c == '_'
+                || c.is_alphabetic()
+                || (matches!(c, '$' | '@')
+                    && matches!(
+                        self.language,
+                        Language::Perl | Language::Php | Language::Ruby
+                    )) =>
+            {
+                self.name(c)
+            }
+            _ => {
+                self.at += 1;
+                self.out.push(Token::Sign(c));
+            }
+        }
+    }
+
+    fn skip_line(&mut self) {
+        while self.get(0).is_some_and(|c| c != '\n') {
+            self.at += 1;
+        }
+    }
+
+    fn number(&mut self) {
+        let mut digits = String::new();
+        while let Some(c) = self.get(0).filter(|c| c.is_ascii_alphanumeric() || *c == '_') {
+            digits.push(c);
+            self.at += 1;
+        }
+        let clean = digits.replace('_', "");
+        let value = if let Some(hex) = clean.strip_prefix("0x") {
+            i64::from_str_radix(hex, 16)
+        } else if let Some(octal) = clean.strip_prefix("0o") {
+            i64::from_str_radix(octal, 8)
+        } else {
+            clean.parse()
+        };
+        self.out.push(value.map_or(Token::Name(digits), Token::Number));
+    }
+
+    fn name(&mut self, first: char) {
+        let mut name = String::new();
+        name.push(first);
+        self.at += 1;
+        while let Some(c) = self.get(0) {
+            let dotted = c == '.'
+                && matches!(
+                    self.language,
+                    Language::Python | Language::JavaScript | Language::Ruby | Language::Lua
+                )
+                && self.get(1).is_some_and(|n| n == '_' || n.is_alphabetic());
+            let module = c == ':'
+                && self.get(1) == Some(':')
+                && self.get(2).is_some_and(|n| n == '_' || n.is_alphabetic());
+            if c == '_'
+                || c.is_alphanumeric()
+                || dotted
+                || (c == '!' && self.language == Language::Ruby && self.get(1) != Some('='))
+            {
+                name.push(c);
+                self.at += 1;
+            } else if module {
+                name.push_str("::");
+                self.at += 2;
+            } else {
+                break;
+            }
+        }
+        let quote = self.get(0);
+        match (self.language, name.as_str()) {
+            // r'…', b"…", f'…'
+            (Language::Python, "r" | "b" | "f" | "u" | "rb" | "br" | "fr" | "R" | "B" | "F")
+                if matches!(quote, Some('\'' | '"')) =>
+            {
+                let formatted = name.contains(['f', 'F']);
+                self.string(quote.unwrap_or('"'));
+                if let Some(Token::Text(_, interpolated)) = self.out.last_mut() {
+                    *interpolated = formatted;
+                }
+            }
+            (Language::Perl, "q" | "qq" | "qw" | "qx")
+                if quote.is_some_and(|c| !c.is_alphanumeric() && c != ',' && c != '=') =>
+            {
+                self.delimited(0, name == "qx");
+            }
+            (Language::Perl, "m" | "s" | "y" | "tr")
+                if quote.is_some_and(|c| matches!(c, '/' | '{' | '|' | '#' | '!')) =>
+            {
+                self.delimited(0, false);
+                self.out.pop();
+            }
+            _ => self.out.push(Token::Name(name)),
+        }
+    }
+
+    /// `%x(…)`, `qx{…}`, `q(…)`.
+    fn delimited(&mut self, skip: usize, command: bool) {
+        self.at += skip;
+        while self.get(0).is_some_and(char::is_whitespace) {
+            self.at += 1;
+        }
+        let Some(open) = self.get(0) else { return };
+        let close = match open {
+            '(' => ')',
+            '{' => '}',
+            '[' => ']',
+            '<' => '>',
+            other => other,
+        };
+        let mut body = String::new();
+        let mut depth = 0_u32;
+        self.at += 1;
+        while let Some(c) = self.get(0) {
+            self.at += 1;
+            if c == open && open != close {
+                depth += 1;
+            } else if c == close {
+                if depth == 0 {
+                    break;
+                }
+                depth -= 1;
+            }
+            body.push(c);
+        }
+        self.out.push(if command { Token::Command(body) } else { Token::Text(body, true) });
+    }
+
+    fn string(&mut self, quote: char) {
+        let triple = self.get(1) == Some(quote)
+            && self.get(2) == Some(quote)
+            && self.language == Language::Python;
+        if triple {
+            self.at += 3;
+            let mut body = String::new();
+            while let Some(c) = self.get(0) {
+                if c == quote && self.get(1) == Some(quote) && self.get(2) == Some(quote) {
+                    self.at += 3;
+                    break;
+                }
+                body.push(c);
+                self.at += 1;
+            }
+            self.out.push(Token::Text(ansi_c(&body), false));
+            return;
+        }
+        let raw = self.quoted(quote);
+        let plain = quote == '\''
+            && matches!(self.language, Language::Perl | Language::Ruby | Language::Php);
+        let interpolates = quote == '"'
+            && matches!(self.language, Language::Perl | Language::Ruby | Language::Php);
+        let body = if plain { raw.replace("\\'", "'").replace("\\\\", "\\") } else { ansi_c(&raw) };
+        self.out.push(Token::Text(body, interpolates));
+    }
+
+    /// The raw inside of a quoted string.
+    fn quoted(&mut self, quote: char) -> String {
+        let mut body = String::new();
+        self.at += 1;
+        while let Some(c) = self.get(0) {
+            self.at += 1;
+            if c == quote {
+                break;
+            }
+            body.push(c);
+            if c == '\\'
+                && let Some(escaped) = self.get(0)
+            {
+                body.push(escaped);
+                self.at += 1;
+            }
+        }
+        body
+    }
+}

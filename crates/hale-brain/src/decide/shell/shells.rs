@@ -1,0 +1,773 @@
+//! Shells, editors, make, git, awk and kill: programs whose arguments are code or name processes.
+
+use hale_model::action::Risk;
+
+use super::effects::Write;
+use super::machine::Machine;
+use super::options::{Parsed, Style};
+use super::text::{self, ANY, SHELL_OUTPUT};
+use super::{paths, simple, sql};
+
+impl Machine {
+    pub(super) fn shell(
+        &mut self,
+        name: &str,
+        arguments: &[String],
+        network: (bool, bool),
+    ) -> String {
+        let values = ["-o", "+o", "-O", "+O", "--rcfile", "--init-file"].map(str::to_owned);
+        let parsed = Parsed::new(arguments, Style::Posix, &values);
+        if parsed.has(&["--help", "--version"]) {
+            return ANY.to_string();
+        }
+        let letters = |letter: &str| parsed.options.iter().any(|(o, _)| o == letter);
+        let checks_only = letters("-n") || parsed.values(&["-o"]).contains(&"noexec");
+        for file in parsed
+            .values(&["--rcfile", "--init-file"])
+            .iter()
+            .map(|v| (*v).to_owned())
+            .collect::<Vec<_>>()
+        {
+            let content = self.content(&file);
+            if content.chars().any(|c| !text::is_mark(c))
+                || content.contains([text::FETCHED, text::FETCHED_UNSAFE])
+            {
+                self.in_subshell(|machine| machine.run_text(&content));
+            }
+        }
+        if letters("-c") {
+            let mut operands = parsed.operands.iter().cloned();
+            let code = operands.next().unwrap_or_default();
+            let positional: Vec<String> = operands.skip(1).collect();
+            if checks_only {
+                return String::new();
+            }
+            return self.in_subshell(|machine| {
+                machine.state.functions.clear();
+                machine.state.positional = positional;
+                machine.run_text(&code)
+            });
+        }
+        if let Some(script) = parsed.operand(0).filter(|_| !letters("-s")) {
+            return if checks_only { String::new() } else { self.script(name, script, &parsed) };
+        }
+        self.shell_on_stdin(&parsed, network, checks_only)
+    }
+
+    fn script(&mut self, name: &str, script: &str, parsed: &Parsed) -> String {
+        let content = self.content(script);
+        let known = content.chars().any(|c| !text::is_mark(c));
+        let rest = parsed.operands.get(1..).unwrap_or_default().to_vec();
+        if known || content.contains([text::FETCHED, text::FETCHED_UNSAFE]) {
+            return self.run_script(&content, name, &rest);
+        }
+        if Machine::is_substitution(script)
+            || matches!(script, "/dev/stdin" | "-")
+            || text::has_unknown(script)
+        {
+            self.unknown_code(&content);
+        } else {
+            self.hit(
+                "shell.script",
+                Risk::Warning,
+                format!("runs the script {}, which is not looked into", text::shown(script)),
+                "read it first",
+            );
+        }
+        ANY.to_string()
+    }
+
+    fn shell_on_stdin(
+        &mut self,
+        parsed: &Parsed,
+        network: (bool, bool),
+        checks_only: bool,
+    ) -> String {
+        if network.0 || network.1 {
+            self.hit("shell.reverse_shell", Risk::Deny, "connects a shell to the network", "");
+            return ANY.to_string();
+        }
+        if checks_only {
+            return String::new();
+        }
+        match self.stdin.clone() {
+            Some(code) => {
+                let literal = code.chars().any(|c| !text::is_mark(c));
+                if literal || code.contains([text::FETCHED, text::FETCHED_UNSAFE]) {
+                    self.in_subshell(|machine| machine.run_text(&code))
+                } else if code.is_empty() {
+                    String::new()
+                } else {
+                    self.unknown_code(&code);
+                    text::residue(&SHELL_OUTPUT.to_string())
+                }
+            }
+            None => {
+                if !parsed.has(&["-l", "--login"]) || parsed.operands.is_empty() {
+                    self.hit(
+                        "shell.interactive",
+                        Risk::Warning,
+                        "opens a shell: what is typed there is not seen here",
+                        "name the command",
+                    );
+                }
+                text::residue(&SHELL_OUTPUT.to_string())
+            }
+        }
+    }
+
+    pub(super) fn editor(&mut self, name: &str, arguments: &[String]) -> String {
+        let mut files: Vec<String> = Vec::new();
+        let mut rest = arguments.iter().peekable();
+        let mut reads = false;
+        let mut commands: Vec<String> = Vec::new();
+        while let Some(argument) = rest.next() {
+            match argument.as_str() {
+                "-c" | "--cmd" | "-e" | "--eval" | "-eval" | "--execute"
+                    if !matches!(name, "nano" | "ed") =>
+                {
+                    commands.extend(rest.next().cloned());
+                }
+                "-R" | "-M" | "--readonly" | "-v" if name != "ex" => reads = true,
+                "-u" | "-S" | "-s" | "-T" | "-l" | "--load" => {
+                    rest.next();
+                }
+                other => match other.strip_prefix('+') {
+                    Some(command) if !command.is_empty() => commands.push(command.to_owned()),
+                    _ if other.starts_with('-') => {}
+                    _ => files.push(other.to_owned()),
+                },
+            }
+        }
+        if matches!(name, "ed" | "ex" | "vi" | "vim" | "nvim")
+            && let Some(stdin) = self.stdin.clone()
+        {
+            commands.extend(stdin.lines().map(str::to_owned));
+        }
+        let mut quits = false;
+        for command in &commands {
+            self.editor_command(command, &mut quits);
+        }
+        if !reads {
+            for file in files {
+                self.write(&Write::new(&file, &ANY.to_string()).edit());
+            }
+        }
+        ANY.to_string()
+    }
+
+    fn editor_command(&mut self, command: &str, quits: &mut bool) {
+        let command = command
+            .trim()
+            .trim_start_matches(':')
+            .trim_start_matches("silent")
+            .trim_start_matches(['!', ' '])
+            .trim();
+        let original = command;
+        *quits |= matches!(command, "q" | "q!" | "qa" | "qa!");
+        // Emacs Lisp.
+        for call in
+            ["shell-command", "call-process", "delete-directory", "delete-file", "start-process"]
+        {
+            if let Some((_, after)) = original.split_once(call) {
+                let strings: Vec<&str> = after.split('"').skip(1).step_by(2).collect();
+                let code = match call {
+                    "delete-directory" => {
+                        format!("rm -rf {}", strings.first().copied().unwrap_or("$unknown"))
+                    }
+                    "delete-file" => {
+                        format!("rm {}", strings.first().copied().unwrap_or("$unknown"))
+                    }
+                    "shell-command" => strings.first().copied().unwrap_or("$unknown").to_owned(),
+                    _ => strings.join(" "),
+                };
+                self.in_subshell(|machine| machine.run_text(&code));
+                return;
+            }
+        }
+        let code = ["system(", "libcallnr(", "libcall("]
+            .iter()
+            .find_map(|call| command.split_once(call))
+            .map(|(_, rest)| {
+                rest.trim_start_matches(['\'', '"'])
+                    .split(['\'', '"'])
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned()
+            });
+        if let Some(code) = code {
+            self.in_subshell(|machine| machine.run_text(&code));
+        } else if command.starts_with("py") && command.contains(' ') {
+            let body = command.split_once(' ').map(|(_, b)| b.to_owned()).unwrap_or_default();
+            self.in_subshell(|machine| machine.run_body("python", &body));
+        }
+    }
+
+    pub(super) fn make(&mut self, parsed: &Parsed, arguments: &[String]) -> String {
+        for argument in arguments {
+            if let Some((name, value)) = argument.split_once('=')
+                && matches!(name, "SHELL" | ".SHELLFLAGS")
+                && !value.is_empty()
+            {
+                self.hit(
+                    "development.make.shell",
+                    Risk::Critical,
+                    "replaces the shell of every recipe",
+                    "",
+                );
+            }
+        }
+        for code in
+            parsed.values(&["--eval", "-E"]).iter().map(|v| (*v).to_owned()).collect::<Vec<_>>()
+        {
+            let recipes: Vec<String> = code
+                .lines()
+                .flat_map(|line| {
+                    let shell =
+                        line.split("$(shell ").nth(1).map(|c| c.trim_end_matches(')').to_owned());
+                    let recipe = line
+                        .split_once(':')
+                        .map(|(_, r)| r.trim_start_matches([';', ' ', '\t', '=']).to_owned());
+                    let tabbed = line.strip_prefix('\t').map(str::to_owned);
+                    [shell, tabbed, recipe].into_iter().flatten()
+                })
+                .collect();
+            for recipe in recipes {
+                let recipe = recipe.trim_start_matches(['@', '-', '+']).to_owned();
+                self.in_subshell(|machine| machine.run_text(&recipe));
+            }
+        }
+        let file = parsed.value(&["-f", "--file", "--makefile"]).map(str::to_owned);
+        let content = match file.as_deref() {
+            Some("-") => self.stdin.clone(),
+            Some(path) => self.files.get(&self.resolve(path)).cloned(),
+            None => self.files.get(&self.resolve("Makefile")).cloned(),
+        };
+        for line in content.iter().flat_map(|c| c.lines()) {
+            let recipe = line.strip_prefix('\t').or_else(|| line.split_once(';').map(|(_, r)| r));
+            if let Some(recipe) = recipe {
+                let recipe = recipe.trim_start_matches(['@', '-', '+']).replace("$$", "$");
+                self.in_subshell(|machine| machine.run_text(&recipe));
+            }
+        }
+        ANY.to_string()
+    }
+
+    pub(super) fn awk(&mut self, parsed: &Parsed) -> String {
+        let mut operands = parsed.operands.clone();
+        let mut programs: Vec<String> =
+            parsed.values(&["-e", "--source"]).iter().map(|v| (*v).to_owned()).collect();
+        let from_file =
+            parsed.values(&["-f", "--file"]).iter().map(|v| (*v).to_owned()).collect::<Vec<_>>();
+        for file in &from_file {
+            programs.push(self.content(file));
+        }
+        if programs.is_empty() && !operands.is_empty() {
+            programs.push(operands.remove(0));
+        }
+        let files: Vec<String> = operands.iter().filter(|o| !o.contains('=')).cloned().collect();
+        let input = self.input(&files);
+        for (name, value) in parsed
+            .values(&["-v"])
+            .iter()
+            .filter_map(|v| v.split_once('='))
+            .map(|(n, v)| (n.to_owned(), v.to_owned()))
+            .collect::<Vec<_>>()
+        {
+            self.assign(&name, value);
+        }
+        let mut output = text::residue(&input);
+        for program in &programs {
+            let program = text::unglobbed(program);
+            if let Some(printed) = self.awk_program(&program, &input) {
+                output = printed;
+            }
+        }
+        output
+    }
+
+    pub(super) fn git(&mut self, _parsed: &Parsed, arguments: &[String]) -> String {
+        let values =
+            ["-C", "-c", "--git-dir", "--work-tree", "--namespace", "--exec-path", "--config-env"]
+                .map(str::to_owned);
+        let outer = Parsed::new(arguments, Style::Posix, &values);
+        let sub = outer.operand(0).unwrap_or_default().to_owned();
+        let at = outer.positions.first().copied().unwrap_or(arguments.len());
+        let rest = arguments.get(at + 1..).unwrap_or_default();
+        for setting in outer
+            .values(&["-c", "--config-env"])
+            .iter()
+            .map(|v| (*v).to_owned())
+            .collect::<Vec<_>>()
+        {
+            if let Some((key, value)) = setting.split_once('=') {
+                self.git_setting(key, value);
+            }
+        }
+        match sub.as_str() {
+            "bisect" if rest.first().is_some_and(|a| a == "run") => {
+                let command = rest.get(1..).unwrap_or_default().to_vec();
+                self.in_subshell(|machine| machine.execute(&command, (false, false)));
+            }
+            "rebase" | "grep" | "submodule" | "filter-branch" | "difftool" | "mergetool"
+            | "clone" | "fetch" | "ls-remote" | "pull" | "push" | "archive" => {
+                self.git_commands(&sub, rest);
+            }
+            "config" => {
+                let plain: Vec<&String> = rest.iter().filter(|a| !a.starts_with('-')).collect();
+                if let [key, value] = plain.as_slice() {
+                    let (key, value) = ((*key).clone(), (*value).clone());
+                    self.git_setting(&key, &value);
+                }
+            }
+            _ => {}
+        }
+        self.carried(arguments)
+    }
+
+    fn git_commands(&mut self, sub: &str, rest: &[String]) {
+        let values = [
+            "-x",
+            "--exec",
+            "-O",
+            "--open-files-in-pager",
+            "-u",
+            "--upload-pack",
+            "--receive-pack",
+            "--tree-filter",
+            "--index-filter",
+            "--msg-filter",
+            "--env-filter",
+            "-c",
+            "--config",
+            "-x",
+            "--extcmd",
+            "--remote",
+        ];
+        let parsed = super::files::gnu(rest, &values);
+        let codes = parsed.values(&[
+            "-x",
+            "--exec",
+            "-O",
+            "--open-files-in-pager",
+            "--upload-pack",
+            "-u",
+            "--receive-pack",
+            "--tree-filter",
+            "--index-filter",
+            "--msg-filter",
+            "--env-filter",
+            "--extcmd",
+        ]);
+        for code in codes.iter().map(|v| (*v).to_owned()).collect::<Vec<_>>() {
+            if sub == "push" && !code.contains(' ') && !code.contains('/') {
+                continue;
+            }
+            self.in_subshell(|machine| machine.run_text(&code));
+        }
+        if sub == "submodule" && parsed.operand(0) == Some("foreach") {
+            let code = simple::joined(parsed.operands.get(1..).unwrap_or_default());
+            self.in_subshell(|machine| machine.run_text(&code));
+        }
+        for operand in &parsed.operands {
+            if let Some(code) = operand.strip_prefix("ext::") {
+                let code = code.to_owned();
+                self.in_subshell(|machine| machine.run_text(&code));
+            }
+        }
+    }
+
+    /// Settings that are commands.
+    fn git_setting(&mut self, key: &str, value: &str) {
+        let key = key.to_ascii_lowercase();
+        let command = key.starts_with("alias.")
+            || matches!(
+                key.as_str(),
+                "core.pager"
+                    | "core.editor"
+                    | "core.sshcommand"
+                    | "core.fsmonitor"
+                    | "diff.external"
+                    | "credential.helper"
+                    | "sequence.editor"
+                    | "core.askpass"
+                    | "gpg.program"
+                    | "core.hookspath"
+                    | "core.gitproxy"
+            )
+            || key.starts_with("pager.")
+            || key.ends_with(".textconv")
+            || key.ends_with(".clean")
+            || key.ends_with(".smudge")
+            || key.ends_with(".cmd");
+        if !command {
+            return;
+        }
+        let alias = key.starts_with("alias.");
+        match value.strip_prefix('!') {
+            Some(code) => {
+                let code = code.to_owned();
+                self.in_subshell(|machine| machine.run_text(&code));
+            }
+            None if alias => {
+                let code = format!("git {value}");
+                self.in_subshell(|machine| machine.run_text(&code));
+            }
+            None if value.contains([' ', ';', '$', '`', '|']) => {
+                let code = value.to_owned();
+                self.in_subshell(|machine| machine.run_text(&code));
+            }
+            None => {}
+        }
+    }
+
+    pub(super) fn kill(&mut self, arguments: &[String]) -> String {
+        let mut operands: Vec<&String> = Vec::new();
+        let mut signal: Option<String> = None;
+        let mut rest = arguments.iter();
+        let mut first = true;
+        while let Some(argument) = rest.next() {
+            match argument.as_str() {
+                "-l" | "-L" | "--list" | "--table" => return ANY.to_string(),
+                "-s" | "--signal" | "-n" | "-q" if first || signal.is_none() => {
+                    signal = rest.next().cloned()
+                }
+                "--" => {
+                    operands.extend(rest.by_ref());
+                }
+                other if first && other.starts_with('-') && other.len() > 1 => {
+                    signal = Some(
+                        other.trim_start_matches('-').trim_start_matches("-signal=").to_owned(),
+                    );
+                }
+                _ => operands.push(argument),
+            }
+            first = false;
+        }
+        let signal = signal.map(|s| s.to_ascii_uppercase().trim_start_matches("SIG").to_owned());
+        if signal.as_deref() == Some("0") {
+            return String::new();
+        }
+        // `kill -1` alone names no process: the shell takes it for a signal and complains.
+        let everything = operands.iter().any(|o| o.as_str() == "-1");
+        let group = operands.iter().any(|o| o.starts_with('-') && o.len() > 1);
+        let first = operands.iter().any(|o| o.as_str() == "1");
+        let glob = operands.iter().any(|o| text::has_glob(o));
+        if everything || glob {
+            self.hit(
+                "processes.kill.all",
+                Risk::Critical,
+                "signals every process",
+                "name the process",
+            );
+        } else if first && !matches!(signal.as_deref(), Some("HUP" | "1" | "CHLD")) {
+            self.hit(
+                "processes.kill.init",
+                Risk::Critical,
+                "signals the first process of the machine",
+                "systemctl stops services",
+            );
+        } else if operands.len() > 8 {
+            self.hit(
+                "processes.kill.many",
+                Risk::Critical,
+                "signals many processes",
+                "name the process",
+            );
+        } else if self.part_lists_processes() {
+            self.hit(
+                "processes.kill.matching",
+                Risk::Critical,
+                "signals whatever a listing finds",
+                "look at the list first, then name the process",
+            );
+        } else if group {
+            self.hit("processes.kill.group", Risk::Warning, "signals a group of processes", "");
+        } else {
+            self.hit(
+                "processes.kill.one",
+                Risk::Warning,
+                "signals one process",
+                "hale kill verifies which process it is",
+            );
+        }
+        String::new()
+    }
+
+    /// Whether the operands came from a listing of many processes.
+    fn part_lists_processes(&self) -> bool {
+        self.part.contains(text::BELOW)
+    }
+
+    pub(super) fn kill_by_name(&mut self, name: &str, parsed: &Parsed) -> String {
+        if parsed.options.iter().any(|(o, v)| {
+            matches!(o.as_str(), "-0" | "-l" | "--list")
+                || (matches!(o.as_str(), "-s" | "--signal") && v.as_deref() == Some("0"))
+        }) {
+            return String::new();
+        }
+        let by_user = parsed.has(&[
+            "-u",
+            "-U",
+            "--user",
+            "--uid",
+            "--euid",
+            "-G",
+            "-g",
+            "-t",
+            "-P",
+            "-s",
+            "--session",
+        ]) && (parsed.has(&["-u", "-U", "--user", "--uid", "--euid"]));
+        let pattern = parsed.operands.last().cloned().unwrap_or_default();
+        let known = pattern.chars().filter(|c| c.is_ascii_alphanumeric()).count();
+        let system = [
+            "systemd",
+            "init",
+            "sshd",
+            "dbus",
+            "dbus-daemon",
+            "networkd",
+            "NetworkManager",
+            "systemd-networkd",
+            "agetty",
+        ];
+        let guards = [
+            "auditd",
+            "falco",
+            "ossec",
+            "wazuh",
+            "osqueryd",
+            "crowdstrike",
+            "falcon-sensor",
+            "hale",
+            "node_exporter",
+            "fail2ban",
+            "aide",
+            "sysdig",
+            "filebeat",
+        ];
+        if guards.iter().any(|g| pattern.trim_start_matches('^').starts_with(g))
+            && pattern != "node_exporter"
+            && pattern != "filebeat"
+        {
+            self.hit("security.guard.kill", Risk::Deny, "ends what watches over this machine", "");
+        } else if system.iter().any(|s| pattern.trim_matches(['^', '$']) == *s) {
+            self.hit(
+                "processes.kill.system",
+                Risk::Critical,
+                "ends what the machine or its access stands on",
+                "systemctl restarts services",
+            );
+        } else if by_user || pattern.is_empty() || text::has_unknown(&pattern) {
+            self.hit(
+                "processes.kill.user",
+                Risk::Critical,
+                "signals every process of a user, or whatever matches",
+                "name the process",
+            );
+        } else if known < 3
+            || matches!(
+                pattern.as_str(),
+                "bash" | "sh" | "java" | "python" | "python3" | "node" | "php" | "perl" | "ruby"
+            )
+            || (parsed.has(&["-f", "--full", "-r", "--regexp"]) && known < 5)
+            || pattern.contains(['*', '|'])
+        {
+            self.hit(
+                "processes.kill.pattern",
+                Risk::Critical,
+                "signals all that match a wide pattern",
+                "pgrep -a shows what would match",
+            );
+        } else if parsed.has(&["-f", "--full"]) && name == "pkill" {
+            self.hit(
+                "processes.kill.full",
+                Risk::Critical,
+                "matches whole command lines, also those that only mention it",
+                "pgrep -af shows what would match",
+            );
+        } else {
+            self.hit(
+                "processes.kill.name",
+                Risk::Warning,
+                format!("signals the processes named {}", text::shown(&pattern)),
+                "pgrep -a shows what would match",
+            );
+        }
+        String::new()
+    }
+
+    /// The clients of databases with SQL.
+    pub(super) fn sql_client(
+        &mut self,
+        name: &str,
+        parsed: &Parsed,
+        arguments: &[String],
+    ) -> String {
+        let mut statements: Vec<String> = parsed
+            .values(&[
+                "-c",
+                "--command",
+                "-e",
+                "--execute",
+                "-q",
+                "--query",
+                "-Q",
+                "-cmd",
+                "--eval",
+                "--init-command",
+                "-s",
+            ])
+            .iter()
+            .map(|v| (*v).to_owned())
+            .collect();
+        let positional = matches!(name, "sqlite3" | "sqlite" | "duckdb" | "litecli");
+        if positional {
+            statements.extend(parsed.operands.iter().skip(1).cloned());
+        } else if matches!(name, "bq" | "influx" | "cockroach") {
+            statements.extend(parsed.operands.iter().filter(|o| o.contains(' ')).cloned());
+        }
+        for file in parsed
+            .values(&["-f", "--file", "-i"])
+            .iter()
+            .map(|v| (*v).to_owned())
+            .collect::<Vec<_>>()
+        {
+            statements.push(self.content(&file));
+        }
+        if statements.is_empty()
+            && let Some(stdin) = self.stdin.clone()
+        {
+            statements.push(stdin);
+        }
+        if statements.is_empty() && !arguments.iter().any(|a| matches!(a.as_str(), "-l" | "--list"))
+        {
+            self.hit(
+                "databases.shell",
+                Risk::Warning,
+                "opens a database shell: what is typed there is not seen here",
+                "name the statement",
+            );
+        }
+        for statement in &statements {
+            self.statements(statement, name);
+        }
+        if let Some(path) =
+            parsed.value(&["-o", "--output", "--outfile", "-L", "--log-file", "--tee"])
+        {
+            let path = path.to_owned();
+            self.write(&Write::new(&path, &ANY.to_string()));
+        }
+        text::residue(&self.stdin.clone().unwrap_or_default())
+    }
+
+    fn statements(&mut self, source: &str, client: &str) {
+        if source.chars().all(|c| text::is_mark(c) || c.is_whitespace()) && !source.is_empty() {
+            self.hit(
+                "databases.unknown",
+                Risk::Critical,
+                "statements that cannot be known before they run",
+                "print them first",
+            );
+            return;
+        }
+        for finding in sql::judge(source, client) {
+            self.hit(finding.id, finding.risk, finding.text, finding.instead);
+            if let Some(code) = finding.shell {
+                self.in_subshell(|machine| machine.run_text(&code));
+            }
+            if let Some(path) = finding.writes {
+                self.write(&Write::new(&path, &ANY.to_string()));
+            }
+        }
+    }
+
+    pub(super) fn redis(&mut self, parsed: &Parsed) -> String {
+        let mut commands: Vec<Vec<String>> = Vec::new();
+        if !parsed.operands.is_empty() {
+            let mut words = parsed.operands.clone();
+            if parsed.has(&["-x"]) {
+                words.push(ANY.to_string());
+            }
+            commands.push(words);
+        } else if let Some(stdin) = self.stdin.clone() {
+            commands.extend(
+                stdin.lines().take(64).map(|l| l.split_whitespace().map(str::to_owned).collect()),
+            );
+        }
+        if let Some(script) = parsed.value(&["--eval"]) {
+            let script = self.content(script);
+            commands.push(vec!["EVAL".to_owned(), script]);
+        }
+        if commands.is_empty()
+            && !parsed.options.iter().any(|(o, _)| {
+                matches!(
+                    o.as_str(),
+                    "--stat"
+                        | "--scan"
+                        | "--bigkeys"
+                        | "--memkeys"
+                        | "--hotkeys"
+                        | "--latency"
+                        | "--latency-history"
+                        | "--intrinsic-latency"
+                        | "-v"
+                        | "--rdb"
+                )
+            })
+        {
+            self.hit(
+                "databases.shell",
+                Risk::Warning,
+                "opens a database shell",
+                "name the command",
+            );
+        }
+        if let Some(path) = parsed.value(&["--rdb"]) {
+            let path = path.to_owned();
+            self.write(&Write::new(&path, &ANY.to_string()));
+        }
+        for command in commands {
+            if let Some((risk, id, text)) = sql::redis(&command) {
+                self.hit(id, risk, text, "read it first: TYPE, SCAN, INFO");
+            }
+        }
+        ANY.to_string()
+    }
+
+    pub(super) fn mongo(&mut self, parsed: &Parsed) -> String {
+        let mut scripts: Vec<String> =
+            parsed.values(&["--eval"]).iter().map(|v| (*v).to_owned()).collect();
+        for operand in &parsed.operands {
+            if paths::base(operand).ends_with(".js") {
+                scripts.push(self.content(operand));
+            }
+        }
+        if scripts.is_empty()
+            && let Some(stdin) = self.stdin.clone()
+        {
+            scripts.push(stdin);
+        }
+        if scripts.is_empty() {
+            self.hit(
+                "databases.shell",
+                Risk::Warning,
+                "opens a database shell",
+                "name the statement",
+            );
+        }
+        for script in scripts {
+            let (risk, id, text) = sql::mongo(&script);
+            if risk > Risk::Info {
+                self.hit(
+                    id,
+                    risk,
+                    text,
+                    "countDocuments with the same filter shows how much it would hit",
+                );
+            }
+        }
+        ANY.to_string()
+    }
+}

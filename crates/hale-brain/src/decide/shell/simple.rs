@@ -1,0 +1,438 @@
+//! Simple commands: words resolved, aliases and functions looked up, then judged.
+
+use brush_parser::ast::{self, CommandPrefixOrSuffixItem as Item};
+use hale_model::action::Risk;
+
+use super::handlers;
+use super::machine::{Machine, Variable};
+use super::options::Parsed;
+use super::registry::{Command, Known, registry};
+use super::text::{self, ANY, FETCHED, FETCHED_UNSAFE};
+use super::{builtins, paths};
+
+/// Alternatives of variables that are tried one after the other.
+const ALTERNATIVES_MAX: usize = 4;
+/// Commands that a pattern in the place of a command may stand for, and that are tried.
+const CANDIDATES_MAX: usize = 8;
+
+/// Programs that a glob or a half-known name is compared with.
+const CANDIDATES: [&str; 30] = [
+    "rm",
+    "dd",
+    "sh",
+    "bash",
+    "shred",
+    "mkfs",
+    "mkfs.ext4",
+    "chmod",
+    "chown",
+    "kill",
+    "killall",
+    "pkill",
+    "reboot",
+    "shutdown",
+    "halt",
+    "poweroff",
+    "mv",
+    "cp",
+    "nc",
+    "ncat",
+    "curl",
+    "wget",
+    "cat",
+    "tee",
+    "truncate",
+    "find",
+    "python3",
+    "perl",
+    "userdel",
+    "iptables",
+];
+
+/// The words and surroundings of a simple command.
+#[derive(Default)]
+struct Gathered<'a> {
+    assignments: Vec<&'a ast::Assignment>,
+    redirects: Vec<&'a ast::IoRedirect>,
+    arguments: Vec<String>,
+}
+
+impl Machine {
+    pub(super) fn simple(&mut self, simple: &ast::SimpleCommand) -> String {
+        let saved = (self.alternative, self.alternatives);
+        (self.alternative, self.alternatives) = (0, 1);
+        let mut output = self.simple_once(simple);
+        let count = self.alternatives.min(1 + ALTERNATIVES_MAX);
+        for alternative in 1..count {
+            self.alternative = alternative;
+            output.push_str(&self.simple_once(simple));
+        }
+        (self.alternative, self.alternatives) = saved;
+        output
+    }
+
+    fn simple_once(&mut self, simple: &ast::SimpleCommand) -> String {
+        let mut gathered = Gathered::default();
+        for item in simple.prefix.iter().flat_map(|prefix| &prefix.0) {
+            self.gather(item, &mut gathered);
+        }
+        if let Some(word) = &simple.word_or_name {
+            gathered.arguments.extend(self.command_words(&word.value));
+        }
+        for item in simple.suffix.iter().flat_map(|suffix| &suffix.0) {
+            self.gather_argument(item, &mut gathered);
+        }
+        let outer = std::mem::replace(&mut self.part, joined(&gathered.arguments));
+        let mut redirections = self.redirections(gathered.redirects.iter().copied());
+        if gathered.arguments.is_empty() {
+            for assignment in &gathered.assignments {
+                self.assignment(assignment);
+            }
+            // `$(< file)` prints the file.
+            let output = redirections.stdin.take().unwrap_or_default();
+            let output = if redirections.stdout.is_empty() { output } else { String::new() };
+            self.part = redirections.shown();
+            let output = self.deliver(&redirections, output);
+            self.part = outer;
+            return output;
+        }
+        let saved = self.state.variables.clone();
+        for assignment in &gathered.assignments {
+            self.assignment(assignment);
+            self.environment(assignment);
+        }
+        let stdin = self.stdin.clone();
+        if redirections.stdin.is_some() {
+            self.stdin.clone_from(&redirections.stdin);
+        }
+        let network = (redirections.network_in, redirections.network_out);
+        let output = self.execute(&gathered.arguments, network);
+        if redirections.stdin.is_none() {
+            // `read` took its line from what the others share.
+        } else {
+            self.stdin = stdin;
+        }
+        if !gathered.assignments.is_empty() {
+            self.state.variables = saved;
+        }
+        let output = self.deliver(&redirections, output);
+        self.drain_sinks(&gathered.arguments, &output);
+        self.part = outer;
+        output
+    }
+
+    fn gather<'a>(&mut self, item: &'a Item, gathered: &mut Gathered<'a>) {
+        match item {
+            Item::AssignmentWord(assignment, _) => gathered.assignments.push(assignment),
+            other => self.gather_argument(other, gathered),
+        }
+    }
+
+    fn gather_argument<'a>(&mut self, item: &'a Item, gathered: &mut Gathered<'a>) {
+        match item {
+            Item::IoRedirect(redirect) => gathered.redirects.push(redirect),
+            Item::Word(word) | Item::AssignmentWord(_, word) => {
+                gathered.arguments.extend(self.expand_fields(&word.value));
+            }
+            Item::ProcessSubstitution(kind, subshell) => {
+                let read = matches!(kind, ast::ProcessSubstitutionKind::Read);
+                let code = subshell.list.to_string();
+                gathered.arguments.push(self.process_substitution(&code, read));
+            }
+        }
+    }
+
+    /// The first word; an alias made here is replaced as an interactive shell would.
+    fn command_words(&mut self, raw: &str) -> Vec<String> {
+        let mut words = Vec::new();
+        let mut raw = raw.to_owned();
+        for _ in 0..8 {
+            let Some(alias) = self.state.aliases.get(&raw).cloned() else { break };
+            let mut parts = alias.split_whitespace().map(str::to_owned);
+            let first = parts.next().unwrap_or_default();
+            let rest: Vec<String> = parts.collect();
+            words.splice(0..0, rest);
+            if first == raw {
+                break;
+            }
+            raw = first;
+        }
+        let mut first = self.expand_fields(&raw);
+        let rest: Vec<String> = words.iter().flat_map(|word| self.expand_fields(word)).collect();
+        first.extend(rest);
+        first
+    }
+
+    pub(super) fn assignment(&mut self, assignment: &ast::Assignment) {
+        let values = match &assignment.value {
+            ast::AssignmentValue::Scalar(word) => vec![self.expand_single(&word.value)],
+            ast::AssignmentValue::Array(words) => {
+                words.iter().flat_map(|(_, word)| self.expand_fields(&word.value)).collect()
+            }
+        };
+        match &assignment.name {
+            ast::AssignmentName::VariableName(name) => {
+                let scalar = matches!(assignment.value, ast::AssignmentValue::Scalar(_));
+                let variable = self.state.variables.entry(name.clone()).or_default();
+                match (assignment.append, scalar) {
+                    (false, _) => *variable = Variable { values, otherwise: Vec::new() },
+                    (true, true) => {
+                        let before = variable.values.first().cloned().unwrap_or_default();
+                        let whole = before + &values.concat();
+                        *variable =
+                            Variable { values: vec![text::bounded(whole)], otherwise: Vec::new() };
+                    }
+                    (true, false) => variable.values.extend(values),
+                }
+            }
+            ast::AssignmentName::ArrayElementName(name, index) => {
+                let at: Option<usize> = self.arithmetic_text(index).parse().ok();
+                let variable = self.state.variables.entry(name.clone()).or_default();
+                let value = values.concat();
+                match at {
+                    Some(at) if at < 256 => {
+                        if variable.values.len() <= at {
+                            variable.values.resize(at + 1, String::new());
+                        }
+                        if let Some(slot) = variable.values.get_mut(at) {
+                            *slot = value;
+                        }
+                    }
+                    _ => variable.values = vec![ANY.to_string()],
+                }
+            }
+        }
+    }
+
+    /// Variables that make a program run code.
+    pub(super) fn environment(&mut self, assignment: &ast::Assignment) {
+        let ast::AssignmentName::VariableName(name) = &assignment.name else { return };
+        let value = self.peek(name).unwrap_or_default();
+        self.code_variable(name, &value);
+    }
+
+    /// As [`Machine::environment`], for a name and a value.
+    pub(super) fn code_variable(&mut self, name: &str, value: &str) {
+        if value.is_empty() {
+            return;
+        }
+        match name {
+            "PAGER"
+            | "GIT_PAGER"
+            | "MANPAGER"
+            | "EDITOR"
+            | "VISUAL"
+            | "GIT_EDITOR"
+            | "GIT_SSH_COMMAND"
+            | "GIT_SSH"
+            | "GIT_EXTERNAL_DIFF"
+            | "GIT_SEQUENCE_EDITOR"
+            | "PROMPT_COMMAND"
+            | "LESSOPEN"
+            | "BROWSER"
+            | "GIT_ASKPASS"
+            | "SSH_ASKPASS"
+            | "SUDO_EDITOR"
+            | "RSYNC_RSH" => {
+                let code = value.trim_start_matches('|').to_owned();
+                if code.contains(|c: char| c.is_whitespace() || c == ';')
+                    || text::has_unknown(&code)
+                {
+                    self.in_subshell(|machine| machine.run(&code));
+                }
+            }
+            "BASH_ENV" | "ENV" | "PYTHONSTARTUP" | "PERL5OPT" | "RUBYOPT" | "NODE_OPTIONS" => {
+                let content = self.content(value);
+                if text::is_literal(&content) {
+                    self.in_subshell(|machine| machine.run(&content));
+                } else if content.contains([FETCHED, FETCHED_UNSAFE]) {
+                    self.remote_code(&content);
+                }
+            }
+            "LD_PRELOAD" | "LD_AUDIT" | "LD_LIBRARY_PATH"
+                if name == "LD_PRELOAD" || name == "LD_AUDIT" =>
+            {
+                self.hit(
+                    "shell.preload",
+                    Risk::Critical,
+                    "puts a library into the program that nobody has looked into",
+                    "",
+                );
+            }
+            _ => {}
+        }
+    }
+
+    /// `>(code)` whose writer is not known to have written.
+    fn drain_sinks(&mut self, arguments: &[String], output: &str) {
+        for argument in arguments {
+            if let Some(code) = self.sinks.remove(argument) {
+                let stdin = text::residue(output);
+                self.in_subshell(|machine| {
+                    machine.stdin = Some(stdin);
+                    machine.run(&code);
+                });
+            }
+        }
+    }
+
+    /// Runs a command whose words are resolved; what it prints.
+    pub(super) fn execute(&mut self, arguments: &[String], network: (bool, bool)) -> String {
+        let Some((name, rest)) = arguments.split_first() else { return String::new() };
+        if !self.spend(1) {
+            return ANY.to_string();
+        }
+        if name.is_empty() {
+            return if rest.is_empty() { String::new() } else { self.execute(rest, network) };
+        }
+        if name.contains([FETCHED, FETCHED_UNSAFE]) {
+            self.remote_code(name);
+            return ANY.to_string();
+        }
+        if text::has_unknown(name) || text::has_glob(name) {
+            return self.unresolved_command(name, rest);
+        }
+        if let Some(output) = self.call(name, rest) {
+            return output;
+        }
+        let plain = self.program(name);
+        if let Some(output) = builtins::run(self, &plain, rest, network) {
+            return output;
+        }
+        self.judge_program(&plain, name, rest, network)
+    }
+
+    /// The name by which the registry knows a program.
+    fn program(&self, name: &str) -> String {
+        if !name.contains('/') && !name.starts_with(text::is_mark) {
+            return name.to_owned();
+        }
+        let resolved = self.resolve(name);
+        self.programs.get(&resolved).cloned().unwrap_or_else(|| paths::base(name).to_owned())
+    }
+
+    fn judge_program(
+        &mut self,
+        plain: &str,
+        name: &str,
+        rest: &[String],
+        network: (bool, bool),
+    ) -> String {
+        if name.contains('/') {
+            let resolved = self.resolve(name);
+            if !self.programs.contains_key(&resolved)
+                && let Some(content) = self.files.get(&resolved).cloned()
+            {
+                return self.run_script(&content, plain, rest);
+            }
+        }
+        match registry().find(plain) {
+            Some(Known::ReadOnly) => self.carried(rest),
+            Some(Known::Command(command)) => self.described(command, plain, rest, network),
+            None => {
+                self.unknown_program(plain);
+                self.carried(rest)
+            }
+        }
+    }
+
+    fn unknown_program(&mut self, name: &str) {
+        let text = format!("{} is not known here: what it does cannot be told", text::shown(name));
+        self.hit("shell.unknown_program", Risk::Warning, text, "");
+    }
+
+    fn unresolved_command(&mut self, name: &str, rest: &[String]) -> String {
+        let literal = name.chars().filter(|c| c.is_ascii_alphanumeric()).count();
+        if text::has_glob(name) || literal > 0 {
+            let pattern = name.trim_start_matches('\u{F0001}');
+            let fits = |candidate: &&&str| {
+                ["", "/bin/", "/usr/bin/", "/sbin/", "/usr/sbin/"].iter().any(|directory| {
+                    text::glob_matches(pattern, &format!("{directory}{candidate}"))
+                })
+            };
+            for candidate in CANDIDATES.iter().filter(fits).take(CANDIDATES_MAX) {
+                let part =
+                    std::mem::replace(&mut self.part, format!("{candidate} {}", joined(rest)));
+                self.judge_program(candidate, candidate, rest, (false, false));
+                self.part = part;
+            }
+        }
+        self.hit(
+            "shell.unresolved_command",
+            Risk::Critical,
+            "which command this is cannot be known before it runs",
+            "write the command's name plainly",
+        );
+        ANY.to_string()
+    }
+
+    /// A command that the registry describes.
+    fn described(
+        &mut self,
+        command: &'static Command,
+        name: &str,
+        rest: &[String],
+        network: (bool, bool),
+    ) -> String {
+        let parsed = Parsed::new(rest, command.style, &command.value_options);
+        let asks = |o: &(String, Option<String>)| matches!(o.0.as_str(), "--help" | "--version");
+        let harmless = |o: &(String, Option<String>)| command.harmless.iter().any(|h| *h == o.0);
+        // A negated dry run (`--dry-run=none`, `=false`) is none.
+        let denied = |o: &(String, Option<String>)| {
+            matches!(o.1.as_deref(), Some("none" | "false" | "no" | "0"))
+        };
+        let wraps = command.runs.is_some();
+        let help = parsed.options.iter().any(asks) && !(wraps && !parsed.operands.is_empty());
+        if help || parsed.options.iter().any(|o| harmless(o) && !denied(o)) {
+            return self.carried(rest);
+        }
+        let stdin = self.stdin.clone();
+        match command.rule.iter().find(|rule| rule.matches(&parsed, stdin.as_deref())) {
+            Some(rule) => {
+                if rule.risk > Risk::Info {
+                    let reason =
+                        if rule.reason.is_empty() { &command.reason } else { &rule.reason };
+                    self.hit(&rule.id, rule.risk, reason.clone(), &rule.instead);
+                }
+            }
+            None if command.risk > Risk::Info => {
+                let reason =
+                    if command.reason.is_empty() { "changes state" } else { &command.reason };
+                self.hit(&command.id, command.risk, reason, &command.instead);
+            }
+            None => {}
+        }
+        self.effects_of(command, &parsed, rest);
+        if let Some(runs) = &command.runs {
+            self.wrapped(runs, name, &parsed, rest);
+        }
+        match command.handler {
+            Some(handler) => handlers::run(self, handler, name, &parsed, rest, network),
+            None => self.carried(rest),
+        }
+    }
+
+    /// What a program passes on of what it read, as far as it matters: secrets and foreign code.
+    pub(super) fn carried(&mut self, arguments: &[String]) -> String {
+        let mut seen = self.stdin.clone().unwrap_or_default();
+        for argument in arguments.iter().take(64) {
+            if argument.starts_with('-') && !argument.contains('/') {
+                continue;
+            }
+            seen.push_str(argument);
+            let path = argument.rsplit('=').next().unwrap_or(argument).trim_start_matches('@');
+            if path.contains('/')
+                || path.starts_with('.')
+                || self.files.contains_key(&self.resolve(path))
+            {
+                seen.push_str(&self.content(path));
+            }
+        }
+        text::residue(&seen)
+    }
+}
+
+/// Words as a line.
+pub(super) fn joined(arguments: &[String]) -> String {
+    arguments.join(" ")
+}
