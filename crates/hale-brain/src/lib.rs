@@ -1,6 +1,7 @@
 //! What hale thinks. Pure and deterministic: no I/O, no clock of its own (every input carries its
 //! time), no randomness. The rooms are the phases of the loop after observing.
 
+pub mod companion;
 pub mod decide;
 pub mod detect;
 pub mod diagnose;
