@@ -128,6 +128,28 @@ fn what_auto_does_alone() {
             pids(&[700]),
         ),
         (
+            "a leak, earned a year ago",
+            Box::new(move |a| {
+                leak(a);
+                a.lessons = vec![Lesson { last_at: at(-31_536_000), ..lesson(3, None) }];
+            }),
+            pids(&[700]),
+        ),
+        (
+            "a failed unit that is listed, earned a year ago",
+            Box::new(move |a| {
+                listed(a);
+                let kind = ActionKind::ServiceRestart;
+                let old = at(-31_536_000);
+                a.lessons = vec![Lesson {
+                    successes: 5,
+                    approved_successes: 5,
+                    ..Lesson::new(AlertKind::ServiceFailed, kind, "report.service", old)
+                }];
+            }),
+            restart("report.service"),
+        ),
+        (
             "a leak, not yet earned",
             Box::new(move |a| {
                 leak(a);
@@ -240,6 +262,8 @@ a leak, granted for another alert              ask   warning  guard.autonomy.non
 a leak of a main process, granted              ask   critical guard.critical_needs_yes guard.unit_main_process
 a shell somebody sits in, granted              ask   critical guard.critical_needs_yes guard.session_leader
 a leak, earned                                 allow warning  guard.autonomy.earned
+a leak, earned a year ago                      ask   warning  guard.autonomy.lapsed
+a failed unit that is listed, earned a year ago allow warning  guard.autonomy.safe_pair
 a leak, not yet earned                         ask   warning  guard.autonomy.none
 a leak, earned, but never by config            ask   warning  guard.autonomy.none
 a leak, earned by another class                ask   warning  guard.autonomy.none

@@ -306,6 +306,14 @@ fn origin_of(name: Option<&str>) -> KnowledgeOrigin {
     }
 }
 
+/// Words that stand in every question and say nothing about it.
+const STOP_WORDS: [&str; 44] = [
+    "a", "an", "and", "are", "as", "at", "be", "but", "by", "can", "do", "does", "for", "from",
+    "has", "have", "how", "i", "if", "in", "is", "it", "its", "me", "my", "no", "not", "of", "on",
+    "or", "so", "that", "the", "there", "this", "to", "was", "what", "when", "where", "which",
+    "why", "with", "you",
+];
+
 /// A search in FTS5's language: every word quoted, any of them enough. None if there is no word.
 pub(super) fn match_query(text: &str) -> Option<String> {
     let mut end = text.len().min(SEARCH_BYTES_MAX);
@@ -313,11 +321,15 @@ pub(super) fn match_query(text: &str) -> Option<String> {
         end -= 1;
     }
     let words = text[..end].split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
-    let mut seen = Vec::new();
+    let mut seen: Vec<&str> = Vec::new();
     for word in words {
         if seen.len() < SEARCH_WORDS_MAX && !seen.contains(&word) {
             seen.push(word);
         }
+    }
+    let says_nothing = |word: &&str| STOP_WORDS.contains(&word.to_lowercase().as_str());
+    if !seen.iter().all(says_nothing) {
+        seen.retain(|word| !says_nothing(word));
     }
     let quoted: Vec<String> = seen.iter().map(|word| format!("\"{word}\"")).collect();
     (!quoted.is_empty()).then(|| quoted.join(" OR "))
@@ -333,11 +345,9 @@ mod tests {
             ("", None),
             (" -*()\"'", None),
             ("disk full", Some("\"disk\" OR \"full\"")),
-            (
-                "NOT a NEAR(b) title:c*",
-                Some("\"NOT\" OR \"a\" OR \"NEAR\" OR \"b\" OR \"title\" OR \"c\""),
-            ),
+            ("NOT a NEAR(b) title:c*", Some("\"NEAR\" OR \"b\" OR \"title\" OR \"c\"")),
             ("a a \"a\"", Some("\"a\"")),
+            ("Why is the disk full?", Some("\"disk\" OR \"full\"")),
             ("디스크 가득", Some("\"디스크\" OR \"가득\"")),
         ] {
             assert_eq!(match_query(given).as_deref(), expected, "{given}");

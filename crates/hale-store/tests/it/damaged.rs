@@ -61,9 +61,14 @@ fn damage_in_the_middle_is_found_by_reading_it_all() {
     let dir = tempfile::tempdir().unwrap();
     let path = good_state(dir.path());
     assert_eq!(State::open(&path, Access::Read).unwrap().damage().unwrap(), None);
+    // A page of the alerts, not one of the schema: that is read when the file is opened.
+    let page: u32 = rusqlite::Connection::open(&path)
+        .unwrap()
+        .query_row("SELECT rootpage FROM sqlite_schema WHERE name = 'alerts'", [], |row| row.get(0))
+        .unwrap();
     let mut bytes = fs::read(&path).unwrap();
-    let middle = bytes.len() / 2 / 4096 * 4096;
-    bytes[middle..middle + 4096].fill(0xAA);
+    let end = page as usize * 4096;
+    bytes[end - 4096..end].fill(0xAA);
     fs::write(&path, &bytes).unwrap();
     let said = State::open(&path, Access::Read).unwrap().damage().unwrap();
     assert!(said.is_some());

@@ -5,6 +5,7 @@ mod audit;
 mod crash;
 mod damaged;
 mod full_disk;
+mod knowledge;
 mod state;
 mod telemetry;
 mod together;

@@ -100,10 +100,17 @@ pub async fn run(context: &Context, command: RunbookCommand) -> Ended {
         RunbookCommand::Export { output } => export(context, output.as_deref()).await,
         RunbookCommand::Import { path } => {
             let runbook = read(&path)?;
+            let brings_lessons = !runbook.lessons.is_empty();
             let desk = context.connect().await?;
             let wish = Command::RunbookImport { runbook: Box::new(runbook) };
             let imported = view!(desk.wish(wish).await, RunbookImported);
-            context.screen.answer(&imported, imported_shown)
+            let ended = context.screen.answer(&imported, imported_shown)?;
+            if brings_lessons {
+                context.screen.talk(
+                    "What was learned elsewhere is proposed, told and searched; it lets nothing be done alone here.",
+                );
+            }
+            Ok(ended)
         }
         RunbookCommand::Remove { id } => {
             let desk = context.connect().await?;
@@ -246,10 +253,7 @@ fn unreadable(path: &Path, why: &str) -> Failure {
 }
 
 fn imported_shown(count: &RunbookImported) -> String {
-    format!(
-        "{} added, {} changed, {} unchanged; what was learned elsewhere lets nothing be done alone here",
-        count.added, count.changed, count.unchanged
-    )
+    format!("{} added, {} changed, {} unchanged", count.added, count.changed, count.unchanged)
 }
 
 fn trust_style(trust: Trust) -> anstyle::Style {
