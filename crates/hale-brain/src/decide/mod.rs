@@ -139,11 +139,6 @@ fn willing(
     (decision, why)
 }
 
-        // Grants, safe pairs and what was earned are for what hale itself found out.
-        (Actor::Model, Stance::WhenApproved | Stance::WhenEntitled) => (
-            Decision::Ask,
-            reason("guard.model_proposal", "a language model proposed it: a person decides"),
-        ),
 /// The rule under which a person's approval lets an action through; lessons count by it.
 pub const APPROVED: &str = "guard.approved";
 
