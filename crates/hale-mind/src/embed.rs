@@ -1,17 +1,98 @@
-//! Texts to vectors, in the forms of the providers that offer it. Pure.
+//! Texts to vectors, in the forms of the providers that offer it.
 
 use hale_model::config::{AiProvider, ProviderKind};
 use serde_json::{Value, json};
 
-use crate::error::Fault;
+use crate::error::{Fault, FaultKind, MindError};
 use crate::gemini;
+use crate::http;
+use crate::mind::{Mind, Passed, Seat, Unsettled, tokens_in};
+use crate::prices::Price;
 use crate::provider::{Outgoing, u64_of};
+use crate::types::{Embeddings, Usage};
 
 /// Numbers in one vector.
 const DIMENSIONS_MAX: usize = 16_384;
 
+/// Texts of one call to [`Mind::embed`].
+pub const EMBED_TEXTS_MAX: usize = 100;
+
+impl Mind {
+    /// Vectors of texts, by the first provider of the chain that makes any. None: none of them does,
+    /// or none is usable now.
+    ///
+    /// # Errors
+    /// Nobody may be asked; more than [`EMBED_TEXTS_MAX`] texts; the provider failed.
+    pub async fn embed(&self, texts: &[String]) -> Result<Option<Embeddings>, MindError> {
+        self.admit()?;
+        if texts.is_empty() {
+            return Ok(None);
+        }
+        for seat in self.seats() {
+            let Some(model) = model_of(&seat.provider) else { continue };
+            match self.embed_with(seat, &model, texts).await {
+                Ok(found) => return Ok(Some(found)),
+                // Vectors of another model would not fit those that are stored: do not go on to it.
+                Err(Passed::Failed(error)) if error.fault == FaultKind::NoKey => {}
+                Err(Passed::Failed(error)) => return Err(MindError::AllFailed(vec![error])),
+                Err(Passed::Budget(_, error) | Passed::Ledger(error)) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    async fn embed_with(
+        &self,
+        seat: &Seat,
+        model: &str,
+        texts: &[String],
+    ) -> Result<Embeddings, Passed> {
+        let credentials = self.credentials(seat).await?;
+        let credential = credentials.last().cloned().unwrap_or_default();
+        let fail = |fault| Passed::Failed(seat.error(fault, credential.secret()));
+        if texts.len() > EMBED_TEXTS_MAX {
+            let detail = format!("{} texts; the limit is {EMBED_TEXTS_MAX}", texts.len());
+            return Err(fail(Fault::new(FaultKind::TooLarge, detail)));
+        }
+        let client = seat.client().map_err(fail)?;
+        let outgoing = outgoing_of(&seat.provider, model, texts);
+        let most = Usage { input_tokens: tokens_in(outgoing.body.len() as u64), output_tokens: 0 };
+        let price = Price::of(&seat.provider, model);
+        let reservation = self.reserve(seat, price, most)?;
+        let mut guard = Unsettled {
+            ledger: self.ledger.as_ref(),
+            price,
+            reservation,
+            used: most,
+            answered: false,
+        };
+        let kind = seat.provider.provider;
+        let url = outgoing.url.clone();
+        let answer =
+            http::fetch(&client, kind, Some(&outgoing), &url, &credential, seat.patience).await;
+        let read = answer.and_then(|answer| read(kind, &answer, texts.len()));
+        match read {
+            Ok((vectors, input_tokens)) => {
+                let input_tokens = input_tokens.unwrap_or(most.input_tokens);
+                guard.used = Usage { input_tokens, output_tokens: 0 };
+                guard.answered = true;
+                Ok(Embeddings {
+                    model: format!("{}/{model}", outgoing.provider),
+                    vectors,
+                    usage: guard.used,
+                    cost_usd: price.usd_micros(guard.used) as f64 / 1e6,
+                })
+            }
+            Err(fault) => {
+                guard.used = Usage::default();
+                Err(fail(fault))
+            }
+        }
+    }
+}
+
 /// The model that makes vectors. None: this provider makes none, or hale does not know its model.
-pub(crate) fn model(provider: &AiProvider) -> Option<String> {
+fn model_of(provider: &AiProvider) -> Option<String> {
     if !provider.embedding_model.is_empty() {
         return (provider.provider != ProviderKind::Anthropic)
             .then(|| provider.embedding_model.clone());
@@ -27,7 +108,7 @@ pub(crate) fn model(provider: &AiProvider) -> Option<String> {
     }
 }
 
-pub(crate) fn outgoing(provider: &AiProvider, model: &str, texts: &[String]) -> Outgoing {
+fn outgoing_of(provider: &AiProvider, model: &str, texts: &[String]) -> Outgoing {
     let base = provider.base_url();
     let (path, body) = match provider.provider {
         ProviderKind::Gemini => {
@@ -54,7 +135,7 @@ pub(crate) fn outgoing(provider: &AiProvider, model: &str, texts: &[String]) -> 
 }
 
 /// The vectors in the order of the texts, and the tokens read if the provider counts them.
-pub(crate) fn read(
+fn read(
     kind: ProviderKind,
     answer: &Value,
     count: usize,

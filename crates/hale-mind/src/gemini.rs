@@ -25,7 +25,7 @@ pub(crate) fn resource(model: &str) -> String {
 
 pub(crate) fn body(model: &str, request: &Request) -> Value {
     let mut body = json!({
-        "contents": request.messages.iter().filter_map(message).collect::<Vec<_>>(),
+        "contents": request.messages.iter().filter_map(|m| message(model, m)).collect::<Vec<_>>(),
         "generationConfig": {"maxOutputTokens": request.max_tokens},
     });
     if !request.system.is_empty() {
@@ -67,13 +67,20 @@ pub(crate) fn body(model: &str, request: &Request) -> Value {
     body
 }
 
-fn message(message: &Message) -> Option<Value> {
+/// Stands in the place of a signature that there is none of, because another provider made the call:
+/// Gemini 3 answers 400 to a step whose first call has none.
+const FOREIGN_SIGNATURE: &str = "skip_thought_signature_validator";
+
+fn message(model: &str, message: &Message) -> Option<Value> {
+    let mut is_first_call = true;
     let part = |part: &Part| match part {
         Part::Text { text } if text.is_empty() => None,
         Part::Text { text } => Some(json!({"text": text})),
         Part::ToolCall(call) => {
             let mut part = json!({"functionCall": {"name": call.name, "args": call.input}});
-            if let Some(signature) = &call.signature {
+            let wants_one = std::mem::take(&mut is_first_call) && model.contains("gemini-3");
+            let foreign = wants_one.then_some(FOREIGN_SIGNATURE);
+            if let Some(signature) = call.signature.as_deref().or(foreign) {
                 part["thoughtSignature"] = json!(signature);
             }
             Some(part)

@@ -29,6 +29,8 @@ mod draft;
 mod embed;
 mod error;
 mod examine;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gemini;
 mod governor;
 mod http;
@@ -43,11 +45,12 @@ mod sse;
 mod types;
 
 pub use budget::{Ledger, LedgerStore, MemoryLedger};
+pub use embed::EMBED_TEXTS_MAX;
 pub use error::{FaultKind, MindError, ProviderError};
 pub use examine::ProviderState;
 pub use governor::Governor;
 pub use http::{Patience, RESPONSE_BYTES_MAX};
-pub use mind::{Clock, EMBED_TEXTS_MAX, Mind, Purpose, REQUEST_BYTES_MAX};
+pub use mind::{Clock, Mind, Purpose, REQUEST_BYTES_MAX};
 pub use prices::Price;
 pub use provider::{Credential, Outgoing};
 pub use types::{

@@ -9,7 +9,6 @@ use reqwest::Client;
 use crate::breaker::Breaker;
 use crate::budget::{self, Ledger, LedgerStore};
 use crate::draft::Draft;
-use crate::embed;
 use crate::error::{Fault, FaultKind, MindError, ProviderError};
 use crate::governor::Governor;
 use crate::http::{self, Patience};
@@ -18,7 +17,7 @@ use crate::openai::{self, Dialect};
 use crate::prices::Price;
 use crate::provider::{self, Credential, Outgoing};
 use crate::scrub::scrub;
-use crate::types::{Delta, Embeddings, Part, Reply, Request, Usage};
+use crate::types::{Delta, Part, Reply, Request, Usage};
 
 /// Bytes of one request.
 pub const REQUEST_BYTES_MAX: usize = 2 << 20;
@@ -43,7 +42,7 @@ pub struct Mind {
     config: Ai,
     seats: Vec<Seat>,
     keys: Arc<Keys>,
-    ledger: Arc<dyn LedgerStore>,
+    pub(crate) ledger: Arc<dyn LedgerStore>,
     governor: Governor,
     clock: Clock,
 }
@@ -188,7 +187,7 @@ impl Mind {
         (self.clock)()
     }
 
-    fn admit(&self) -> Result<(), MindError> {
+    pub(crate) fn admit(&self) -> Result<(), MindError> {
         if !self.config.enabled {
             return Err(MindError::Disabled);
         }
@@ -217,7 +216,7 @@ impl Mind {
         result
     }
 
-    async fn credentials(&self, seat: &Seat) -> Result<Vec<Credential>, Passed> {
+    pub(crate) async fn credentials(&self, seat: &Seat) -> Result<Vec<Credential>, Passed> {
         let found = self.keys.credentials(&seat.provider, (self.clock)()).await;
         match found {
             Ok(credentials) if !credentials.is_empty() => Ok(credentials),
@@ -345,7 +344,7 @@ impl Mind {
         Err(fail(Fault::new(FaultKind::Rejected, detail)))
     }
 
-    fn reserve(
+    pub(crate) fn reserve(
         &self,
         seat: &Seat,
         price: Price,
@@ -362,85 +361,8 @@ impl Mind {
     }
 }
 
-/// Texts of one call to [`Mind::embed`].
-pub const EMBED_TEXTS_MAX: usize = 100;
-
-impl Mind {
-    /// Vectors of texts, by the first provider of the chain that makes any. None: none of them does,
-    /// or none is usable now.
-    ///
-    /// # Errors
-    /// Nobody may be asked; more than [`EMBED_TEXTS_MAX`] texts; the provider failed.
-    pub async fn embed(&self, texts: &[String]) -> Result<Option<Embeddings>, MindError> {
-        self.admit()?;
-        if texts.is_empty() {
-            return Ok(None);
-        }
-        for seat in &self.seats {
-            let Some(model) = embed::model(&seat.provider) else { continue };
-            match self.embed_with(seat, &model, texts).await {
-                Ok(found) => return Ok(Some(found)),
-                // Vectors of another model would not fit those that are stored: do not go on to it.
-                Err(Passed::Failed(error)) if error.fault == FaultKind::NoKey => {}
-                Err(Passed::Failed(error)) => return Err(MindError::AllFailed(vec![error])),
-                Err(Passed::Budget(_, error) | Passed::Ledger(error)) => return Err(error),
-            }
-        }
-        Ok(None)
-    }
-
-    async fn embed_with(
-        &self,
-        seat: &Seat,
-        model: &str,
-        texts: &[String],
-    ) -> Result<Embeddings, Passed> {
-        let credentials = self.credentials(seat).await?;
-        let credential = credentials.last().cloned().unwrap_or_default();
-        let fail = |fault| Passed::Failed(seat.error(fault, credential.secret()));
-        if texts.len() > EMBED_TEXTS_MAX {
-            let detail = format!("{} texts; the limit is {EMBED_TEXTS_MAX}", texts.len());
-            return Err(fail(Fault::new(FaultKind::TooLarge, detail)));
-        }
-        let client = seat.client().map_err(fail)?;
-        let outgoing = embed::outgoing(&seat.provider, model, texts);
-        let most = Usage { input_tokens: tokens_in(outgoing.body.len() as u64), output_tokens: 0 };
-        let price = Price::of(&seat.provider, model);
-        let reservation = self.reserve(seat, price, most)?;
-        let mut guard = Unsettled {
-            ledger: self.ledger.as_ref(),
-            price,
-            reservation,
-            used: most,
-            answered: false,
-        };
-        let kind = seat.provider.provider;
-        let url = outgoing.url.clone();
-        let answer =
-            http::fetch(&client, kind, Some(&outgoing), &url, &credential, seat.patience).await;
-        let read = answer.and_then(|answer| embed::read(kind, &answer, texts.len()));
-        match read {
-            Ok((vectors, input_tokens)) => {
-                let input_tokens = input_tokens.unwrap_or(most.input_tokens);
-                guard.used = Usage { input_tokens, output_tokens: 0 };
-                guard.answered = true;
-                Ok(Embeddings {
-                    model: format!("{}/{model}", outgoing.provider),
-                    vectors,
-                    usage: guard.used,
-                    cost_usd: price.usd_micros(guard.used) as f64 / 1e6,
-                })
-            }
-            Err(fault) => {
-                guard.used = Usage::default();
-                Err(fail(fault))
-            }
-        }
-    }
-}
-
 /// Why a provider was passed over.
-enum Passed {
+pub(crate) enum Passed {
     Failed(ProviderError),
     Budget(ProviderError, MindError),
     Ledger(MindError),
@@ -496,12 +418,12 @@ impl Drop for Leave<'_> {
 }
 
 /// Settles when the call ends, however it ends.
-struct Unsettled<'a> {
-    ledger: &'a dyn LedgerStore,
-    price: Price,
-    reservation: budget::Reservation,
-    used: Usage,
-    answered: bool,
+pub(crate) struct Unsettled<'a> {
+    pub(crate) ledger: &'a dyn LedgerStore,
+    pub(crate) price: Price,
+    pub(crate) reservation: budget::Reservation,
+    pub(crate) used: Usage,
+    pub(crate) answered: bool,
 }
 
 impl Drop for Unsettled<'_> {
@@ -515,7 +437,7 @@ impl Drop for Unsettled<'_> {
 }
 
 /// Tokens in bytes, on the high side: English has four bytes a token, Korean about two and a half.
-fn tokens_in(bytes: u64) -> u64 {
+pub(crate) fn tokens_in(bytes: u64) -> u64 {
     bytes / 3 + 1
 }
 

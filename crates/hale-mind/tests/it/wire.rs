@@ -4,7 +4,7 @@ use hale_mind::{Delta, Message, Part, Purpose, Role, Stop, ToolSpec};
 use hale_testkit::model_server::{INPUT_TOKENS, ModelServer, OUTPUT_TOKENS, Turn, Wire};
 use serde_json::{Value, json};
 
-use crate::support::{KEY, ask, ask_and_listen, block_on, config, mind, model, provider, request};
+use crate::support::{KEY, ask, ask_and_listen, block_on, config, mind, provider, request};
 
 fn schema() -> Value {
     json!({
@@ -224,7 +224,6 @@ fn body_with_everything(wire: Wire) -> Value {
             is_error: false,
         }],
     });
-    let _ = model(wire);
     serde_json::from_str(&mind.outgoing(&request)[0].body).unwrap()
 }
 
@@ -550,6 +549,42 @@ fn what_ollama_is_sent() {
       ]
     }
     "#);
+}
+
+/// Gemini 3 refuses a call without a signature, and a call of another provider has none.
+#[test]
+fn a_conversation_goes_over_from_another_provider_to_gemini_3() {
+    let call = |id: &str, signature: Option<&str>| {
+        Part::ToolCall(hale_mind::ToolCall {
+            id: id.to_owned(),
+            name: "read_journal".to_owned(),
+            input: json!({}),
+            signature: signature.map(str::to_owned),
+        })
+    };
+    let mut request = request("?");
+    for calls in [vec![call("a", None), call("b", None)], vec![call("c", Some("real"))]] {
+        request.messages.push(Message { role: Role::Assistant, content: calls });
+    }
+    let server = ModelServer::start(Wire::Gemini, vec![]);
+    let signatures = |model: &str| {
+        let provider = hale_model::config::AiProvider {
+            model: model.to_owned(),
+            ..provider(Wire::Gemini, &server)
+        };
+        let body = mind(&config(vec![provider])).outgoing(&request).remove(0).body;
+        let body: Value = serde_json::from_str(&body).unwrap();
+        let parts = body["contents"].as_array().unwrap().iter().skip(1);
+        parts
+            .flat_map(|content| content["parts"].as_array().unwrap().clone())
+            .map(|part| part["thoughtSignature"].as_str().unwrap_or("-").to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        signatures("gemini-3-pro-preview"),
+        ["skip_thought_signature_validator", "-", "real"]
+    );
+    assert_eq!(signatures("gemini-2.5-pro"), ["-", "-", "real"]);
 }
 
 /// Servers of the OpenAI kind do not all know the same parameters.

@@ -277,7 +277,7 @@ const KEY_PREFIXES: [&str; 16] = [
 
 /// Whether a text is, or contains, what looks like a key: a known beginning, or a long run of mixed
 /// letters and digits that no name of a model or host has.
-fn holds_a_key(text: &str) -> bool {
+pub(super) fn holds_a_key(text: &str) -> bool {
     let words = text.split(|c: char| c.is_whitespace() || "/?&=@\"',;".contains(c));
     text.starts_with("Bearer ") || words.into_iter().any(is_like_a_key)
 }

@@ -233,6 +233,8 @@ impl Check<'_> {
                     return;
                 }
                 let all = words.join(", ");
+                // A key in the wrong place is not repeated on the screen or in a log.
+                let word = if super::ai::holds_a_key(word) { "…" } else { word.as_ref() };
                 (format!("`{word}` is not one of {all}"), nearest(word, words.iter()))
             }
             (Shape::Whole { min, max }, DeValue::Integer(number)) => {
@@ -314,6 +316,9 @@ fn number_of(value: &DeValue<'_>) -> Option<f64> {
 
 fn described(value: &DeValue<'_>) -> String {
     match value {
+        DeValue::String(text) if super::ai::holds_a_key(text) => {
+            "a text that looks like a key".to_owned()
+        }
         DeValue::String(text) => format!("the text \"{}\"", crate::text::shorten(text, 60)),
         DeValue::Integer(n) => format!("the number {n}"),
         DeValue::Float(n) => format!("the number {n}"),
@@ -348,6 +353,7 @@ pub(super) fn describe(shape: &Shape) -> String {
         Shape::List(item) if **item == Shape::Text => {
             "a list of texts such as [\"a\", \"b\"]".to_owned()
         }
+        Shape::List(item) if matches!(**item, Shape::Table(_)) => "a list of tables".to_owned(),
         Shape::List(item) => format!("a list, each {}", describe(item)),
     }
 }
@@ -580,6 +586,38 @@ mod tests {
                 "[server]\nlisten = \"127.0.0.1\"",
                 "config.toml:2: [server] listen: `127.0.0.1` has no port; write 127.0.0.1:7979",
             ),
+            (
+                "[ai]\n[[ai.providers]]\nprovider = \"antropic\"",
+                "config.toml:3: [ai.providers] provider: `antropic` is not one of anthropic, gemini, openai, ollama; did you mean `anthropic`?",
+            ),
+            (
+                "[ai]\ncooldown = 5\nmax_tokens = 1",
+                "config.toml:2: [ai] cooldown: unknown key; did you mean `cooldown_secs`?\n\
+                 config.toml:3: [ai] max_tokens: the number 1 is out of range; it takes a whole number from 64 to 65536",
+            ),
+            (
+                "[[ai.providers]]\nprovider = \"openai\"\napi_key = \"sk-proj-Zq9XwVb2kLmN4pRt\"",
+                "config.toml:3: [ai.providers] api_key: unknown key; keys have no place in this file: put it into the environment, or store it with `hale setup`; api_key_env names the variable",
+            ),
+            (
+                "[[ai.providers]]\nprovider = \"openai\"\n\napi_key_env = \"sk-proj-Zq9XwVb2kLmN4pRt\"",
+                "config.toml:4: [ai.providers] api_key_env: this looks like a key, which has no place in this file; put the key into the environment as OPENAI_API_KEY, or store it with `hale setup`; here stands api_key_env = \"OPENAI_API_KEY\"",
+            ),
+            (
+                "[[ai.providers]]\nprovider = \"ollama\"\n[[ai.providers]]\nbase_url = \"https://me:pw@example.org\"",
+                "config.toml:1: [ai.providers] model: no model is named; write model = \"…\", one of those that `ollama list` shows\n\
+                 config.toml:4: [ai.providers] base_url: this address holds a name or password, which has no place in this file; put the key into the environment as ANTHROPIC_API_KEY, or store it with `hale setup`; here stands api_key_env = \"ANTHROPIC_API_KEY\"",
+            ),
+            (
+                "[[ai.providers]]\nbase_url = \"api.example.org\"\nmodel = \"a b\"",
+                "config.toml:2: [ai.providers] base_url: this is not a web address; begin it with https:// or http://\n\
+                 config.toml:3: [ai.providers] model: this is not the name of a model; it takes letters, digits and ._:/@+-",
+            ),
+            (
+                "[ai]\nenabled = \"sk-proj-Zq9XwVb2kLmN4pRt\"\n[[ai.providers]]\nprovider = \"sk-proj-Zq9XwVb2kLmN4pRt\"",
+                "config.toml:2: [ai] enabled: a text that looks like a key does not fit; it takes true or false\n\
+                 config.toml:4: [ai.providers] provider: `…` is not one of anthropic, gemini, openai, ollama",
+            ),
             ("general = 5", "config.toml:1: general: the number 5 does not fit; it takes a table"),
         ] {
             assert_eq!(message(text), expected, "{text}");
@@ -607,6 +645,22 @@ mod tests {
         let lines: Vec<&str> = loaded.warnings.iter().map(String::as_str).collect();
         assert_eq!(lines.len(), 2, "{lines:?}");
         assert!(lines.contains(&"c:3: [polling] has no effect in this version"), "{lines:?}");
+    }
+
+    #[test]
+    fn the_models_of_a_file_are_read_and_a_key_in_clear_is_warned_of() {
+        let text = "[ai]\ndaily_budget_usd = 1\n[[ai.providers]]\nprovider = \"openai\"\nmodel = \"m\"\nbase_url = \"http://10.0.0.5/v1\"\napi_key_env = \"K\"\n[[ai.providers]]\nprovider = \"ollama\"\nmodel = \"qwen3:8b\"\nbase_url = \"http://10.0.0.5:11434\"";
+        let loaded = parse(text, "c").unwrap();
+        let names: Vec<_> =
+            loaded.config.ai.providers.iter().map(|p| (p.provider.as_str(), p.model())).collect();
+        assert_eq!(names, [("openai", "m"), ("ollama", "qwen3:8b")]);
+        assert_eq!(
+            loaded.warnings,
+            [
+                "c:6: [ai.providers] base_url: http:// shows the key and every question to the network; use https://"
+            ]
+        );
+        assert!(parse("[ai]\nproviders = []", "c").unwrap().config.ai.providers.is_empty());
     }
 
     #[test]

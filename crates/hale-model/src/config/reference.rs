@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
 use super::Config;
 use super::load::describe;
-use super::shape::{self, Shape};
+use super::shape::{self, Key, Shape};
 
 /// `docs/reference/config.md`: every section and key with what it takes, its default and what it
 /// is for.
@@ -19,22 +21,39 @@ pub fn reference_page() -> String {
     let Shape::Table(sections) = shape::of_config() else { return page };
     for section in sections {
         let _ = write!(page, "\n## `[{}]`\n\n{}\n\n", section.name, section.about);
-        page.push_str("| key | default | takes | what it is for |\n|---|---|---|---|\n");
         let Shape::Table(keys) = &section.shape else { continue };
+        let path = format!("/{}", section.name);
+        page.push_str(&table(keys, |key| defaults.pointer(&format!("{path}/{key}"))));
         for key in keys {
-            let default = match defaults.pointer(&format!("/{}/{}", section.name, key.name)) {
-                None | Some(serde_json::Value::Null) => "not set".to_owned(),
-                Some(value) => format!("`{value}`"),
-            };
-            let _ = writeln!(
-                page,
-                "| `{}` | {} | {} | {} |",
-                key.name,
-                default.replace('|', "\\|"),
-                describe(&key.shape),
-                key.about.replace('\n', " ").replace('|', "\\|")
-            );
+            // A list of tables has a section of its own.
+            let Shape::List(item) = &key.shape else { continue };
+            let Shape::Table(inner) = &**item else { continue };
+            let _ = write!(page, "\n### `[[{}.{}]]`\n\n{}\n\n", section.name, key.name, key.about);
+            let path = format!("{path}/{}/0", key.name);
+            page.push_str(&table(inner, |key| defaults.pointer(&format!("{path}/{key}"))));
         }
     }
     page
+}
+
+fn table<'a>(keys: &[Key], default: impl Fn(&str) -> Option<&'a Value>) -> String {
+    let mut table = String::from("| key | default | takes | what it is for |\n|---|---|---|---|\n");
+    for key in keys {
+        let default = match default(&key.name) {
+            None | Some(Value::Null) => "not set".to_owned(),
+            Some(Value::Array(items)) if items.iter().any(Value::is_object) => {
+                "see below".to_owned()
+            }
+            Some(value) => format!("`{value}`"),
+        };
+        let _ = writeln!(
+            table,
+            "| `{}` | {} | {} | {} |",
+            key.name,
+            default.replace('|', "\\|"),
+            describe(&key.shape),
+            key.about.replace('\n', " ").replace('|', "\\|")
+        );
+    }
+    table
 }
