@@ -7,6 +7,7 @@
 //! may = "top disk"                    # concepts that may stand there too
 //! slots = ["path=.", "size=1G", "unit!", "glob?"]   # default, required, optional
 //! changes = true                      # it means to change something: no questions, no past tense
+//! priority = 2                        # wins where another fits equally well
 //! tool = "docker|podman"              # one of these must be installed
 //! run = "find @{path} …"              # or [["pm:apt", "apt …"], ["", "…"]], the first that holds
 //! # or: [[intent.steps]] with run and why = { en, fr, ko }
@@ -17,6 +18,7 @@
 use hale_model::config::Language;
 use serde::Deserialize;
 
+use super::Nearest;
 use super::error::RouteError;
 use super::host::is_condition;
 use super::lexicon::{Concept, Lexicon};
@@ -26,6 +28,8 @@ use super::values;
 /// Most intents of one file, and most steps of one intent.
 const INTENTS_PER_FILE_MAX: usize = 200;
 const STEPS_MAX: usize = 4;
+/// Less than the weight of a concept: priority never outweighs what a sentence says.
+const PRIORITY_MAX: u32 = 9;
 
 /// What a person can ask, for help.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,6 +85,8 @@ struct IntentText {
     #[serde(default)]
     changes: bool,
     #[serde(default)]
+    priority: u32,
+    #[serde(default)]
     tool: String,
     run: Option<RunText>,
     #[serde(default)]
@@ -122,6 +128,8 @@ pub(super) struct Intent {
     pub(super) may: Vec<Concept>,
     pub(super) slots: Vec<Slot>,
     pub(super) changes: bool,
+    /// Decides between intents that fit equally well.
+    pub(super) priority: u32,
     /// One of these must be installed; none: nothing special is needed.
     pub(super) tools: Vec<String>,
     pub(super) steps: Vec<Step>,
@@ -154,9 +162,10 @@ impl Intent {
         IntentInfo { id: self.id.clone(), subject, changes: self.changes, examples }
     }
 
-    /// A sentence that it understands.
-    pub(super) fn example(&self, language: Language) -> String {
-        self.examples.of(language).first().cloned().unwrap_or_default()
+    /// The intent as an answer to whoever was not understood.
+    pub(super) fn near(&self, language: Language) -> Nearest {
+        let example = self.examples.of(language).first().cloned().unwrap_or_default();
+        Nearest { intent: self.id.clone(), example }
     }
 
     pub(super) fn explanation(&self, language: Language) -> &[Part] {
@@ -234,6 +243,7 @@ fn compile(text: IntentText, lexicon: &Lexicon) -> Result<Intent, String> {
         may: concepts(&text.may, lexicon)?,
         slots,
         changes: text.changes,
+        priority: text.priority.min(PRIORITY_MAX),
         tools: text.tool.split('|').filter(|t| !t.is_empty()).map(str::to_owned).collect(),
         steps,
         explanation,

@@ -48,6 +48,7 @@ struct LexiconText {
     glob: BTreeMap<String, Words>,
     korean: Korean,
     software: BTreeMap<String, String>,
+    alias: BTreeMap<String, String>,
     ordinary: Words,
 }
 
@@ -105,6 +106,7 @@ pub(super) struct Lexicon {
     pub(super) endings: HashSet<String>,
     pub(super) longest_hangul: usize,
     software: HashMap<String, Vec<String>>,
+    aliases: HashMap<String, String>,
     ordinary: HashSet<String>,
     languages: HashMap<String, [bool; 3]>,
 }
@@ -139,6 +141,12 @@ impl Lexicon {
         for (kind, list) in &read.software {
             for name in list.split(',').map(|name| fold::fold(name.trim())) {
                 lexicon.software.entry(name).or_default().push(kind.clone());
+            }
+        }
+        for (name, list) in &read.alias {
+            for alias in list.split(',').map(|alias| fold::fold(alias.trim())) {
+                lexicon.longest_hangul = lexicon.longest_hangul.max(alias.chars().count());
+                lexicon.aliases.insert(alias, name.clone());
             }
         }
         lexicon.ordinary = read.ordinary.all().map(|(_, word)| word).collect();
@@ -204,7 +212,13 @@ impl Lexicon {
     }
 
     fn add_phrase(&mut self, language: Language, phrase: &str, meaning: Meaning) {
-        let parts: Vec<String> = phrase.split_whitespace().map(str::to_owned).collect();
+        // French sentences are cut at elisions and hyphens, so their phrases are too.
+        let joint = |c: char| language == Language::Fr && matches!(c, '\'' | '-');
+        let parts: Vec<String> = phrase
+            .split(|c: char| c.is_whitespace() || joint(c))
+            .filter(|part| !part.is_empty())
+            .map(str::to_owned)
+            .collect();
         for part in &parts {
             self.note_language(language, part);
             if language == Language::Ko {
@@ -232,7 +246,12 @@ impl Lexicon {
 
     /// Whether a run of Hangul is a whole word, or part of a phrase.
     pub(super) fn knows_hangul(&self, run: &str) -> bool {
-        self.languages.contains_key(run)
+        self.languages.contains_key(run) || self.aliases.contains_key(run)
+    }
+
+    /// The name that a word in Hangul stands for: `nginx` of `엔진엑스`.
+    pub(super) fn alias(&self, run: &str) -> Option<&str> {
+        self.aliases.get(run).map(String::as_str)
     }
 
     /// The concepts of a word as it stands.

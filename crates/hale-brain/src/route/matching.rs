@@ -20,8 +20,17 @@ use super::{
 
 /// Concepts that may stand in any question, and in any request for a change.
 const IN_QUESTIONS: [&str; 10] =
-    ["soft", "show", "be", "what", "which", "how_many", "now", "all", "machine", "howto"];
+    ["soft", "show", "be", "what", "which", "past", "now", "all", "machine", "howto"];
 const IN_CHANGES: [&str; 3] = ["soft", "now", "howto"];
+
+/// What a concept or a value that is asked for weighs when intents are compared.
+const NEED_WEIGHT: u32 = 30;
+/// What a value weighs that an intent can do without.
+const SLOT_WEIGHT: u32 = 20;
+
+/// Added for an intent that changes something: such an intent takes no question words, so when
+/// it accounts for a whole sentence (`arrête nginx`) the sentence is a request, not a description.
+const CHANGE_WEIGHT: u32 = 5;
 
 /// Most ways of giving names to slots that are tried for one intent.
 const TRIES_MAX: usize = 64;
@@ -48,7 +57,16 @@ pub(super) fn route_with(known: &Knowledge, sentence: &str, host: &HostFacts) ->
         Ok(best) => plan(best, language, host),
         Err(reason) => {
             let reason = reason.unwrap_or_else(|| matcher.unexplained(&matches));
-            unknown(language, reason, nearest(known, &tokens, language))
+            let near = match reason {
+                Reason::Ambiguous => equal_to_best(&matches, language),
+                Reason::Empty
+                | Reason::TooLong
+                | Reason::Words(_)
+                | Reason::NoIntent
+                | Reason::MissingValue(_)
+                | Reason::MissingTool(_) => nearest(known, &tokens, language),
+            };
+            unknown(language, reason, near)
         }
     }
 }
@@ -105,6 +123,17 @@ fn decide<'m, 'a>(
     Ok(best)
 }
 
+/// The intents among which there is no choice.
+fn equal_to_best(matches: &[Match<'_>], language: Language) -> Vec<super::Nearest> {
+    let best = matches.first().map(Match::order);
+    matches
+        .iter()
+        .take_while(|found| Some(found.order()) == best)
+        .take(super::NEAREST_MAX)
+        .map(|found| found.intent.near(language))
+        .collect()
+}
+
 fn plan(best: &Match<'_>, language: Language, host: &HostFacts) -> Routed {
     let intent = best.intent;
     let mut steps = Vec::new();
@@ -114,9 +143,7 @@ fn plan(best: &Match<'_>, language: Language, host: &HostFacts) -> Routed {
             let conditions: Vec<&str> =
                 step.variants.iter().map(|(condition, _)| condition.as_str()).collect();
             let reason = Reason::MissingTool(conditions.join(", "));
-            let example = intent.example(language);
-            let near = vec![super::Nearest { intent: intent.id.clone(), example }];
-            return unknown(language, reason, near);
+            return unknown(language, reason, vec![intent.near(language)]);
         };
         steps.push(LocalStep {
             command: render::command(parts, &best.fills, host),
@@ -286,7 +313,9 @@ impl<'a> Matcher<'a> {
             fills: Vec::new(),
             unexplained: Vec::new(),
             missing: None,
-            specificity: 3 * needed.len() as u32,
+            specificity: NEED_WEIGHT * needed.len() as u32
+                + intent.priority
+                + if intent.changes { CHANGE_WEIGHT } else { 0 },
             confidence: 1.0,
         };
         self.fill(intent, assignment, &mut found);
@@ -305,6 +334,7 @@ impl<'a> Matcher<'a> {
                 found.confidence -= if needed.contains(&at) { 0.08 } else { 0.05 };
             }
         }
+        found.specificity = found.specificity.saturating_sub(u32::from(assignment.rank));
         if assignment.rank >= names::UNSURE {
             found.confidence -= 0.1;
         }
@@ -314,7 +344,7 @@ impl<'a> Matcher<'a> {
     fn fill(&self, intent: &Intent, assignment: &Assignment, found: &mut Match<'_>) {
         for (slot, given) in intent.slots.iter().zip(&assignment.slots) {
             if let Some((_, filled)) = given {
-                found.specificity += if slot.required { 3 } else { 2 };
+                found.specificity += if slot.required { NEED_WEIGHT } else { SLOT_WEIGHT };
                 found.fills.push((slot.kind, filled.clone()));
             } else if let Some(default) = &slot.default {
                 found.fills.push((slot.kind, default.clone()));

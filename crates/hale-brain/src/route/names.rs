@@ -2,6 +2,7 @@
 //! is believed only where the sentence says what it is (`the shopfront service`), because any
 //! word can be a name.
 
+use super::fold;
 use super::host::HostFacts;
 use super::lexicon::{Concept, Lexicon};
 use super::template::SlotKind;
@@ -91,7 +92,7 @@ impl Names<'_> {
         if kind == SlotKind::Text {
             return self.rank_text(token, at);
         }
-        if token.hangul && !token.quoted {
+        if token.hangul && !token.quoted && !token.alias {
             let called = kind == SlotKind::Glob && self.is_anchored(kind, at);
             return (called && token.concepts.is_empty()).then_some(4);
         }
@@ -104,10 +105,15 @@ impl Names<'_> {
         }
         let marked = token.raw.contains(|c: char| c.is_ascii_digit() || "._@:-+~/".contains(c));
         let anchored = self.is_anchored(kind, at);
-        let software = self.lexicon.software(&token.folded);
+        let software = self.lexicon.software(&fold::fold(&token.raw));
         let known_as = |wanted: &str| software.iter().any(|of| of == wanted);
         // A word of the lexicon can be a name only where it is known as one.
         if !unknown && software.is_empty() {
+            return None;
+        }
+        // `docker` in `docker container` says what is meant, it is not the name.
+        let says_kind = self.concepts(anchors(kind)).any(|concept| token.is(concept));
+        if says_kind && !token.guessed {
             return None;
         }
         let penalty = Rank::from(!unknown);
@@ -116,8 +122,11 @@ impl Names<'_> {
                 Some(1 + penalty)
             }
             SlotKind::Unit if anchored && !software.is_empty() => Some(2 + penalty),
+            SlotKind::Container if known_as("container") => Some(1 + penalty),
             SlotKind::Unit | SlotKind::Container if anchored => Some(3),
             SlotKind::Container if known_as("daemon") || marked => Some(3),
+            // A daemon is more likely asked about as a service.
+            SlotKind::Program if known_as("daemon") => Some(2 + penalty),
             SlotKind::Package | SlotKind::Program if !software.is_empty() => Some(1 + penalty),
             SlotKind::Package if anchored || marked => Some(3),
             SlotKind::Package => Some(4),
@@ -166,10 +175,13 @@ impl Names<'_> {
         }
     }
 
+    fn concepts(&self, names: &'static [&'static str]) -> impl Iterator<Item = Concept> {
+        names.iter().filter_map(|name| self.lexicon.concept(name))
+    }
+
     /// Whether the next word that carries something, on either side, says what this one is.
     fn is_anchored(&self, kind: SlotKind, at: usize) -> bool {
-        let named: Vec<Concept> =
-            anchors(kind).iter().filter_map(|name| self.lexicon.concept(name)).collect();
+        let named: Vec<Concept> = self.concepts(anchors(kind)).collect();
         let says = |token: &Token| named.iter().any(|concept| token.is(*concept));
         let light = |token: &&Token| self.soft.is_some_and(|soft| token.is(soft));
         let (before, after) = (&self.tokens[..at], &self.tokens[at + 1..]);

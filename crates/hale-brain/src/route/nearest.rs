@@ -29,7 +29,7 @@ pub(super) fn nearest(known: &Knowledge, tokens: &[Token], language: Language) -
         .into_iter()
         .take(NEAREST_MAX)
         .filter_map(|(_, index)| known.intents.get(index))
-        .map(|intent| Nearest { intent: intent.id.clone(), example: intent.example(language) })
+        .map(|intent| intent.near(language))
         .collect()
 }
 

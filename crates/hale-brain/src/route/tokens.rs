@@ -24,6 +24,8 @@ pub(super) struct Token {
     pub(super) past: bool,
     /// Written in Hangul.
     pub(super) hangul: bool,
+    /// The raw text is the name that a word in Hangul stands for.
+    pub(super) alias: bool,
     /// A comma, or the end of a sentence, follows.
     pub(super) pause: bool,
 }
@@ -56,7 +58,7 @@ pub(super) fn read(sentence: &str, lexicon: &Lexicon) -> Vec<Token> {
             read_chunk(&chunk.text, lexicon, &mut tokens);
         }
     }
-    join_counts(&mut tokens);
+    join_counts(&mut tokens, lexicon);
     join_phrases(&mut tokens, lexicon);
     tokens
 }
@@ -221,7 +223,8 @@ fn read_hangul(run: &str, continues: bool, lexicon: &Lexicon, tokens: &mut Vec<T
         };
         let values = values::spelled_number(&piece.text).map(Value::Number);
         tokens.push(Token {
-            raw: piece.text.clone(),
+            raw: lexicon.alias(&piece.text).unwrap_or(&piece.text).to_owned(),
+            alias: lexicon.alias(&piece.text).is_some(),
             folded: piece.text,
             concepts,
             guessed,
@@ -304,9 +307,17 @@ fn word(raw: &str, lexicon: &Lexicon) -> Token {
 }
 
 /// `2` `hours` and `500` `Mo` become one token each.
-fn join_counts(tokens: &mut Vec<Token>) {
+fn join_counts(tokens: &mut Vec<Token>, lexicon: &Lexicon) {
+    let last = lexicon.concept("last");
     let mut at = 0;
     while at + 1 < tokens.len() {
+        // `les 2 dernières heures`: the unit comes behind the adjective.
+        let split = last.is_some_and(|last| tokens[at + 1].is(last))
+            && tokens.get(at + 2).is_some_and(|unit| counted(&tokens[at], unit).is_some());
+        if split {
+            tokens.swap(at, at + 1);
+            at += 1;
+        }
         if let Some(value) = counted(&tokens[at], &tokens[at + 1]) {
             let unit = tokens.remove(at + 1);
             let count = &mut tokens[at];
@@ -329,21 +340,27 @@ fn counted(count: &Token, unit: &Token) -> Option<Value> {
     if decimal && let Some(bytes) = values::size_unit(&unit.raw, &unit.folded) {
         return values::scaled(&count.raw, bytes).map(Value::Size);
     }
-    let one = values::is_one(&count.folded).then_some(1);
+    let one = values::is_one(&count.folded, &unit.folded).then_some(1);
     let unit: TimeUnit = values::time_unit(&unit.folded).filter(|_| unit.folded.len() > 1)?;
     count.number().or(one).map(|number| unit.ago(number))
 }
 
 /// Words in a row that mean one thing: a moment, a place, a concept.
 fn join_phrases(tokens: &mut Vec<Token>, lexicon: &Lexicon) {
+    let files = lexicon.concept("file");
     let mut at = 0;
     while at < tokens.len() {
+        let names_files = |token: &Token| files.is_some_and(|files| token.is(files));
+        let of_files = tokens.iter().any(names_files);
         let mut join: Option<(usize, &Meaning)> = None;
         let mut concepts = Vec::new();
         for (parts, meaning) in phrases_at(tokens, at, lexicon) {
             match meaning {
                 Meaning::Concept(concept) => concepts.push((parts, *concept)),
-                Meaning::Glob(glob) => tokens[at].values.push(Value::Glob(glob.clone())),
+                Meaning::Glob(glob) if of_files => {
+                    tokens[at].values.push(Value::Glob(glob.clone()));
+                }
+                Meaning::Glob(_) => {}
                 Meaning::Time(_) | Meaning::Path(_) => {
                     if join.is_none_or(|(longest, _)| parts > longest) {
                         join = Some((parts, meaning));
@@ -351,6 +368,9 @@ fn join_phrases(tokens: &mut Vec<Token>, lexicon: &Lexicon) {
                 }
             }
         }
+        // `date du jour` is no day: the longer phrase wins.
+        let longest = concepts.iter().map(|(parts, _)| *parts).max().unwrap_or(0);
+        join = join.filter(|(parts, _)| *parts >= longest);
         for (parts, concept) in concepts {
             for token in &mut tokens[at..at + parts] {
                 if token.guessed {

@@ -175,9 +175,13 @@ pub(super) fn spelled_number(folded: &str) -> Option<u64> {
     })
 }
 
-/// A word that means one when a unit of time follows it: `an hour`, `une semaine`.
-pub(super) fn is_one(folded: &str) -> bool {
-    matches!(folded, "one" | "a" | "an" | "un" | "une" | "한" | "하나")
+/// A word that means one when this unit of time follows it: `an hour`, `une semaine`; French
+/// `à jour` is no day.
+pub(super) fn is_one(folded: &str, unit: &str) -> bool {
+    match folded {
+        "a" | "an" => ["second", "minute", "hour", "day", "week", "month", "year"].contains(&unit),
+        _ => matches!(folded, "one" | "un" | "une" | "한" | "하나"),
+    }
 }
 
 /// Every typed reading of a chunk without spaces.
