@@ -15,6 +15,7 @@ mod doctor;
 mod files;
 pub mod filters;
 mod flow;
+pub mod log_health;
 mod investigate;
 mod offline;
 mod recover;

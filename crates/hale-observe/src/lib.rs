@@ -10,3 +10,4 @@ pub mod local;
 #[doc(hidden)]
 pub use local::fuzzing;
 pub use local::{BusAccess, JournalAccess, LocalObserver, Roots};
+pub use local::{LogSource, Logged, log_dir, read_log_file, read_log_stream, read_logs};

@@ -103,6 +103,8 @@ pub enum Command {
     /// The configuration
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// What the logs and the state say is wrong, most urgent first, and what to do
+    Health(crate::commands::health::HealthArgs),
     /// Check hale itself: files, permissions, sources, agent
     Doctor,
     /// The same answers for programs: a JSON envelope on stdout, always

@@ -22,6 +22,7 @@ mod journal_burst;
 mod judge;
 mod kin;
 mod leak;
+pub mod log_health;
 mod memory;
 mod message;
 pub mod miner;

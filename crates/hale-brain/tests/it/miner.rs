@@ -108,7 +108,7 @@ fn the_header_ends_where_the_message_begins() {
     let shown: Vec<String> = HEADERS
         .lines()
         .map(|line| {
-            let Header { program, level, content } = split_header(line.as_bytes());
+            let Header { program, level, content, .. } = split_header(line.as_bytes());
             let part = |p: Option<&[u8]>| p.map_or_else(|| "-".to_owned(), text);
             format!("{} | {} | {}", part(program), part(level), text(content))
         })

@@ -8,6 +8,7 @@ pub(super) mod entry;
 mod follow;
 pub(super) mod kmsg;
 mod line;
+pub mod window;
 
 use std::path::{Path, PathBuf};
 

@@ -10,6 +10,7 @@ mod consent;
 pub mod detect;
 mod doctor;
 mod explain;
+pub mod health;
 mod incidents;
 mod keep;
 mod kill;
@@ -99,6 +100,7 @@ async fn dispatch(context: &Context, command: Command) -> Ended {
         Command::Resume => pause::resume(context).await,
         Command::Undo { id } => undo::run(context, &id).await,
         Command::Config(command) => config::run(context, command),
+        Command::Health(arguments) => health::run(context, arguments).await,
         Command::Doctor => doctor::run(context).await,
         Command::Robot(command) => robot::run(context, command).await,
         Command::RobotDocs(command) => robot_docs::run(context, &command).await,

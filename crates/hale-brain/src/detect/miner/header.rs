@@ -22,6 +22,8 @@ const BARS_MAX: usize = 4;
 /// A log line in two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header<'a> {
+    /// The time as written; the last one, where there are more.
+    pub time: Option<&'a [u8]>,
     /// The program, logger or module that speaks, as written.
     pub program: Option<&'a [u8]>,
     /// The level as written.
@@ -32,7 +34,7 @@ pub struct Header<'a> {
 
 /// Splits a line at the end of its header.
 pub fn split_header(line: &[u8]) -> Header<'_> {
-    let mut cut = Cut { rest: trim(line), program: None, level: None };
+    let mut cut = Cut { rest: trim(line), time: None, program: None, level: None };
     cut.priority();
     if is_since_boot(cut.rest) {
         // The kernel's own log has neither host nor program.
@@ -44,7 +46,7 @@ pub fn split_header(line: &[u8]) -> Header<'_> {
         cut.rest = trim(line);
         cut.leading_level();
     }
-    Header { program: cut.program, level: cut.level, content: cut.rest }
+    Header { time: cut.time, program: cut.program, level: cut.level, content: cut.rest }
 }
 
 fn trim(text: &[u8]) -> &[u8] {
@@ -59,6 +61,7 @@ fn word(text: &[u8]) -> (&[u8], &[u8]) {
 
 struct Cut<'a> {
     rest: &'a [u8],
+    time: Option<&'a [u8]>,
     program: Option<&'a [u8]>,
     level: Option<&'a [u8]>,
 }
@@ -103,7 +106,8 @@ impl<'a> Cut<'a> {
         let mut fields_max = FIELDS_BEFORE_MAX;
         let glog = matches!(self.rest, [b'I' | b'W' | b'E' | b'F', b'0'..=b'9', ..]);
         for _ in 0..TIMES_MAX {
-            let Some(behind) = behind_time(self.rest, fields_max) else { break };
+            let Some((time, behind)) = behind_time(self.rest, fields_max) else { break };
+            self.time = Some(time);
             self.rest = behind.trim_ascii_start();
             found = true;
             fields_max = 1;
@@ -300,12 +304,12 @@ impl<'a> Cut<'a> {
     }
 }
 
-/// What follows the first time, with at most so many fields before it.
-fn behind_time(text: &[u8], fields_max: usize) -> Option<&[u8]> {
+/// The first time, with at most so many fields before it, and what follows.
+fn behind_time(text: &[u8], fields_max: usize) -> Option<(&[u8], &[u8])> {
     let mut rest = text;
     for at in 0..=fields_max {
         if let Some(len) = time_len(rest) {
-            return rest.get(len..);
+            return rest.split_at_checked(len);
         }
         let (field, behind) = word(rest);
         let numbered = at == 0 || word(text).0.iter().all(u8::is_ascii_digit);
