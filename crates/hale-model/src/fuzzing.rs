@@ -4,6 +4,7 @@
 //! # Panics
 //! Where a parser does, and where its answer breaks a promise of its own.
 
+use crate::knowledge::{Knowledge, Runbook};
 use crate::{config, text};
 
 /// `config.toml`. What is accepted is the same once written and read again; what is refused names
@@ -19,6 +20,28 @@ pub fn config(bytes: &[u8]) {
             let lines = 1 + bytes.iter().filter(|b| **b == b'\n').count();
             assert!(!errors.errors.is_empty());
             assert!(errors.errors.iter().all(|e| (1..=lines).contains(&e.line)));
+            assert!(!errors.to_string().replace('\n', "").chars().any(char::is_control));
+        }
+    }
+}
+
+/// An entry of knowledge as Markdown. What is accepted is the same once written and read again and
+/// holds nothing that a terminal obeys; what is refused names lines that exist.
+pub fn knowledge(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match Knowledge::from_markdown(text, "entry.md") {
+        Ok(entry) => {
+            assert_eq!(Knowledge::from_markdown(&entry.to_markdown(), "again"), Ok(entry.clone()));
+            let shown = [entry.id.as_str(), entry.title.as_str()];
+            assert!(!shown.concat().chars().any(char::is_control));
+            assert!(!entry.body.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')));
+            let runbook = Runbook::new(Vec::new(), vec![entry]);
+            assert_eq!(runbook.problems(), Vec::<String>::new());
+        }
+        Err(errors) => {
+            let lines = 1 + bytes.iter().filter(|b| **b == b'\n').count();
+            assert!(!errors.errors.is_empty());
+            assert!(errors.errors.iter().all(|e| (1..=lines).contains(&e.line)), "{errors}");
             assert!(!errors.to_string().replace('\n', "").chars().any(char::is_control));
         }
     }

@@ -181,7 +181,8 @@ fn split(text: &str) -> Result<FrontMatter<'_>, KnowledgeError> {
         let trimmed = line.trim();
         if line.trim_end() == "---" {
             front.body = rest;
-            front.body_line = number + 1;
+            // Where nothing follows, what is missing is missing here.
+            front.body_line = if rest.is_empty() { number } else { number + 1 };
             return Ok(front);
         }
         if number > FRONT_MATTER_LINES_MAX {
@@ -520,6 +521,23 @@ mod tests {
         ] {
             let errors = Knowledge::from_markdown(&given, "f.md").unwrap_err();
             assert_eq!(errors.to_string(), expected, "{given}");
+        }
+    }
+
+    /// Every place of a good file, with one character gone, doubled or replaced by one that means
+    /// something: no panic, no line that is not there, and what is read is written the same.
+    #[test]
+    fn no_slip_of_the_pen_is_a_panic() {
+        let characters: Vec<char> = GOOD.chars().collect();
+        for at in 0..characters.len() {
+            for replacement in ["", "\n", "'", "\"", "[", "]", ",", "#", ": ", "-", "\u{1b}", "日"]
+            {
+                let mut text: String = characters[..at].iter().collect();
+                text.push_str(replacement);
+                text.extend(&characters[at + 1..]);
+                crate::fuzzing::knowledge(text.as_bytes());
+                crate::fuzzing::knowledge(&text.as_bytes()[..at]);
+            }
         }
     }
 }
