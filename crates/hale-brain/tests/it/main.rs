@@ -17,6 +17,7 @@ mod detect_processes;
 mod detect_properties;
 mod detect_rules;
 mod detect_scenario;
+mod stream_anomaly;
 mod recall;
 mod redact;
 mod miner;

@@ -5,6 +5,7 @@ mod act;
 mod agent;
 mod bed;
 mod config;
+mod detect;
 mod kill;
 mod lone;
 mod reference;

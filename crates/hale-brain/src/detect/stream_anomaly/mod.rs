@@ -1,21 +1,21 @@
 //! One metric, one number at a time: how strange is this row, given the rows before it?
 //!
-//! Four views look at every row, each without a model of what the metric is: how far the last 4, 16
-//! and 48 rows are from anything in the history (so that seasons of any length are no surprise once
-//! they have been seen), and how near the value is to the edge of all that was seen. Each view is
-//! turned into a surprise by its own past: -log10 of how often it was that large. The surprises add up.
+//! Four views look at every row, none with a model of what the metric is: how far the last 16, 32 and
+//! 64 rows are from anything in the history (so that a season of any length is no surprise once it has
+//! been seen), and how near the value is to the edge of all that was seen. Each view is turned into a
+//! surprise by its own past: -log10 of how often it was that large. The surprises add up.
 //!
 //! What comes out is a pulse: the first row of something strange is marked, the rows that follow are
 //! not, because an alert that repeats itself on every row is noise. Deliberately absent: time stamps
 //! (the history knows seasons by their shape), knowledge of rows to come, settings.
 
 mod discord;
+#[doc(hidden)]
+pub mod fuzzing;
 mod rows;
-mod scale;
 mod tail;
 
 use discord::{Discord, History};
-use scale::Scale;
 use tail::Tail;
 
 pub use rows::{Header, HeaderError, Row, RowError};
@@ -25,13 +25,15 @@ pub const ALERT_SCORE: f64 = 0.5;
 /// The most that a row which is no alert can get.
 const MAX_QUIET_SCORE: f64 = 0.4999;
 /// Rows of the runs that are compared.
-const RUN_ROWS: [usize; 3] = [4, 16, 48];
-/// The sum of surprises that is an alert.
-const ALERT_SURPRISE: f64 = 4.06;
+const RUN_ROWS: [usize; 3] = [16, 32, 64];
+/// What all runs together weigh; the edge of the range weighs 1.
+const RUNS_WEIGHT: f64 = 2.0;
+/// The weighted sum of surprises that is an alert.
+const ALERT_SURPRISE: f64 = 3.6;
 /// Rows at the start that are only learned from.
 pub const LEARNING_ROWS: u64 = 150;
 /// After an alert, so large a share of the rows so far belongs to it, within these bounds.
-const EPISODE_SHARE: f64 = 0.03;
+const EPISODE_SHARE: f64 = 0.04;
 const EPISODE_ROWS: (f64, f64) = (30.0, 600.0);
 /// Larger values count as this: sums and squares of them stay finite.
 const MAX_VALUE: f64 = 1e150;
@@ -39,7 +41,6 @@ const MAX_VALUE: f64 = 1e150;
 /// Scores the rows of one metric in the order in which they were measured. Bounded memory (about
 /// 100 KiB) and time a row, however many there are.
 pub struct StreamAnomaly {
-    scale: Scale,
     history: History,
     discords: [(Discord, Tail); RUN_ROWS.len()],
     range: Range,
@@ -58,7 +59,6 @@ impl StreamAnomaly {
     /// Knows nothing yet.
     pub fn new() -> Self {
         StreamAnomaly {
-            scale: Scale::new(),
             history: History::new(RUN_ROWS.into_iter().max().unwrap_or_default()),
             discords: RUN_ROWS.map(|rows| (Discord::new(rows), Tail::new())),
             range: Range::default(),
@@ -93,16 +93,17 @@ impl StreamAnomaly {
     }
 
     fn surprise(&mut self, value: f64) -> f64 {
-        self.history.push(self.scale.stabilised(value));
+        self.history.push(value);
         let mut sum = self.edge.surprise(self.range.edge(value));
         for (discord, tail) in &mut self.discords {
-            sum += tail.surprise(discord.distance(&self.history));
+            sum += RUNS_WEIGHT / RUN_ROWS.len() as f64
+                * tail.surprise(discord.distance(&self.history));
         }
         sum
     }
 }
 
-/// The smallest and the largest value so far.
+/// The smallest and the largest value so far; both fade, slowly.
 #[derive(Default)]
 struct Range {
     bounds: Option<(f64, f64)>,
@@ -112,16 +113,23 @@ struct Range {
 impl Range {
     /// Rows before the range means something.
     const MIN_ROWS: u64 = 20;
+    /// Each row takes so small a share off either end, or one wild value would blind it for ever.
+    const FADING_SHARE: f64 = 1e-5;
+    /// A range narrower than this share of the values counts as so wide.
+    const RELATIVE_WIDTH_MIN: f64 = 1e-6;
 
     /// Where a value lies: 0.5 in the middle of all before it, 1 at the edge, more beyond.
     fn edge(&mut self, value: f64) -> f64 {
         let (low, high) = self.bounds.unwrap_or((value, value));
-        self.bounds = Some((low.min(value), high.max(value)));
+        let faded = Self::FADING_SHARE * (high - low);
+        self.bounds = Some(((low + faded).min(value), (high - faded).max(value)));
         self.rows += 1;
         if self.rows <= Self::MIN_ROWS + 1 {
             return 0.0;
         }
-        let width = (high - low).max(1e-12);
-        ((value - high).max(low - value) / width + 1.0).max(0.0)
+        let width = (high - low)
+            .max(Self::RELATIVE_WIDTH_MIN * high.abs().max(low.abs()))
+            .max(f64::MIN_POSITIVE);
+        ((value - high).max(low - value) / width + 1.0).clamp(0.0, f64::MAX)
     }
 }

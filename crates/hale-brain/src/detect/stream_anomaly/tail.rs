@@ -1,12 +1,12 @@
 //! How rare a number is among those before it: a histogram with fading memory, and beyond its end
 //! the tail of a Pareto distribution (peaks over threshold, Hill's estimator).
 
-/// Bins of one octave: neighbours differ by 9 %.
-const BINS_PER_OCTAVE: f64 = 8.0;
-/// Octaves below one that are told apart; what is smaller shares the first bin.
+/// Bins of one octave: neighbours differ by 4 %.
+const BINS_PER_OCTAVE: f64 = 16.0;
+/// Octaves below the first number that are told apart; what is smaller shares a bin.
 const OCTAVES_BELOW: f64 = 40.0;
 /// Bins in all: 80 octaves.
-const BINS: usize = 640;
+const BINS: usize = 1280;
 /// Numbers that are remembered; older ones fade.
 const MEMORY_ROWS: f64 = 5000.0;
 /// Fewer say nothing about rarity.
@@ -33,11 +33,13 @@ pub(super) struct Tail {
     weight: f64,
     /// Above this bin there is nothing.
     highest: usize,
+    /// Of the first number that was not zero, so that any unit fits.
+    origin_log2: Option<f64>,
 }
 
 impl Tail {
     pub(super) fn new() -> Self {
-        Tail { counts: vec![0.0; BINS], total: 0.0, weight: 1.0, highest: 0 }
+        Tail { counts: vec![0.0; BINS], total: 0.0, weight: 1.0, highest: 0, origin_log2: None }
     }
 
     /// -log10 of the probability of a number at least this large, judged by those before it; then
@@ -53,7 +55,8 @@ impl Tail {
         if total < MIN_ROWS || magnitude <= 0.0 {
             return 0.0;
         }
-        let bin = bin_of(magnitude);
+        let bin = self.bin_of(magnitude);
+        let upper_share = self.share_of_bin_above(magnitude, bin);
         let wanted = (TAIL_SHARE * total).max(TAIL_MIN_ROWS) * self.weight;
         let (mut count, mut log_sum, mut above) = (0.0, 0.0, 0.0);
         let mut start = self.highest + 1;
@@ -63,7 +66,7 @@ impl Tail {
             if start > bin {
                 above += here;
             } else if start == bin {
-                above += 0.5 * here;
+                above += upper_share * here;
             }
             count += here;
             log_sum += here * log2_of(start);
@@ -72,7 +75,8 @@ impl Tail {
             let from = log2_of(start);
             let excess = (log_sum / count - from) * std::f64::consts::LN_2;
             let steepness = (1.0 / (excess + MIN_EXCESS)).min(MAX_STEEPNESS);
-            let beyond = (magnitude.log2() - from).max(0.0) * std::f64::consts::LOG10_2;
+            let beyond =
+                (self.log2_from_origin(magnitude) - from).max(0.0) * std::f64::consts::LOG10_2;
             let fitted = -(count / self.total).log10() + steepness * beyond;
             let counted = -((above + 0.5 * self.weight) / self.total).log10();
             let trust = (above / self.weight / COUNTED_ROWS).min(1.0);
@@ -80,14 +84,40 @@ impl Tail {
         } else {
             let between: f64 = self.counts.get(bin + 1..start).unwrap_or(&[]).iter().sum();
             let own = self.counts.get(bin).copied().unwrap_or(0.0);
-            let above = if bin == start { count - 0.5 * own } else { count + between + 0.5 * own };
+            let above = if bin == start {
+                count - (1.0 - upper_share) * own
+            } else {
+                count + between + upper_share * own
+            };
             -(above.max(0.5 * self.weight) / self.total).log10()
         };
         surprise.clamp(0.0, MAX_SURPRISE)
     }
 
+    fn log2_from_origin(&self, magnitude: f64) -> f64 {
+        magnitude.log2() - self.origin_log2.unwrap_or(0.0)
+    }
+
+    /// How much of its bin lies above a number.
+    fn share_of_bin_above(&self, magnitude: f64, bin: usize) -> f64 {
+        let upper_log2 = (bin + 1) as f64 / BINS_PER_OCTAVE - OCTAVES_BELOW;
+        ((upper_log2 - self.log2_from_origin(magnitude)) * BINS_PER_OCTAVE).clamp(0.0, 1.0)
+    }
+
+    /// The first bin holds zero.
+    fn bin_of(&self, magnitude: f64) -> usize {
+        if magnitude <= 0.0 {
+            return 0;
+        }
+        let bin = (self.log2_from_origin(magnitude) + OCTAVES_BELOW) * BINS_PER_OCTAVE;
+        bin.clamp(1.0, (BINS - 1) as f64) as usize
+    }
+
     fn learn(&mut self, magnitude: f64) {
-        let bin = bin_of(magnitude);
+        if magnitude > 0.0 && self.origin_log2.is_none() {
+            self.origin_log2 = Some(magnitude.log2());
+        }
+        let bin = self.bin_of(magnitude);
         self.weight /= 1.0 - 1.0 / MEMORY_ROWS;
         self.total += self.weight;
         self.highest = self.highest.max(bin);
@@ -102,13 +132,6 @@ impl Tail {
             self.weight = 1.0;
         }
     }
-}
-
-fn bin_of(magnitude: f64) -> usize {
-    if magnitude <= 0.0 {
-        return 0;
-    }
-    ((magnitude.log2() + OCTAVES_BELOW) * BINS_PER_OCTAVE).clamp(1.0, (BINS - 1) as f64) as usize
 }
 
 /// The middle of a bin.
@@ -142,7 +165,8 @@ mod tests {
             tail.surprise(1.0);
         }
         let again: Vec<f64> = (0..8).map(|_| tail.surprise(50.0)).collect();
-        assert!(again[0] > 3.0 && again[7] < 2.6, "{again:?}");
+        assert!(again.is_sorted_by(|a, b| a > b), "{again:?}");
+        assert!(again[0] > 5.0 && again[7] < 5.0, "{again:?}");
     }
 
     #[test]
