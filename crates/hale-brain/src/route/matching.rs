@@ -19,8 +19,9 @@ use super::{
 };
 
 /// Concepts that may stand in any question, and in any request for a change.
-const IN_QUESTIONS: [&str; 10] =
-    ["soft", "show", "be", "what", "which", "past", "now", "all", "machine", "howto"];
+const IN_QUESTIONS: [&str; 12] = [
+    "soft", "show", "be", "what", "which", "how", "how_many", "past", "now", "all", "machine", "howto",
+];
 const IN_CHANGES: [&str; 3] = ["soft", "now", "howto"];
 
 /// What a concept or a value that is asked for weighs when intents are compared.

@@ -19,7 +19,7 @@ pub(super) fn anchors(kind: SlotKind) -> &'static [&'static str] {
     match kind {
         SlotKind::Unit => &["service"],
         SlotKind::Package => &["package", "install", "uninstall", "update"],
-        SlotKind::User => &["user", "account"],
+        SlotKind::User => &["user", "account", "add"],
         SlotKind::Group => &["group"],
         SlotKind::Host => &["host", "ping", "resolve", "trace", "machine"],
         SlotKind::Container => &["container"],
@@ -86,8 +86,11 @@ impl Names<'_> {
         if token.raw.len() > VALUE_BYTES_MAX || self.lexicon.is_ordinary(&token.folded) {
             return None;
         }
-        if matches!(kind, SlotKind::Text | SlotKind::Glob | SlotKind::Path) && token.quoted {
+        if matches!(kind, SlotKind::Text | SlotKind::Path) && token.quoted {
             return Some(0);
+        }
+        if kind == SlotKind::Glob && token.quoted && !is_name(&token.raw, kind) {
+            return None;
         }
         if kind == SlotKind::Text {
             return self.rank_text(token, at);
@@ -129,7 +132,6 @@ impl Names<'_> {
             SlotKind::Program if known_as("daemon") => Some(2 + penalty),
             SlotKind::Package | SlotKind::Program if !software.is_empty() => Some(1 + penalty),
             SlotKind::Package if anchored || marked => Some(3),
-            SlotKind::Package => Some(4),
             SlotKind::Program if anchored || marked => Some(4),
             SlotKind::User if known_as("user") => Some(1 + penalty),
             SlotKind::Group if known_as("group") => Some(1 + penalty),
@@ -185,8 +187,13 @@ impl Names<'_> {
         let says = |token: &Token| named.iter().any(|concept| token.is(*concept));
         let light = |token: &&Token| self.soft.is_some_and(|soft| token.is(soft));
         let (before, after) = (&self.tokens[..at], &self.tokens[at + 1..]);
-        before.iter().rev().find(|t| !light(t)).is_some_and(says)
-            || after.iter().find(|t| !light(t)).is_some_and(says)
+        // `install vim, tmux and foo`: what stands between is more of the same.
+        let listed = |token: &&Token| {
+            takes_several(kind)
+                && (token.concepts.is_empty() || !self.lexicon.software(&token.folded).is_empty())
+        };
+        before.iter().rev().find(|t| !light(t) && !listed(t)).is_some_and(says)
+            || after.iter().find(|t| !light(t) && !listed(t)).is_some_and(says)
     }
 }
 
