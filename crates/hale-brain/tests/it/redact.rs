@@ -274,7 +274,7 @@ fn assembled() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_way_back_is_exact(text in assembled()) {
@@ -349,7 +349,7 @@ fn megabytes_of_bait_are_passed_in_linear_time() {
         "ab-",
         "password is ",
     ] {
-        let text = bait.repeat(200_000 / bait.len());
+        let text = bait.repeat(20_000 / bait.len());
         let mut redactor = fresh();
         let redacted = redactor.redact(&text);
         assert_eq!(redactor.restore(&redacted), text, "{bait}");

@@ -11,6 +11,7 @@ use super::look::{
 use super::names;
 use super::shapes;
 use super::values::{self, Value, begins_line, opening_quote, shell_word, value};
+use super::words::List;
 
 /// The longest name of a value.
 const NAME_BYTES_MAX: usize = 96;
@@ -49,7 +50,11 @@ pub(super) fn at(found: &mut Found<'_>, hit_start: usize) -> usize {
     {
         start += 1;
     }
-    let name = &found.text[start..end];
+    // `https://oauth2:TOKEN@host`: the URL's own look.
+    if bytes[..start].ends_with(b"://") {
+        return end;
+    }
+    let name = found.slice(start, end);
     let key = classify(name);
     match key {
         Key::Other => end,
@@ -69,7 +74,7 @@ fn secret_value(found: &mut Found<'_>, key: Key, start: usize, end: usize) -> Op
     let bytes = found.bytes;
     let closed = closers(bytes, end);
     let after = blanks(bytes, closed);
-    let name = &found.text[start..end];
+    let name = found.slice(start, end);
     // name=value, name: value, name => value
     if let Some((join, value_at)) = separator(bytes, after, closed > end || after == end) {
         if let Some(done) = block_scalar(found, key, start, value_at) {
@@ -118,7 +123,7 @@ fn secret_value(found: &mut Found<'_>, key: Key, start: usize, end: usize) -> Op
     // --name value, -name value
     if name.starts_with('-') && !byte_before(bytes, start).is_some_and(is_word) {
         let word = shell_word(found.text, after)?;
-        if !word.quoted && bytes[word.start] == b'-' {
+        if !word.quoted && bytes.get(word.start) == Some(&b'-') {
             return None;
         }
         return accept(found, key, Join::Option, start, word);
@@ -216,10 +221,7 @@ fn sibling(bytes: &[u8], closed: usize) -> Option<usize> {
     }
     let end = ahead(bytes, at, 16, is_word);
     let word = std::str::from_utf8(&bytes[at..end]).unwrap_or_default();
-    if !is_one_of(
-        word,
-        &["value", "val", "default", "defaultvalue", "stringvalue", "content", "values"],
-    ) {
+    if !List::ValueWords.has(word) {
         return None;
     }
     let closed = closers(bytes, end);
@@ -274,7 +276,7 @@ fn list(found: &mut Found<'_>, key: Key, join: Join, start: usize, mut at: usize
 /// Words joined by blanks that only a passphrase would be: the rest of the line, up to a comment.
 fn whole_passphrase(found: &Found<'_>, v: Value) -> usize {
     let end = line_end(found.bytes, v.start);
-    let line = &found.text[v.start..values::floor(found.text, end)];
+    let line = found.slice(v.start, values::floor(found.text, end));
     let line = line.find(" #").map_or(line, |at| &line[..at]).trim_end();
     let words: Vec<&str> = line.split(' ').collect();
     let all_words = (3..=12).contains(&words.len())
@@ -371,7 +373,7 @@ fn password(found: &Found<'_>, join: Join, start: usize, v: &str, at: Value) -> 
         return false;
     }
     let name =
-        &found.text[start..start + look::ahead(found.bytes, start, NAME_BYTES_MAX, is_key) - start];
+        found.slice(start, start + look::ahead(found.bytes, start, NAME_BYTES_MAX, is_key) - start);
     let short_name = is_one_of(name, &["pass", "pw", "community", "PASS"]);
     match join {
         Join::Equals | Join::Option => {
@@ -435,57 +437,22 @@ fn spoken(
     if let Some(v) = directive(found, key, start, end, after) {
         return accept(found, key, Join::Option, start, v);
     }
-    const LINKS: &[&str] = &[
-        "is",
-        "was",
-        "to",
-        "as",
-        "set",
-        "reset",
-        "changed",
-        "of",
-        "now",
-        "using",
-        "used",
-        "provided",
-        "value",
-        "string",
-        "equals",
-        "with",
-        "be",
-        "est",
-        "ist",
-        "the",
-        "new",
-        "for",
-        "root",
-        "user",
-        "admin",
-        "key",
-        "token",
-        "id",
-        "secret",
-        "incorrect",
-        "invalid",
-        "wrong",
-    ];
-    const TELLING: &[&str] = &["is", "was", "to", "be", "est", "ist", "equals"];
     let mut at = after;
     let mut join = Join::Blank;
     for _ in 0..4 {
         let word_end = ahead(bytes, at, 256, |b| !b.is_ascii_whitespace());
         let word = found.text.get(at..word_end)?;
         let link = bare(word);
-        if !is_one_of(link, LINKS) || word.len() > link.len() + 1 {
+        if !List::Links.has(link) || word.len() > link.len() + 1 {
             break;
         }
-        if is_one_of(link, TELLING) || word.ends_with(':') {
+        if List::TellingLinks.has(link) || word.ends_with(':') {
             join = Join::Told;
         }
         at = blanks(bytes, word_end);
     }
     let v = if join == Join::Blank { shell_word(found.text, at)? } else { value(found.text, at)? };
-    let trimmed = found.text[v.start..v.end].trim_end_matches(['.', ',', ':', ';', '!', '?', ')']);
+    let trimmed = found.slice(v.start, v.end).trim_end_matches(['.', ',', ':', ';', '!', '?', ')']);
     accept(found, key, join, start, Value { end: v.start + trimmed.len(), ..v })
 }
 
@@ -493,7 +460,7 @@ fn spoken(
 fn directive(found: &Found<'_>, key: Key, start: usize, end: usize, after: usize) -> Option<Value> {
     let bytes = found.bytes;
     let line = line_before(bytes, start);
-    let name = &found.text[start..end];
+    let name = found.slice(start, end);
     let word_end = ahead(bytes, after, 512, |b| !b.is_ascii_whitespace());
     let v = Value { start: after, end: word_end, quoted: false };
     let rest = &bytes[word_end..line_end(bytes, word_end)];
@@ -506,30 +473,7 @@ fn directive(found: &Found<'_>, key: Key, start: usize, end: usize, after: usize
     let lead = line.trim_ascii();
     let only = lead.is_empty()
         || matches!(lead, b"ENV" | b"ARG" | b"set" | b"setenv" | b"default" | b"user");
-    const DIRECTIVES: &[&str] = &[
-        "requirepass",
-        "masterauth",
-        "password",
-        "rootpw",
-        "bindpw",
-        "passwd",
-        "community",
-        "rocommunity",
-        "rwcommunity",
-        "trapcommunity",
-        "auth-pass",
-        "auth_pass",
-        "passphrase",
-        "wpa-psk",
-        "psk",
-        "storepass",
-        "keypass",
-        "pre-shared-key",
-        "sentinel",
-        "bindpassword",
-        "insecure-password",
-    ];
-    let told = is_one_of(name, DIRECTIVES)
+    let told = List::Directives.has(name)
         && (only
             || look::contains(line, b"config set")
             || look::contains(line, b"snmp-server")
@@ -569,7 +513,7 @@ pub(super) fn identified(found: &mut Found<'_>, at: usize) {
         }
         if is_one_of(word, &["by", "as", "using"]) {
             let Some(v) = shell_word(found.text, from) else { return };
-            let text = &found.text[v.start..v.end];
+            let text = found.slice(v.start, v.end);
             if !shapes::is_nothing(text) && !is_one_of(text, &["password", "random", "externally"])
             {
                 accept(found, Key::Password, Join::Option, from, v);
@@ -586,7 +530,7 @@ fn host_value(found: &mut Found<'_>, name: &str, end: usize) {
     let start = opening_quote(bytes, at).map_or(at, |(_, _, inside)| inside);
     // `host=db-1:5432`, `server=db-1,1433`, `instance="db-1:9100"`
     let end = ahead(bytes, start, 254, |b| is_word(b) || matches!(b, b'-' | b'.'));
-    let host = &found.text[start..end];
+    let host = found.slice(start, end);
     if host.is_empty()
         || host.contains('.')
         || !host.as_bytes()[0].is_ascii_alphabetic()
@@ -597,20 +541,10 @@ fn host_value(found: &mut Found<'_>, name: &str, end: usize) {
     if !host.bytes().all(|b| is_word(b) || b == b'-') || shapes::is_stop_word(host) {
         return;
     }
-    let sure = is_one_of(
-        name,
-        &[
-            "_hostname",
-            "hostname",
-            "nodename",
-            "host_name",
-            "node_name",
-            "computername",
-            "static hostname",
-        ],
-    ) && (host.contains('-')
-        || host.bytes().any(|b| b.is_ascii_digit())
-        || name.starts_with('_'));
+    let sure = List::HostNameKeys.has(name)
+        && (host.contains('-')
+            || host.bytes().any(|b| b.is_ascii_digit())
+            || name.starts_with('_'));
     if sure || names::is_host_shaped(host) {
         found.add_everywhere(start, end, Kind::Host);
     }

@@ -17,7 +17,7 @@ pub(super) fn armour(found: &mut Found<'_>, start: usize, end: usize) -> usize {
     let dashes = b"-----".as_slice();
     let label_end =
         ahead(bytes, end, 64, |b| b.is_ascii_alphanumeric() || matches!(b, b' ' | b'#' | b'.'));
-    let label = &found.text[end..label_end];
+    let label = found.slice(end, label_end);
     let closing = ahead(bytes, label_end, 5, |b| b == b'-');
     let secret = ["PRIVATE", "STATIC KEY", "SECRET", "ENCRYPTED", "PGP MESSAGE"]
         .iter()
@@ -140,11 +140,8 @@ pub(super) fn putty(found: &mut Found<'_>, start: usize, end: usize) -> usize {
 /// before `floor` is looked at; returns where the object ends.
 pub(super) fn kubernetes_secret(found: &mut Found<'_>, at: usize, floor: usize) -> usize {
     let json = matches!(byte_before(found.bytes, at + 1), Some(b'"' | b'\\'));
-    let (start, end) = if json {
-        braces_around(found, at, floor)
-    } else {
-        document_around(found, at, floor)
-    };
+    let (start, end) =
+        if json { braces_around(found, at, floor) } else { document_around(found, at, floor) };
     let text = found.text.get(start..end).unwrap_or_default();
     for (hit, name) in text.match_indices("data").chain(text.match_indices("stringData")) {
         let from = start + hit;
@@ -177,9 +174,10 @@ fn document_around(found: &Found<'_>, at: usize, floor: usize) -> (usize, usize)
     while !found.text.is_char_boundary(end) {
         end -= 1;
     }
-    let (before, after) = (&found.text[start..at], &found.text[at..end]);
+    let (before, after) = (found.slice(start, at), found.slice(at, end));
     let edges = ["\n---", "\n- apiVersion:", "\n- data:", "\n- kind:"];
-    let from = edges.iter().filter_map(|edge| before.rfind(edge)).max().map_or(start, |i| start + i);
+    let from =
+        edges.iter().filter_map(|edge| before.rfind(edge)).max().map_or(start, |i| start + i);
     let to = edges.iter().filter_map(|edge| after.find(edge)).min().map_or(end, |i| at + i);
     (from, to)
 }
@@ -316,7 +314,7 @@ pub(super) fn pgpass(found: &mut Found<'_>, colon: usize) -> bool {
     let end =
         ahead(bytes, user + 1, 256, |b| !b.is_ascii_whitespace() && !matches!(b, b'"' | b'\''));
     let (host, user_name, password) =
-        (&found.text[start..colon], &found.text[database + 1..user], &found.text[user + 1..end]);
+        (found.slice(start, colon), found.slice(database + 1, user), found.slice(user + 1, end));
     let host_named = host == "*"
         || host.bytes().any(|b| b.is_ascii_alphabetic())
         || host.bytes().filter(|b| *b == b'.').count() == 3;

@@ -11,6 +11,7 @@ use super::look::{self, blanks, byte_before, is_word, line_end};
 use super::shapes;
 use super::urls;
 use super::values::{Value, shell_word};
+use super::words::List;
 
 /// The most words of one command that are read.
 const WORDS_MAX: usize = 64;
@@ -152,7 +153,7 @@ fn after(bytes: &[u8], word: Value) -> usize {
 }
 
 fn secret(found: &mut Found<'_>, v: Value) {
-    let w = &found.text[v.start..v.end];
+    let w = found.slice(v.start, v.end);
     let value = w.strip_prefix("pass:").unwrap_or(w);
     let port_or_path = shapes::is_number(value) && value.len() <= 5
         || shapes::is_path(value) && value.starts_with(['/', '.', '~']);
@@ -174,7 +175,7 @@ fn secret(found: &mut Found<'_>, v: Value) {
 }
 
 fn add(found: &mut Found<'_>, start: usize, end: usize) {
-    if end - start >= 8 && !shapes::is_name(&found.text[start..end]) {
+    if end - start >= 8 && !shapes::is_name(found.slice(start, end)) {
         found.add_everywhere(start, end, Kind::Secret);
     } else {
         found.add(start, end, Kind::Secret);
@@ -188,7 +189,7 @@ fn attached(found: &mut Found<'_>, word: Value, option: usize) {
         let Some(inner) = shell_word(found.text, v.start) else { return };
         v = inner;
     }
-    let w = &found.text[v.start..v.end];
+    let w = found.slice(v.start, v.end);
     // `-port 3306`, `-parallel`: an option of several letters.
     if w.len() < 3
         || shapes::is_nothing(w)
@@ -205,18 +206,12 @@ fn attached(found: &mut Found<'_>, word: Value, option: usize) {
 }
 
 fn is_option_word(w: &str) -> bool {
-    look::is_one_of(
-        w,
-        &[
-            "ass", "assword", "ort", "w", "ath", "arallel", "rint", "rogress", "rotocol", "ager",
-            "refix", "roxy", "latform", "ipe", "lugin",
-        ],
-    )
+    List::OptionRests.has(w)
 }
 
 /// `user:password`
 fn login(found: &mut Found<'_>, v: Value, separator: char) {
-    let w = &found.text[v.start..v.end];
+    let w = found.slice(v.start, v.end);
     let Some((user, password)) = w.split_once(separator) else {
         if shapes::is_random(w) {
             add(found, v.start, v.end);
@@ -233,7 +228,7 @@ fn login(found: &mut Found<'_>, v: Value, separator: char) {
 
 /// `-passin pass:X`
 fn pass_source(found: &mut Found<'_>, v: Value, option: &str) {
-    let w = &found.text[v.start..v.end];
+    let w = found.slice(v.start, v.end);
     let value = match w.strip_prefix("pass:") {
         Some(value) => value,
         None if matches!(option, "-k" | "-K") => w,
@@ -245,7 +240,7 @@ fn pass_source(found: &mut Found<'_>, v: Value, option: &str) {
 }
 
 fn operand(found: &mut Found<'_>, v: Value, rule: &Rule, number: usize, takes_last: bool) {
-    let w = &found.text[v.start..v.end];
+    let w = found.slice(v.start, v.end);
     let chosen = (rule.operand == number
         || (takes_last && number >= 2 && shapes::is_told_password(w)))
         && !shapes::is_nothing(w)

@@ -2,48 +2,13 @@
 
 use super::keys::{Key, classify};
 use super::kinds::{Found, Kind};
-use super::look::{ahead, blanks, byte_before, is_one_of, line_end};
+use super::look::{ahead, blanks, byte_before, line_end};
 use super::shapes;
 use super::values::opening_quote;
+use super::words::List;
 
 /// The longest header that is read.
 const HEADER_BYTES_MAX: usize = 8 * 1024;
-
-const SCHEMES: &[&str] = &[
-    "bearer",
-    "basic",
-    "token",
-    "digest",
-    "negotiate",
-    "ntlm",
-    "apikey",
-    "api-key",
-    "key",
-    "jwt",
-    "oauth",
-    "hawk",
-    "mac",
-    "sharedkey",
-    "sharedkeylite",
-    "sharedaccesssignature",
-    "aws4-hmac-sha256",
-    "aws",
-    "ssws",
-    "googlelogin",
-    "splunk",
-    "pveapitoken",
-    "bot",
-    "dpop",
-    "hmac-sha256",
-    "signature",
-    "kerberos",
-    "scram-sha-256",
-    "genie-key",
-    "genkey",
-    "insertkey",
-    "bearer:",
-    "basic:",
-];
 
 /// `Authorization: SCHEME CREDENTIAL`; the name ends at `end`.
 pub(super) fn authorization(found: &mut Found<'_>, end: usize) -> usize {
@@ -79,8 +44,8 @@ fn credential(found: &mut Found<'_>, start: usize, stop: usize, line: usize) {
     let stop = stop - usize::from(byte_before(bytes, stop) == Some(b'\\') && stop > start);
     let Some(text) = found.text.get(start..stop) else { return };
     let scheme_end = start + text.find([' ', '\t']).unwrap_or(text.len());
-    let scheme = &found.text[start..scheme_end];
-    if !is_one_of(scheme, SCHEMES) {
+    let scheme = found.slice(start, scheme_end);
+    if !List::AuthSchemes.has(scheme) {
         // No scheme: the first word is the credential, if it looks like one.
         let word = scheme.trim_end_matches([',', ';', '.']);
         if shapes::is_credential(word) || shapes::is_strong_password(word) {
@@ -117,23 +82,6 @@ fn is_parameters(rest: &str) -> bool {
 
 /// Of a scheme with parameters: those that prove something.
 fn parameters(found: &mut Found<'_>, start: usize, stop: usize) {
-    const PROOFS: &[&str] = &[
-        "response",
-        "cnonce",
-        "signature",
-        "oauth_signature",
-        "oauth_token",
-        "token",
-        "mac",
-        "credential",
-        "sig",
-        "key",
-        "hash",
-        "auth",
-        "realm-token",
-        "api_key",
-        "apikey",
-    ];
     let mut at = start;
     while at < stop {
         let Some(part) = found.text.get(at..stop) else { return };
@@ -145,7 +93,7 @@ fn parameters(found: &mut Found<'_>, start: usize, stop: usize) {
         let name = part[..equals].trim_matches(|c: char| !c.is_alphanumeric() && c != '_');
         let raw = part[equals + 1..].trim_matches(['"', '\'', '\\']);
         let begin = at + equals + 1 + part[equals + 1..].find(raw).unwrap_or(0);
-        if is_one_of(name, PROOFS) && shapes::is_credential(raw) {
+        if List::AuthProofs.has(name) && shapes::is_credential(raw) {
             found.add(begin, begin + raw.len(), Kind::Secret);
         }
         at += part.len() + 1;
@@ -162,8 +110,8 @@ pub(super) fn scheme_alone(found: &mut Found<'_>, start: usize, end: usize) {
     let stop = ahead(bytes, at, HEADER_BYTES_MAX, |b| {
         b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
     });
-    let word = found.text[at..stop].trim_end_matches('.');
-    let basic = found.text[start..end].trim_end().eq_ignore_ascii_case("basic");
+    let word = found.slice(at, stop).trim_end_matches('.');
+    let basic = found.slice(start, end).trim_end().eq_ignore_ascii_case("basic");
     let yes = if basic { holds_user_and_password(word) } else { shapes::is_random(word) };
     if yes {
         found.add_everywhere(at, at + word.len(), Kind::Secret);
@@ -183,7 +131,8 @@ pub(super) fn holds_user_and_password(word: &str) -> bool {
 pub(super) fn cookies(found: &mut Found<'_>, start: usize, end: usize) -> usize {
     let bytes = found.bytes;
     let closed = ahead(bytes, end, 8, |b| matches!(b, b'"' | b'\'' | b'\\' | b']' | b' '));
-    let option = byte_before(bytes, start) == Some(b'-') || found.text[start..end].starts_with('-');
+    let option =
+        byte_before(bytes, start) == Some(b'-') || found.slice(start, end).starts_with('-');
     let at = match bytes.get(closed) {
         Some(b':' | b'=') => blanks(bytes, closed + 1),
         Some(_) if option && closed > end => blanks(bytes, end),
@@ -224,10 +173,7 @@ pub(super) fn cookie_pairs(found: &mut Found<'_>, at: usize) -> usize {
 
 /// Whether a cookie lets somebody in: by its name, or because its value has no other use.
 fn is_session(name: &str, value: &str) -> bool {
-    if value.len() < 6
-        || shapes::is_placeholder(value)
-        || is_one_of(name, &["path", "domain", "expires", "max-age", "samesite"])
-    {
+    if value.len() < 6 || shapes::is_placeholder(value) || List::CookieAttributes.has(name) {
         return false;
     }
     let lower = name.to_ascii_lowercase();

@@ -2,6 +2,7 @@
 //! the last word of a name says what the value is, the words before it what it is for.
 
 use super::look::is_one_of;
+use super::words::List;
 
 /// What a name promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,300 +26,6 @@ pub(super) enum Key {
     /// Nothing that has to be hidden.
     Other,
 }
-
-const PASSWORDS: &[&str] = &[
-    "password",
-    "passwd",
-    "passphrase",
-    "pass",
-    "pwd",
-    "passcode",
-    "passwort",
-    "pw",
-    "psk",
-    "pswd",
-    "passw",
-    "mdp",
-    "kennwort",
-    "contrasena",
-    "senha",
-    "requirepass",
-    "masterauth",
-    "wpapsk",
-    "authpass",
-    "privpass",
-    "userpass",
-    "dbpass",
-    "rootpass",
-    "adminpass",
-    "keypass",
-    "storepass",
-    "smtppass",
-    "mailpass",
-    "mypass",
-    "ftppass",
-    "ldappass",
-    "sqlpass",
-    "bindpw",
-    "rootpw",
-    "adminpw",
-    "dbpw",
-    "userpw",
-    "bindpass",
-    "pgpassword",
-    "community",
-    "rocommunity",
-    "rwcommunity",
-    "trapcommunity",
-];
-const PASSWORD_ENDS: &[&str] = &["password", "passwd", "passphrase", "passwort", "pwd", "passcode"];
-const NO_PASSWORDS: &[&str] = &[
-    "nopasswd",
-    "nopassword",
-    "nullpassword",
-    "oldpwd",
-    "forgotpassword",
-    "resetpassword",
-    "changepassword",
-];
-
-const TOKENS: &[&str] = &[
-    "token",
-    "apikey",
-    "jwt",
-    "bearer",
-    "pat",
-    "apitoken",
-    "authkey",
-    "privatekey",
-    "sharedkey",
-    "presharedkey",
-    "secretkey",
-    "accesskey",
-    "accountkey",
-    "masterkey",
-    "signingkey",
-    "encryptionkey",
-    "hmackey",
-    "licensekey",
-    "storagekey",
-    "appkey",
-    "authtoken",
-    "sharedsecret",
-    "totp",
-];
-const TOKEN_ENDS: &[&str] = &[
-    "token",
-    "apikey",
-    "secret",
-    "secretkey",
-    "accesskey",
-    "privatekey",
-    "authkey",
-    "clientsecret",
-];
-
-/// Words before `key` that make it a secret one.
-const SECRET_KEY_WORDS: &[&str] = &[
-    "api",
-    "secret",
-    "access",
-    "private",
-    "encryption",
-    "encrypt",
-    "decryption",
-    "signing",
-    "sign",
-    "signature",
-    "master",
-    "auth",
-    "authentication",
-    "authorization",
-    "account",
-    "shared",
-    "storage",
-    "service",
-    "app",
-    "application",
-    "client",
-    "license",
-    "licence",
-    "hmac",
-    "aes",
-    "jwt",
-    "cookie",
-    "preshared",
-    "wep",
-    "wpa",
-    "wireguard",
-    "cipher",
-    "crypto",
-    "crypt",
-    "admin",
-    "write",
-    "ingest",
-    "ingestion",
-    "integration",
-    "subscription",
-    "function",
-    "functions",
-    "server",
-    "deploy",
-    "webhook",
-    "bot",
-    "vapid",
-    "registration",
-    "activation",
-    "root",
-    "unseal",
-    "recovery",
-    "seed",
-    "sas",
-    "consumer",
-    "developer",
-    "fernet",
-    "salt",
-    "session",
-    "user",
-    "maps",
-    "search",
-    "read",
-    "query",
-    "project",
-    "org",
-    "team",
-    "personal",
-    "token",
-    "agent",
-    "tunnel",
-    "join",
-    "cluster",
-];
-/// Words before `key` that make it a public one, or no key of a lock at all.
-const OPEN_KEY_WORDS: &[&str] = &[
-    "public",
-    "pub",
-    "cache",
-    "primary",
-    "foreign",
-    "partition",
-    "sort",
-    "hash",
-    "routing",
-    "idempotency",
-    "index",
-    "row",
-    "object",
-    "map",
-    "lookup",
-    "dedup",
-    "group",
-    "unique",
-    "composite",
-    "host",
-    "redis",
-    "shard",
-    "message",
-    "translation",
-    "config",
-    "hot",
-    "bucket",
-    "registry",
-    "candidate",
-    "natural",
-    "order",
-    "trusted",
-    "known",
-    "range",
-    "document",
-    "etcd",
-    "metric",
-    "label",
-    "annotation",
-    "s3",
-    "item",
-    "field",
-];
-/// Words at the end of a name that say nothing about what the value is.
-const TAILS: &[&str] = &[
-    "plain",
-    "plaintext",
-    "value",
-    "val",
-    "old",
-    "new",
-    "current",
-    "confirm",
-    "confirmation",
-    "base",
-    "base64",
-    "b64",
-    "raw",
-    "string",
-    "prod",
-    "production",
-    "dev",
-    "development",
-    "stg",
-    "staging",
-    "test",
-    "live",
-    "sandbox",
-    "primary",
-    "secondary",
-    "default",
-    "main",
-    "backup",
-    "again",
-    "repeat",
-    "hex",
-    "encoded",
-    "ro",
-    "rw",
-    "readonly",
-    "readwrite",
-    "here",
-    "text",
-    "previous",
-    "next",
-    "a",
-    "b",
-    "data",
-    "content",
-    "sha256",
-    "sha1",
-];
-const SESSIONS: &[&str] = &[
-    "sid",
-    "session",
-    "sess",
-    "sessid",
-    "sessionid",
-    "phpsessid",
-    "jsessionid",
-    "aspsessionid",
-    "sessionkey",
-    "xsrf",
-    "csrf",
-    "csrftoken",
-];
-const HOSTS: &[&str] = &[
-    "host",
-    "hostname",
-    "node",
-    "nodename",
-    "server",
-    "instance",
-    "machine",
-    "peer",
-    "broker",
-    "hostip",
-    "computername",
-    "servername",
-    "fqdn",
-    "target",
-    "upstream",
-];
 
 /// The words of a name, `_`-, `-`, dot- and CamelCase alike, without numbers at its end.
 fn words(name: &str) -> Vec<&str> {
@@ -354,8 +61,8 @@ fn bare(word: &str) -> &str {
     if cut.is_empty() { word } else { cut }
 }
 
-fn ends_with(word: &str, ends: &[&str]) -> bool {
-    ends.iter().any(|end| {
+fn ends_with(word: &str, ends: List) -> bool {
+    ends.words().any(|end| {
         word.len() >= end.len()
             && word.is_char_boundary(word.len() - end.len())
             && word[word.len() - end.len()..].eq_ignore_ascii_case(end)
@@ -369,26 +76,24 @@ pub(super) fn classify(name: &str) -> Key {
     }
     let mut words = words(name);
     while words.len() > 1
-        && words
-            .last()
-            .is_some_and(|w| w.bytes().all(|b| b.is_ascii_digit()) || is_one_of(w, TAILS))
+        && words.last().is_some_and(|w| w.bytes().all(|b| b.is_ascii_digit()) || List::Tails.has(w))
     {
         words.pop();
     }
     let Some((head, before)) = words.split_last() else { return Key::Other };
     let head = bare(head);
     let last = before.last().copied().map(bare).unwrap_or_default();
-    let any_before = |list: &[&str]| before.iter().any(|w| is_one_of(bare(w), list));
+    let any_before = |list: List| before.iter().any(|w| list.has(bare(w)));
     if is_one_of(head, &["authorization"]) {
         return Key::Authorization;
     }
     if is_one_of(head, &["cookie", "cookie2"]) {
         return Key::Cookie;
     }
-    if is_one_of(head, NO_PASSWORDS) {
+    if List::NoPasswords.has(head) {
         return Key::Other;
     }
-    if is_one_of(head, PASSWORDS) || ends_with(head, PASSWORD_ENDS) {
+    if List::Passwords.has(head) || ends_with(head, List::PasswordEnds) {
         return Key::Password;
     }
     // "pass phrase", "pass_word", "pre_shared_key"
@@ -398,7 +103,7 @@ pub(super) fn classify(name: &str) -> Key {
     if is_one_of(head, &["secret"]) {
         return if before.is_empty() { Key::Loose } else { Key::Token };
     }
-    if is_one_of(head, TOKENS) || ends_with(head, TOKEN_ENDS) {
+    if List::Tokens.has(head) || ends_with(head, List::TokenEnds) {
         return if is_one_of(head, &["pat"]) && before.is_empty() {
             Key::Random
         } else {
@@ -407,12 +112,12 @@ pub(super) fn classify(name: &str) -> Key {
     }
     if is_one_of(head, &["key"]) {
         return match () {
-            () if any_before(OPEN_KEY_WORDS) => Key::Other,
-            () if any_before(SECRET_KEY_WORDS) => Key::Token,
+            () if any_before(List::OpenKeyWords) => Key::Other,
+            () if any_before(List::SecretKeyWords) => Key::Token,
             () => Key::Random,
         };
     }
-    if is_one_of(head, SESSIONS)
+    if List::Sessions.has(head)
         || (is_one_of(head, &["id"]) && is_one_of(last, &["session", "sess"]))
     {
         return Key::Random;
@@ -421,38 +126,14 @@ pub(super) fn classify(name: &str) -> Key {
         return Key::Digits;
     }
     if is_one_of(head, &["hash", "digest"]) {
-        let of_password = any_before(PASSWORDS) || any_before(&["ntlm", "nt", "lm"]);
+        let of_password = any_before(List::Passwords)
+            || before.iter().any(|w| is_one_of(w, &["ntlm", "nt", "lm"]));
         return if of_password { Key::Random } else { Key::Other };
     }
-    if is_one_of(head, HOSTS) || (is_one_of(head, &["name"]) && is_one_of(last, HOSTS)) {
+    if List::HostKeys.has(head) || (is_one_of(head, &["name"]) && List::HostKeys.has(last)) {
         return Key::Host;
     }
-    const RANDOM: &[&str] = &[
-        "auth",
-        "credential",
-        "credentials",
-        "creds",
-        "cred",
-        "salt",
-        "pin",
-        "seed",
-        "mnemonic",
-        "license",
-        "secrets",
-        "signature",
-        "sig",
-        "hmac",
-        "se",
-        "verifier",
-        "assertion",
-        "ticket",
-        "dsn",
-        "passwords",
-        "tokens",
-        "keys",
-        "crypt",
-    ];
-    if is_one_of(head, RANDOM) {
+    if List::RandomKeys.has(head) {
         return Key::Random;
     }
     Key::Other

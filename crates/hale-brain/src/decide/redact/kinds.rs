@@ -76,19 +76,27 @@ impl<'a> Found<'a> {
         Found { text, bytes: text.as_bytes(), spans: Vec::new(), echoes: Vec::new() }
     }
 
-    /// Adds a stretch, if it is one: not empty, and whole characters.
+    /// The text between two places; where a bounded look ended inside a character, without it.
+    pub fn slice(&self, start: usize, end: usize) -> &'a str {
+        let (start, end) =
+            (self.text.ceil_char_boundary(start), self.text.floor_char_boundary(end));
+        self.text.get(start..end).unwrap_or_default()
+    }
+
+    /// Adds a stretch; a character that it touches belongs to it.
     pub fn add(&mut self, start: usize, end: usize, kind: Kind) {
-        if start < end && self.text.is_char_boundary(start) && self.text.is_char_boundary(end) {
+        let (start, end) =
+            (self.text.floor_char_boundary(start), self.text.ceil_char_boundary(end));
+        if start < end {
             self.spans.push(Span { start, end, kind });
         }
     }
 
     /// The same, and the value is a secret wherever else it stands.
     pub fn add_everywhere(&mut self, start: usize, end: usize, kind: Kind) {
+        let before = self.spans.len();
         self.add(start, end, kind);
-        if start < end && self.text.is_char_boundary(start) && self.text.is_char_boundary(end) {
-            self.echoes.push(Span { start, end, kind });
-        }
+        self.echoes.extend(self.spans.get(before..).unwrap_or_default());
     }
 }
 

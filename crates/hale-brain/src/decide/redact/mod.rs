@@ -26,6 +26,7 @@ mod tokens;
 mod urls;
 mod values;
 mod vault;
+mod words;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
@@ -145,7 +146,7 @@ impl Redactor {
             if self.echoes.len() >= ECHOES_MAX {
                 break;
             }
-            let value = &found.text[echo.start..echo.end];
+            let value = found.slice(echo.start, echo.end);
             let minimum = match echo.kind {
                 Kind::Secret => 6,
                 Kind::User => 2,

@@ -4,6 +4,7 @@ use super::kinds::{Found, Kind};
 use super::look::{
     self, ahead, back, bare, byte_before, is_one_of, is_word, line_before, line_end, words_before,
 };
+use super::words::List;
 
 /// The longest host name (RFC 1035), the longest local part of an address (RFC 5321).
 const HOST_BYTES_MAX: usize = 253;
@@ -24,128 +25,6 @@ pub(super) const PRIVATE_SUFFIXES: &[&str] = &[
     ".localnet",
     ".home",
     ".priv",
-];
-/// Private by their suffix, and the same on every machine.
-const WELL_KNOWN: &[&str] = &[
-    "localhost.localdomain",
-    "localhost.local",
-    "metadata.google.internal",
-    "host.docker.internal",
-    "gateway.docker.internal",
-    "kubernetes.docker.internal",
-    "host.containers.internal",
-    "host.lima.internal",
-    "host.minikube.internal",
-    "cluster.local",
-    "svc.cluster.local",
-    "kubernetes.default.svc.cluster.local",
-    "kube-dns.kube-system.svc.cluster.local",
-    "home.arpa",
-    "instance-data.ec2.internal",
-    "user.home",
-    "java.home",
-    "localhost6.localdomain6",
-    "control-plane.minikube.internal",
-];
-/// First parts of names of code.
-const CODE_ROOTS: &[&str] = &[
-    "com",
-    "org",
-    "io",
-    "net",
-    "java",
-    "javax",
-    "jdk",
-    "sun",
-    "kotlin",
-    "scala",
-    "akka",
-    "dev",
-    "android",
-    "androidx",
-    "google",
-    "golang",
-    "github",
-    "node",
-    "system",
-    "microsoft",
-    "this",
-    "self",
-    "pkg",
-    "okhttp3",
-    "module",
-];
-/// Parts of a name that make it no host: threads, regions, and the like.
-const NO_HOSTS: &[&str] = &[
-    "thread",
-    "pool",
-    "step",
-    "job",
-    "task",
-    "shard",
-    "part",
-    "partition",
-    "line",
-    "exec",
-    "nio",
-    "utf",
-    "iso",
-    "sha",
-    "rfc",
-    "cve",
-    "eth",
-    "tty",
-    "session",
-    "topic",
-    "queue",
-    "python",
-    "release",
-    "attempt",
-    "try",
-    "http",
-    "tls",
-    "ssl",
-    "x86",
-    "amd",
-    "rev",
-    "chunk",
-    "batch",
-    "page",
-    "phase",
-    "round",
-    "level",
-    "error",
-    "code",
-    "exit",
-    "id",
-    "gpt",
-    "claude",
-    "gemini",
-    "libssl",
-    "layer4",
-    "layer7",
-];
-const REGION_PARTS: &[&str] = &[
-    "north",
-    "south",
-    "east",
-    "west",
-    "central",
-    "northeast",
-    "southeast",
-    "northwest",
-    "southwest",
-    "northeast1",
-    "east1",
-    "west1",
-    "central1",
-    "east4",
-    "west4",
-    "southeast1",
-    "west2",
-    "west3",
-    "south1",
-    "north1",
 ];
 
 /// A name under a private suffix that ends at `end`.
@@ -177,20 +56,20 @@ pub(super) fn private_host(found: &mut Found<'_>, suffix_start: usize, suffix_en
         // `.corp` alone, or `*.corp`: the suffix itself tells nothing.
         return;
     }
-    let name = &found.text[start..end];
+    let name = found.slice(start, end);
     let labels: Vec<&str> = name.split('.').collect();
-    if is_one_of(name, WELL_KNOWN) || labels.iter().any(|l| l.is_empty()) {
+    if List::WellKnownHosts.has(name) || labels.iter().any(|l| l.is_empty()) {
         return;
     }
     let first = labels[0];
     let host_like = labels.len() > 2 || first.bytes().any(|b| b.is_ascii_digit() || b == b'-');
-    if is_one_of(first, CODE_ROOTS)
+    if List::CodeRoots.has(first)
         && !name.contains('-')
         && !name.bytes().any(|b| b.is_ascii_digit())
     {
         return;
     }
-    let suffix = &found.text[suffix_start..suffix_end];
+    let suffix = found.slice(suffix_start, suffix_end);
     if is_one_of(suffix, &[".home", ".private", ".priv"]) && !host_like {
         return;
     }
@@ -207,28 +86,7 @@ pub(super) fn private_host(found: &mut Found<'_>, suffix_start: usize, suffix_en
             return;
         }
     }
-    if suffix == ".local"
-        && labels.len() == 2
-        && is_one_of(
-            first,
-            &[
-                "rc",
-                "env",
-                "jail",
-                "config",
-                "settings",
-                "etc",
-                "usr",
-                "share",
-                "docker-compose",
-                "override",
-                "thread",
-                "var",
-                "this",
-                "hosts",
-            ],
-        )
-    {
+    if suffix == ".local" && labels.len() == 2 && List::LocalFiles.has(first) {
         return;
     }
     if bytes.get(end) == Some(&b'$') {
@@ -248,11 +106,11 @@ pub(super) fn is_host_shaped(name: &str) -> bool {
     let letters = |p: &str| p.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
     if !name.bytes().all(|b| is_word(b) || b == b'-')
         || digits == 0
-        || parts.iter().any(|p| is_one_of(&letters(p), NO_HOSTS))
+        || parts.iter().any(|p| List::NoHosts.has(&letters(p)))
     {
         return false;
     }
-    if parts.len() == 3 && parts[0].len() == 2 && is_one_of(&letters(parts[1]), REGION_PARTS)
+    if parts.len() == 3 && parts[0].len() == 2 && List::RegionParts.has(&letters(parts[1]))
         || is_region(name)
     {
         return false;
@@ -274,58 +132,13 @@ pub(super) fn is_host_shaped(name: &str) -> bool {
 fn is_region(name: &str) -> bool {
     let mut parts = name.split('-');
     let (Some(area), Some(side)) = (parts.next(), parts.next()) else { return false };
-    is_one_of(
-        area,
-        &[
-            "us",
-            "eu",
-            "ap",
-            "sa",
-            "ca",
-            "me",
-            "af",
-            "il",
-            "mx",
-            "cn",
-            "asia",
-            "europe",
-            "northamerica",
-            "southamerica",
-            "australia",
-            "usgov",
-        ],
-    ) && is_one_of(side.trim_end_matches(|c: char| c.is_ascii_digit()), REGION_PARTS)
+    List::RegionAreas.has(area)
+        && List::RegionParts.has(side.trim_end_matches(|c: char| c.is_ascii_digit()))
 }
 
 /// Names that stand where hosts do and tell nothing.
 pub(super) fn is_open_host(name: &str) -> bool {
-    is_one_of(
-        name,
-        &[
-            "localhost",
-            "localhost6",
-            "ip6-localhost",
-            "ip6-loopback",
-            "broadcasthost",
-            "host",
-            "hostname",
-            "example",
-            "server",
-            "none",
-            "null",
-            "unix",
-            "self",
-            "local",
-            "default",
-            "unknown",
-            "all",
-            "any",
-            "kernel",
-            "0",
-            "true",
-            "false",
-        ],
-    ) || name.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+    List::OpenHosts.has(name) || name.chars().all(|c| c.is_ascii_uppercase() || c == '_')
 }
 
 /// An e-mail address, or a user at a host, around the `@` at `at`.
@@ -349,7 +162,7 @@ pub(super) fn at_sign(found: &mut Found<'_>, at: usize) {
     if start >= at || end <= at + 1 || is_userinfo(bytes, at) {
         return;
     }
-    let (local, domain) = (&found.text[start..at], &found.text[at + 1..end]);
+    let (local, domain) = (found.slice(start, at), found.slice(at + 1, end));
     let labels: Vec<&str> = domain.split('.').collect();
     let Some(last) = labels.last() else { return };
     if labels.len() < 2 {
@@ -358,30 +171,6 @@ pub(super) fn at_sign(found: &mut Found<'_>, at: usize) {
         }
         return;
     }
-    const UNITS: &[&str] = &[
-        "service",
-        "socket",
-        "timer",
-        "target",
-        "mount",
-        "device",
-        "slice",
-        "scope",
-        "path",
-        "swap",
-        "automount",
-        "network",
-        "link",
-        "conf",
-        "jar",
-        "tgz",
-        "gz",
-        "zip",
-        "so",
-        "whl",
-        "deb",
-        "rpm",
-    ];
     let named_tld = last.len() >= 2
         && last.len() <= 24
         && (last.bytes().all(|b| b.is_ascii_alphabetic()) || last.starts_with("xn--"));
@@ -389,7 +178,7 @@ pub(super) fn at_sign(found: &mut Found<'_>, at: usize) {
         labels.iter().all(|l| !l.is_empty() && !l.starts_with('-') && !l.ends_with('-'));
     if !named_tld
         || !labels_fine
-        || is_one_of(last, UNITS)
+        || List::Units.has(last)
         || labels[0].bytes().all(|b| b.is_ascii_digit()) && labels.len() == 2
     {
         return;
@@ -407,7 +196,7 @@ pub(super) fn at_sign(found: &mut Found<'_>, at: usize) {
     }
     if path_follows && !private {
         // git@github.com:owner/repository
-        if is_one_of(local, &["git", "hg", "svn", "gitlab", "gitea", "aur", "org-"])
+        if List::RepositoryAccounts.has(local)
             || !bytes[end + 1..].first().is_some_and(u8::is_ascii_digit) && logs_in(found, start)
         {
             return;
@@ -431,68 +220,15 @@ fn is_userinfo(bytes: &[u8], at: usize) -> bool {
 }
 
 fn is_account(name: &str) -> bool {
-    is_one_of(
-        name,
-        &[
-            "root",
-            "admin",
-            "git",
-            "deploy",
-            "ubuntu",
-            "ec2-user",
-            "centos",
-            "debian",
-            "postgres",
-            "mysql",
-            "www-data",
-            "ansible",
-            "jenkins",
-            "backup",
-            "rsync",
-            "vagrant",
-            "pi",
-            "core",
-            "opc",
-            "azureuser",
-            "service",
-            "svc",
-            "app",
-            "ci",
-            "runner",
-            "oracle",
-            "nobody",
-            "redis",
-            "sa",
-            "worker",
-            "host",
-            "ops",
-            "gitlab-runner",
-            "user",
-        ],
-    )
+    List::Accounts.has(name)
 }
 
 /// A program that logs in somewhere stands before it.
 fn logs_in(found: &Found<'_>, at: usize) -> bool {
-    const PROGRAMS: &[&str] = &[
-        "ssh",
-        "scp",
-        "sftp",
-        "rsync",
-        "mosh",
-        "sshfs",
-        "ssh-copy-id",
-        "sshpass",
-        "autossh",
-        "ssh-keyscan",
-        "rlogin",
-        "rsh",
-        "git",
-    ];
     words_before(found.bytes, at).take(24).any(|w| {
         let name = w.rsplit('/').next().unwrap_or(w);
-        PROGRAMS.iter().any(|p| {
-            name == *p
+        List::LoginPrograms.words().any(|p| {
+            name == p
                 || (name.starts_with(p)
                     && matches!(name.as_bytes().get(p.len()), Some(b':' | b'[')))
         })
@@ -502,7 +238,7 @@ fn logs_in(found: &Found<'_>, at: usize) -> bool {
 /// `root@web-12:~#`, `ssh deploy@db3`: whether what follows the `@` is a host.
 fn user_at_host(found: &Found<'_>, start: usize, at: usize, end: usize) -> bool {
     let bytes = found.bytes;
-    let name = &found.text[at + 1..end];
+    let name = found.slice(at + 1, end);
     if !name.as_bytes()[0].is_ascii_alphabetic() || !name.bytes().all(|b| is_word(b) || b == b'-') {
         return false;
     }
@@ -542,22 +278,7 @@ pub(super) fn home(found: &mut Found<'_>, marker: usize, from: usize) {
         end -= 1;
     }
     let Some(name) = found.text.get(from..end) else { return };
-    const NOBODY: &[&str] = &[
-        "shared",
-        "public",
-        "default",
-        "all",
-        "guest",
-        "user",
-        "users",
-        "username",
-        "name",
-        "you",
-        "linuxbrew",
-        "lost+found",
-        "USER",
-    ];
-    if name.is_empty() || is_one_of(name, NOBODY) || !name.chars().any(char::is_alphabetic) {
+    if name.is_empty() || List::Nobody.has(name) || !name.chars().any(char::is_alphabetic) {
         return;
     }
     // `$HOME/…` and templates
@@ -571,13 +292,7 @@ pub(super) fn home(found: &mut Found<'_>, marker: usize, from: usize) {
 
 fn is_file(name: &str) -> bool {
     let end = name.rsplit('.').next().unwrap_or_default();
-    is_one_of(
-        end,
-        &[
-            "html", "htm", "php", "js", "css", "json", "xml", "txt", "png", "jpg", "svg", "aspx",
-            "jsp", "ts", "tsx", "vue", "md", "gz", "tar", "zip", "img",
-        ],
-    )
+    List::WebFiles.has(end)
 }
 
 /// A host name in the header of a syslog line that begins at `at`.
@@ -608,33 +323,9 @@ pub(super) fn syslog_header(found: &mut Found<'_>, at: usize) {
             }
             _ => false,
         };
-    const LEVELS: &[&str] = &[
-        "error", "err", "warn", "warning", "info", "debug", "trace", "fatal", "notice", "crit",
-        "critical", "alert", "emerg", "panic", "main", "stdout", "stderr", "utc", "gmt", "cet",
-        "am", "pm", "message", "last", "kernel", "systemd",
-    ];
-    let level = is_one_of(name, LEVELS) || name.bytes().all(|b| b.is_ascii_digit());
+    let level = List::LogLevels.has(name) || name.bytes().all(|b| b.is_ascii_digit());
     let pid = rest.get(tag) == Some(&b'[');
-    let known = is_one_of(
-        std::str::from_utf8(&rest[..tag]).unwrap_or_default(),
-        &[
-            "kernel",
-            "systemd",
-            "sshd",
-            "sudo",
-            "cron",
-            "dockerd",
-            "containerd",
-            "kubelet",
-            "nginx",
-            "haproxy",
-            "postfix",
-            "dhclient",
-            "audit",
-            "rsyslogd",
-            "su",
-        ],
-    );
+    let known = List::KnownPrograms.has(std::str::from_utf8(&rest[..tag]).unwrap_or_default());
     if level || is_open_host(name) {
         return;
     }
@@ -694,60 +385,11 @@ fn timestamp(line: &[u8]) -> Option<usize> {
     None
 }
 
-/// Words after which a name of the form of a host is one.
-const HOST_WORDS: &[&str] = &[
-    "host",
-    "hosts",
-    "node",
-    "server",
-    "machine",
-    "hostname",
-    "broker",
-    "replica",
-    "master",
-    "primary",
-    "standby",
-    "slave",
-    "resolve",
-    "lookup",
-    "peer",
-    "instance",
-    "backend",
-    "vm",
-    "worker",
-    "member",
-    "upstream",
-    "target",
-    "ping",
-    "ssh",
-    "nslookup",
-    "dig",
-    "getent",
-    "traceroute",
-    "telnet",
-    "mtr",
-    "enotfound",
-    "eai_again",
-    "nodes",
-    "leader",
-    "follower",
-    "connect",
-    "on",
-    "hypervisor",
-    "droplet",
-    "endpoint",
-    "cordon",
-    "drain",
-    "uncordon",
-    "reboot",
-    "rebooting",
-];
-
 /// A name of the form of a host, in a place where a host stands: `backend api/api-prod-32`,
 /// `node worker-3`, `db-2:5432`. Called at the last digit of a word with a dash.
 pub(super) fn shaped_host(found: &mut Found<'_>, start: usize, end: usize) {
     let bytes = found.bytes;
-    let name = &found.text[start..end];
+    let name = found.slice(start, end);
     if !is_host_shaped(name) || !name.contains('-') {
         return;
     }
@@ -774,13 +416,36 @@ pub(super) fn shaped_host(found: &mut Found<'_>, start: usize, end: usize) {
     let glued =
         before.is_some_and(|b| is_word(b) || matches!(b, b'.' | b'-' | b'@' | b'$' | b'{' | b'/'));
     let proxied = before == Some(b'/')
-        && words.next().is_some_and(|w| {
-            is_one_of(bare(w), &["backend", "server", "node", "frontend", "host"])
-        })
+        && words.next().is_some_and(|w| List::ProxyWords.has(bare(w)))
         || before == Some(b'/') && look::line_before(bytes, start).ends_with(b"node/");
+    let outside = start - usize::from(matches!(before, Some(b'"' | b'\'' | b'`' | b'[' | b'(')));
     let told =
-        !glued && words_before(bytes, start).next().is_some_and(|w| is_one_of(bare(w), HOST_WORDS));
+        !glued && words_before(bytes, outside).next().is_some_and(|w| List::HostWords.has(bare(w)));
     if proxied || told || unc || (!glued && (port || mount)) {
         found.add_everywhere(start, end, Kind::Host);
+    }
+}
+
+/// `10.0.0.5 db1.corp db1`: a line of a hosts file that begins at `at`.
+pub(super) fn hosts_line(found: &mut Found<'_>, at: usize) {
+    let end = line_end(found.bytes, at);
+    let Some(line) = found.text.get(at..end) else { return };
+    let mut names = line.split('#').next().unwrap_or_default().split_ascii_whitespace();
+    let address = names.next().and_then(|word| word.parse::<std::net::IpAddr>().ok());
+    if address.is_none_or(|address| address.is_loopback()) {
+        return;
+    }
+    let names: Vec<&str> = names.collect();
+    let first = names.first().copied().unwrap_or_default();
+    if names.len() > 8 || !(first.contains('.') || is_host_shaped(first)) {
+        return;
+    }
+    let is_name = |n: &&str| n.bytes().all(|b| is_word(b) || matches!(b, b'-' | b'.'));
+    if !names.iter().all(is_name) {
+        return;
+    }
+    for name in names.iter().filter(|name| !name.contains('.') && !is_open_host(name)) {
+        let start = at + (name.as_ptr() as usize - line.as_ptr() as usize);
+        found.add_everywhere(start, start + name.len(), Kind::Host);
     }
 }

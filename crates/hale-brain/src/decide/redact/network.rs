@@ -5,68 +5,12 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::kinds::{Found, Kind};
 use super::look::{self, ahead, back, bare, byte_before, is_one_of, is_word, words_before};
+use super::words::List;
 
 /// `255.255.255.255`
 const IPV4_BYTES_MAX: usize = 15;
 /// `xxxx:xxxx:xxxx:xxxx:xxxx:xxxx:255.255.255.255`, and what may stick to it.
 const IPV6_BYTES_MAX: usize = 64;
-
-/// Words after which four numbers are a version, whatever the numbers.
-const VERSION_WORDS: &[&str] = &[
-    "version", "versions", "ver", "rev", "revision", "release", "build", "firmware", "fw",
-    "driver", "bios", "uefi", "kernel", "oid", "section", "chapter", "clause", "rfc", "schema",
-    "sdk", "jdk", "java", "openjdk", "runtime", "chrome", "chromium", "firefox", "edge", "safari",
-    "webkit", "patch", "hotfix", "semver", "tag", "v", "compiler", "library", "lib", "abi",
-];
-/// Words after which they may be one: unless the numbers are those of a private network.
-const VERSION_HINTS: &[&str] = &[
-    "agent",
-    "module",
-    "package",
-    "pkg",
-    "plugin",
-    "chart",
-    "client",
-    "upgrade",
-    "upgraded",
-    "upgrading",
-    "update",
-    "updated",
-    "updating",
-    "downgraded",
-    "downgrade",
-    "install",
-    "installed",
-    "installing",
-    "unpacking",
-    "image",
-    "app",
-    "api",
-    "protocol",
-    "software",
-    "component",
-    "extension",
-    "exporter",
-    "daemon",
-    "engine",
-    "core",
-    "tool",
-    "cli",
-    "app-version",
-    "than",
-    "newer",
-    "older",
-    "dependency",
-    "requires",
-    "require",
-    "needs",
-    "minimum",
-    "microcode",
-    "bootloader",
-    "controller",
-    "collector",
-    "operator",
-];
 
 /// Addresses that say nothing about a network, and masks.
 fn says_nothing_v4(a: Ipv4Addr) -> bool {
@@ -93,12 +37,10 @@ pub(super) fn ipv4_at(found: &mut Found<'_>, dot: usize) -> usize {
     let end = ahead(bytes, start, IPV4_BYTES_MAX + 8, |b| b.is_ascii_digit() || b == b'.');
     let whole_end = end;
     let end = if byte_before(bytes, end) == Some(b'.') { end - 1 } else { end };
-    let Ok(address) = found.text[start..end].parse::<Ipv4Addr>() else {
+    let Ok(address) = found.slice(start, end).parse::<Ipv4Addr>() else {
+        address_and_port(found, start, end);
         return whole_end;
     };
-    if found.text[start..end].matches('.').count() != 3 {
-        return whole_end;
-    }
     // Backwards: four numbers, the address from the end.
     let reversed = look::starts_with_ignoring_case(&bytes[end..], b".in-addr.arpa");
     let octets = address.octets();
@@ -109,6 +51,18 @@ pub(super) fn ipv4_at(found: &mut Found<'_>, dot: usize) -> usize {
     }
     found.add(start, end, Kind::Ip);
     whole_end
+}
+
+/// `10.0.0.5.443 > 10.0.0.9.51000:`, as tcpdump writes address and port.
+fn address_and_port(found: &mut Found<'_>, start: usize, end: usize) {
+    let bytes = found.bytes;
+    let Some((address, port)) = found.slice(start, end).rsplit_once('.') else { return };
+    let address_end = start + address.len();
+    let (Ok(address), Ok(_)) = (address.parse::<Ipv4Addr>(), port.parse::<u16>()) else { return };
+    let arrow = bytes[end..].starts_with(b" > ") || bytes[..start].ends_with(b" > ");
+    if arrow && !says_nothing_v4(address) {
+        found.add(start, address_end, Kind::Ip);
+    }
 }
 
 /// Whether the four numbers are a version, an object identifier, or part of a longer number.
@@ -127,8 +81,10 @@ fn is_version(found: &Found<'_>, start: usize, end: usize, address: Ipv4Addr) ->
         Some(b) if is_word(b) => return !(likely && b == b'_'),
         Some(b'+' | b'~') => return true,
         Some(b'-') if second.is_some_and(|b| b.is_ascii_alphanumeric()) => {
-            let range =
-                found.text[end + 1..].split(|c: char| !c.is_ascii_digit() && c != '.').next();
+            let range = found
+                .slice(end + 1, found.text.len())
+                .split(|c: char| !c.is_ascii_digit() && c != '.')
+                .next();
             if !range.is_some_and(|r| r.parse::<Ipv4Addr>().is_ok()) && !likely {
                 return true;
             }
@@ -170,59 +126,30 @@ fn is_version(found: &Found<'_>, start: usize, end: usize, address: Ipv4Addr) ->
 
 /// `firmware 2.19.10.148`, `version: "1.2.3.4"`, `upgraded from 1.2.3.4 to 1.2.3.5`.
 fn follows_version_word(found: &Found<'_>, start: usize, likely: bool) -> bool {
-    let mut near = 0;
-    for word in words_before(found.bytes, start).take(5) {
-        let mut pieces =
-            word.split(|c: char| !c.is_ascii_alphanumeric()).filter(|p| !p.is_empty()).peekable();
-        if pieces.peek().is_none() {
+    // Between a version and its word stand few others; links and numbers do not count.
+    const WORDS_BETWEEN_MAX: usize = 3;
+    let mut between = 0;
+    for word in words_before(found.bytes, start).take(8) {
+        let parts = |c: char| !c.is_ascii_alphanumeric();
+        let last = word.trim_end_matches(parts).rsplit(parts).next().unwrap_or_default();
+        if last.is_empty() || last.bytes().all(|b| b.is_ascii_digit()) {
             continue;
         }
-        // Between a version and its word stand few others: numbers, a name, "from", "is", "to".
-        let last = word
-            .trim_end_matches(|c: char| !c.is_ascii_alphanumeric())
-            .rsplit(|c: char| !c.is_ascii_alphanumeric())
-            .next()
-            .unwrap_or_default();
-        if is_one_of(last, VERSION_WORDS) || (!likely && is_one_of(last, VERSION_HINTS)) {
+        if List::VersionWords.has(last) || (!likely && List::VersionHints.has(last)) {
             return true;
         }
-        if near == 0
-            && (last.len() > 7
-                && look::starts_with_ignoring_case(&last.as_bytes()[last.len() - 7..], b"version"))
-        {
+        let glued = last.len().checked_sub(7).and_then(|at| last.get(at..));
+        if between == 0 && glued.is_some_and(|end| end.eq_ignore_ascii_case("version")) {
             return true;
         }
-        // `version="…"` glued to what follows; an address word ends the look.
-        if is_one_of(
-            bare(word),
-            &[
-                "from",
-                "src",
-                "dst",
-                "host",
-                "addr",
-                "address",
-                "ip",
-                "inet",
-                "via",
-                "peer",
-                "by",
-                "at",
-                "on",
-                "gateway",
-                "nameserver",
-                "server",
-                "client_ip",
-                "remote",
-                "connect",
-                "connection",
-            ],
-        ) && !(near == 0 && is_one_of(bare(word), &["from", "on"]))
-        {
+        if likely {
             return false;
         }
-        near += 1;
-        if near > if likely { 0 } else { 3 } {
+        if is_one_of(last, &["to", "from", "is", "of", "was", "now", "on", "over", "with"]) {
+            continue;
+        }
+        between += 1;
+        if between > WORDS_BETWEEN_MAX || List::AddressWords.has(bare(word)) {
             return false;
         }
     }
@@ -315,10 +242,7 @@ fn mac_pairs(found: &mut Found<'_>, start: usize, end: usize, separator: u8) -> 
     if all(b'0') || all(b'f') {
         return true;
     }
-    if separator == b'-'
-        && run.iter().filter(|b| value(b)).all(u8::is_ascii_digit)
-        && is_date_and_time(run)
-    {
+    if run.iter().filter(|b| value(b)).all(u8::is_ascii_digit) && is_date_and_time(run) {
         return true;
     }
     found.add(start, stop, Kind::Mac);
@@ -379,9 +303,7 @@ pub(super) fn dotted_mac_at(found: &mut Found<'_>, at: usize) -> bool {
     }
     let hex: Vec<u8> = run.iter().copied().filter(|b| *b != b'.').collect();
     let letters = hex.iter().any(u8::is_ascii_alphabetic);
-    let named = words_before(bytes, start)
-        .take(3)
-        .any(|w| is_one_of(bare(w), &["mac", "address", "hwaddr", "vlan", "host", "arp"]));
+    let named = words_before(bytes, start).take(3).any(|w| List::MacWords.has(bare(w)));
     let plain = hex.iter().all(|b| *b == b'0') || hex.iter().all(|b| b.eq_ignore_ascii_case(&b'f'));
     if (letters || named) && !plain {
         found.add(start, end, Kind::Mac);

@@ -7,6 +7,7 @@ use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::kinds::Found;
 use super::look::{ahead, back, byte_before, is_word};
+use super::words::List;
 use super::{assign, blocks, cards, commands, headers, names, network, urls};
 
 /// What a word announces.
@@ -30,82 +31,20 @@ enum Word {
     Scheme,
     /// `jdbc:oracle:thin:`
     Oracle,
+    /// `@tcp(`, `@unix(`
+    GoLogin,
     /// `IDENTIFIED `, as in `IDENTIFIED BY 'X'`.
     Identified,
     /// A command, by the number of its rule.
     Command(usize),
 }
 
-const NAMES: &[&str] = &[
-    "pass",
-    "pwd",
-    "secret",
-    "token",
-    "key",
-    "auth",
-    "cred",
-    "cookie",
-    "session",
-    "sess",
-    "sid",
-    "csrf",
-    "xsrf",
-    "psk",
-    "community",
-    "otp",
-    "cvv",
-    "cvc",
-    "jwt",
-    "bearer:",
-    "hmac",
-    "signature",
-    "sig=",
-    "sig\"",
-    "salt",
-    "pw",
-    "mnemonic",
-    "seed",
-    "verifier",
-    "license",
-    "dsn",
-    "mdp",
-    "senha",
-    "contrasena",
-    "kennwort",
-    "pswd",
-    "privatekey",
-    "totp",
-    "_hash",
-    "hash\"",
-    "host",
-    "node",
-    "server",
-    "instance",
-    "machine",
-    "peer",
-    "broker",
-    "upstream",
-    "storepass",
-    "pin",
-    "ticket",
-    "pat=",
-    "pat:",
-    "assertion",
-];
-const HOMES: &[&str] = &[
-    "/home/",
-    "/users/",
-    "\\users\\",
-    "\\\\users\\\\",
-    "documents and settings\\",
-    "documents and settings/",
-    "\\home\\",
-];
-
 static WORDS: LazyLock<Option<(AhoCorasick, Vec<Word>)>> = LazyLock::new(|| {
     let mut all: Vec<(&str, Word)> = Vec::new();
-    all.extend(NAMES.iter().map(|n| (*n, Word::Name)));
-    all.extend(HOMES.iter().map(|n| (*n, Word::Home)));
+    all.extend(List::NameParts.words().map(|n| (n, Word::Name)));
+    all.extend(List::Homes.words().map(|n| (n, Word::Home)));
+    // Words of the list are separated by blanks; these have blanks of their own.
+    all.extend(["documents and settings\\", "documents and settings/"].map(|n| (n, Word::Home)));
     all.extend(names::PRIVATE_SUFFIXES.iter().map(|n| (*n, Word::Suffix)));
     all.push(("://", Word::Url));
     all.push(("-----begin ", Word::Armour));
@@ -126,6 +65,7 @@ static WORDS: LazyLock<Option<(AhoCorasick, Vec<Word>)>> = LazyLock::new(|| {
         ["jdbc:oracle:thin:", "jdbc:oracle:oci:", "jdbc:oracle:oci8:"].map(|n| (n, Word::Oracle)),
     );
     all.push(("identified ", Word::Identified));
+    all.extend(["@tcp(", "@unix(", "@tcp6("].map(|n| (n, Word::GoLogin)));
     all.extend(commands::names().map(|(n, rule)| (n, Word::Command(rule))));
     let words: Vec<Word> = all.iter().map(|(_, w)| *w).collect();
     AhoCorasick::builder()
@@ -167,6 +107,7 @@ fn words(found: &mut Found<'_>) {
             Word::KubernetesSecret => {}
             Word::Scheme => headers::scheme_alone(found, start, end),
             Word::Oracle => urls::oracle_login(found, end),
+            Word::GoLogin => urls::go_login(found, start),
             Word::Identified => assign::identified(found, end),
             Word::Command(rule) => commands::at(found, start, end, rule),
         }
@@ -180,6 +121,7 @@ fn lines(found: &mut Found<'_>) {
     for line in text.split_inclusive('\n') {
         if line.as_bytes()[0].is_ascii_alphanumeric() || line.as_bytes()[0] == b'<' {
             names::syslog_header(found, at);
+            names::hosts_line(found, at);
         }
         at += line.len();
     }

@@ -1,124 +1,7 @@
 //! What a value looks like: a placeholder, a name, a path, or something that nobody would have
 //! written who did not mean a secret. Pure questions about one short string.
 
-use super::look::is_one_of;
-
-/// Words that stand where a value could, and are none.
-const STOP_WORDS: &[&str] = &[
-    "true",
-    "false",
-    "yes",
-    "no",
-    "null",
-    "nil",
-    "none",
-    "undefined",
-    "empty",
-    "unset",
-    "missing",
-    "invalid",
-    "required",
-    "optional",
-    "expired",
-    "incorrect",
-    "wrong",
-    "failed",
-    "failure",
-    "error",
-    "denied",
-    "changed",
-    "updated",
-    "reset",
-    "rotated",
-    "revoked",
-    "accepted",
-    "rejected",
-    "ok",
-    "string",
-    "str",
-    "bool",
-    "int",
-    "bytes",
-    "char",
-    "text",
-    "varchar",
-    "option",
-    "object",
-    "array",
-    "redacted",
-    "hidden",
-    "masked",
-    "filtered",
-    "removed",
-    "secret",
-    "password",
-    "passwd",
-    "token",
-    "key",
-    "enabled",
-    "disabled",
-    "unknown",
-    "authentication",
-    "auth",
-    "prompt",
-    "ask",
-    "stdin",
-    "interactive",
-    "for",
-    "is",
-    "was",
-    "not",
-    "and",
-    "or",
-    "has",
-    "must",
-    "should",
-    "cannot",
-    "can",
-    "will",
-    "does",
-    "from",
-    "file",
-    "env",
-    "provided",
-    "given",
-    "supplied",
-    "set",
-    "md5",
-    "sha256",
-    "sha512",
-    "bcrypt",
-    "scram-sha-256",
-    "plain",
-    "login",
-    "basic",
-    "bearer",
-    "publickey",
-    "on",
-    "off",
-    "the",
-    "a",
-    "an",
-    "in",
-    "of",
-    "to",
-    "by",
-    "at",
-    "value",
-    "default",
-    "never",
-    "always",
-    "n/a",
-    "self",
-    "this",
-    "var",
-    "local",
-    "vault",
-    "keyring",
-    "manager",
-    "policy",
-    "self.password",
-];
+use super::words::List;
 
 /// Whether the value says: here a secret would be put in.
 pub(super) fn is_placeholder(value: &str) -> bool {
@@ -128,57 +11,8 @@ pub(super) fn is_placeholder(value: &str) -> bool {
     if all("*xX.•●-_#?…") || all("0") {
         return true;
     }
-    let opens = [
-        "${",
-        "$(",
-        "{{",
-        "<%",
-        "%(",
-        "#{",
-        "@{",
-        "!vault",
-        "!secret",
-        "!ref",
-        "!sub",
-        "!!",
-        "op://",
-        "vault:",
-        "ref+",
-        "arn:",
-        "env:",
-        "file:",
-        "@microsoft.keyvault",
-        "enc[",
-        "secretref:",
-        "projects/",
-        "keyvault:",
-        "$ansible_vault",
-        "process.env",
-        "os.environ",
-        "os.getenv",
-        "getenv(",
-        "env(",
-        "env.",
-        "secrets.",
-        "var.",
-        "data.",
-        "local.",
-        "config.",
-        "settings.",
-        "args.",
-        "self.",
-        "this.",
-        "module.",
-        "random_password",
-        "vault_",
-        "lookup(",
-        "&{",
-        "sops:",
-        "awskms:",
-        "doppler:",
-    ];
     let lower: String = v.chars().take(24).collect::<String>().to_ascii_lowercase();
-    if opens.iter().any(|open| lower.starts_with(open)) {
+    if List::PlaceholderStarts.words().any(|open| lower.starts_with(open)) {
         return true;
     }
     if (first == '<' && v.ends_with('>')) || (first == '[' && v.ends_with(']')) {
@@ -205,34 +39,13 @@ pub(super) fn is_placeholder(value: &str) -> bool {
 
 /// `your-api-key-here`, `REPLACE_ME`, `xxxx-xxxx`, `abc...`
 fn says_insert_here(lower: &str) -> bool {
-    let starts = [
-        "your_",
-        "your-",
-        "<your",
-        "my_api",
-        "my-api",
-        "insert",
-        "replace_",
-        "replace-",
-        "put_",
-        "enter_",
-        "enter-",
-        "xxxx",
-        "****",
-        "redacted",
-        "todo",
-        "tbd",
-        "changeme_",
-        "fill_",
-    ];
-    let whole = ["changeme", "change-me", "change_me", "replaceme", "placeholder", "..."];
-    starts.iter().any(|s| lower.starts_with(s))
-        || whole.contains(&lower)
+    List::InsertHereStarts.words().any(|s| lower.starts_with(s))
+        || List::InsertHere.has(lower)
         || lower.contains("[redacted")
 }
 
 pub(super) fn is_stop_word(value: &str) -> bool {
-    is_one_of(value.trim_matches(|c: char| !c.is_alphanumeric()), STOP_WORDS)
+    List::StopWords.has(value.trim_matches(|c: char| !c.is_alphanumeric()))
 }
 
 /// Letters, digits and `_`, not beginning with a digit.
@@ -262,13 +75,8 @@ pub(super) fn is_path(v: &str) -> bool {
     if v.contains('/') && v.split('/').all(|piece| piece.is_empty() || is_name(piece)) {
         return true;
     }
-    const ENDS: &[&str] = &[
-        ".pem", ".key", ".crt", ".cer", ".pub", ".txt", ".json", ".yaml", ".yml", ".conf", ".cfg",
-        ".env", ".ini", ".p12", ".pfx", ".jks", ".log", ".toml", ".xml", ".asc", ".gpg", ".kdbx",
-        ".pw",
-    ];
     let lower = v.to_ascii_lowercase();
-    ENDS.iter().any(|end| lower.ends_with(end))
+    List::FileEnds.words().any(|end| lower.ends_with(end))
 }
 
 /// What people call things: `db-creds`, `api_v2`, `default-token-x7k2p`, `MyApp`, never a mix of
@@ -394,6 +202,12 @@ pub(super) fn is_nothing(v: &str) -> bool {
     is_placeholder(v) || is_digest(v) || v.contains("://")
 }
 
+/// `a=b&c=d`: values with names of their own.
+fn is_list_of_pairs(v: &str) -> bool {
+    v.split_once('=')
+        .is_some_and(|(name, rest)| is_identifier(name) && rest.contains('&') && rest.contains('='))
+}
+
 /// Long and without structure: 16 characters or more that nobody chose.
 pub(super) fn is_random(v: &str) -> bool {
     if v.len() < 16
@@ -404,6 +218,7 @@ pub(super) fn is_random(v: &str) -> bool {
         return false;
     }
     if is_nothing(v)
+        || is_list_of_pairs(v)
         || is_uuid(v)
         || is_path(v)
         || is_name(v)

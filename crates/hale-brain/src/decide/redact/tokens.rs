@@ -162,7 +162,7 @@ fn aws_secrets_beside_ids(found: &mut Found<'_>) {
         let end = ahead(bytes, start, 64, |b| {
             b.is_ascii_alphanumeric() || matches!(b, b'/' | b'+' | b'=')
         });
-        if start > id_end && end - start == 40 && shapes::is_random(&found.text[start..end]) {
+        if start > id_end && end - start == 40 && shapes::is_random(found.slice(start, end)) {
             found.add_everywhere(start, end, Kind::Secret);
         }
     }

@@ -4,70 +4,16 @@ use super::kinds::{Found, Kind};
 use super::look::{ahead, back, byte_before, is_one_of, is_word};
 use super::names;
 use super::shapes;
+use super::words::List;
 
 /// How much of a URL is looked at.
 const AUTHORITY_BYTES_MAX: usize = 1024;
-
-/// Schemes after which stands no host.
-const NO_HOST_SCHEMES: &[&str] = &[
-    "file",
-    "unix",
-    "docker",
-    "docker-pullable",
-    "oci",
-    "containerd",
-    "cri-o",
-    "image",
-    "s3",
-    "s3a",
-    "s3n",
-    "gs",
-    "op",
-    "vault",
-    "secret",
-    "arn",
-    "about",
-    "chrome",
-    "jar",
-    "resource",
-    "classpath",
-    "cni",
-    "cgroup",
-    "namespace",
-    "spiffe",
-    "chrome-extension",
-    "app",
-    "ref+vault",
-    "podman",
-    "npm",
-    "pkg",
-    "abfs",
-    "wasb",
-    "azure",
-    "k8s",
-    "system",
-    "uri",
-    "urn",
-    "otpauth",
-    "android-app",
-    "ipc",
-    "inproc",
-    "dir",
-    "path",
-    "exec",
-    "env",
-    "go",
-    "data",
-    "journal",
-    "steam",
-    "slack",
-];
 
 /// A URL whose `://` stands at `at`.
 pub(super) fn at(found: &mut Found<'_>, at: usize) {
     let bytes = found.bytes;
     let scheme_start = back(bytes, at, 32, |b| is_word(b) || matches!(b, b'+' | b'-' | b'.'));
-    let scheme = &found.text[scheme_start..at];
+    let scheme = found.slice(scheme_start, at);
     if scheme.is_empty() {
         return;
     }
@@ -91,10 +37,6 @@ pub(super) fn at(found: &mut Found<'_>, at: usize) {
         None => start,
     };
     hosts(found, scheme, host_start, stop);
-    if scheme.eq_ignore_ascii_case("otpauth") {
-        return;
-    }
-    oracle(found, scheme_start, at, stop);
 }
 
 /// `user:pa/ss@host`: a colon before the slash, no port after it, and an `@` later on.
@@ -111,7 +53,7 @@ fn userinfo_with_slash(rest: &[u8], slash: usize) -> Option<usize> {
 }
 
 fn userinfo(found: &mut Found<'_>, scheme: &str, start: usize, end: usize) {
-    let info = &found.text[start..end];
+    let info = found.slice(start, end);
     if let Some(colon) = info.find(':') {
         let (user, password) = (&info[..colon], &info[colon + 1..]);
         if !shapes::is_placeholder(password) && password != "x-oauth-basic" {
@@ -137,18 +79,18 @@ fn userinfo(found: &mut Found<'_>, scheme: &str, start: usize, end: usize) {
 /// Hosts of one or more labels, several between commas.
 fn hosts(found: &mut Found<'_>, scheme: &str, start: usize, stop: usize) {
     let scheme = scheme.rsplit(['+', ':']).next().unwrap_or(scheme);
-    if is_one_of(scheme, NO_HOST_SCHEMES) {
+    if List::NoHostSchemes.has(scheme) {
         return;
     }
     let bytes = found.bytes;
     let mut at = start;
     for _ in 0..16 {
         let end = ahead(bytes, at, 253, |b| is_word(b) || matches!(b, b'.' | b'-'));
-        let end = at + found.text[at..end].trim_end_matches(['.', '-']).len();
+        let end = at + found.slice(at, end).trim_end_matches(['.', '-']).len();
         if end == at || end > stop {
             return;
         }
-        let name = &found.text[at..end];
+        let name = found.slice(at, end);
         let next = bytes.get(end).copied();
         let ends = next.is_none_or(|b| !is_word(b) && !matches!(b, b'$' | b'{' | b'%' | b'@'));
         let begins_word = name.as_bytes()[0].is_ascii_alphabetic();
@@ -169,11 +111,6 @@ fn hosts(found: &mut Found<'_>, scheme: &str, start: usize, stop: usize) {
     }
 }
 
-/// `jdbc:oracle:thin:scott/tiger@//db:1521/x`
-fn oracle(found: &mut Found<'_>, scheme_start: usize, at: usize, _stop: usize) {
-    let _ = (found, scheme_start, at);
-}
-
 /// `scott/tiger@db1:1521/orcl` after `jdbc:oracle:thin:` and `sqlplus `; `at` is where the user begins.
 pub(super) fn oracle_login(found: &mut Found<'_>, at: usize) {
     let bytes = found.bytes;
@@ -186,9 +123,24 @@ pub(super) fn oracle_login(found: &mut Found<'_>, at: usize) {
     });
     if bytes.get(end) == Some(&b'@')
         && end > user + 1
-        && !shapes::is_placeholder(&found.text[user + 1..end])
+        && !shapes::is_placeholder(found.slice(user + 1, end))
         && byte_before(bytes, user) != Some(b'/')
     {
         found.add_everywhere(user + 1, end, Kind::Secret);
+    }
+}
+
+/// `user:password@tcp(host:3306)/database`; the `@` stands at `at`.
+pub(super) fn go_login(found: &mut Found<'_>, at: usize) {
+    let bytes = found.bytes;
+    let start = back(bytes, at, 256, |b| {
+        !b.is_ascii_whitespace() && !matches!(b, b'"' | b'\'' | b'`' | b'/' | b'=')
+    });
+    let Some((user, password)) = found.text.get(start..at).and_then(|login| login.split_once(':'))
+    else {
+        return;
+    };
+    if !password.is_empty() && !shapes::is_placeholder(password) {
+        found.add_everywhere(start + user.len() + 1, at, Kind::Secret);
     }
 }

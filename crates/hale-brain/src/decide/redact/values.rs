@@ -156,7 +156,7 @@ fn begins_next(bytes: &[u8], at: usize, stop: usize, separator: u8) -> bool {
     let key_follows = end > at && matches!(bytes.get(end), Some(b'=' | b':'));
     match separator {
         b',' => key_follows || matches!(bytes[at], b'\'' | b'{' | b'[' | b'\\'),
-        b'|' => bytes[at] == b'|',
+        b'|' => key_follows || bytes[at] == b'|',
         b'&' => key_follows || bytes[at] == b'&',
         _ => key_follows,
     }
