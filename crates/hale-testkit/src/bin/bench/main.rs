@@ -4,6 +4,7 @@
 mod alert;
 mod idle;
 mod programs;
+mod recall;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,7 +24,7 @@ struct Cli {
     /// How long the idle agent is watched, after half a minute of settling
     #[arg(long, default_value_t = 3)]
     minutes: u64,
-    /// Only these parts: idle, collect, status, alert; may be given again
+    /// Only these parts: idle, collect, status, recall, alert; may be given again
     #[arg(long)]
     only: Vec<String>,
     /// Also write the figures as JSON
@@ -98,6 +99,10 @@ fn run(cli: &Cli) -> Result<()> {
     if wanted("status") {
         eprintln!("bench: hale status …");
         figures.push(programs::status(&hale, &dir)?);
+    }
+    if wanted("recall") {
+        eprintln!("bench: recall …");
+        figures.extend(recall::recall(&own)?);
     }
     if wanted("alert") {
         eprintln!("bench: fault to alert …");
