@@ -9,6 +9,8 @@
 )]
 
 mod agent;
+mod consult;
 mod cures;
 mod isolated;
+mod memory;
 mod world;
