@@ -138,6 +138,8 @@ pub enum Command {
     /// Detectors as filters: standard input to standard output, no agent, no network
     #[command(subcommand)]
     Detect(crate::commands::detect::DetectCommand),
+    /// Hide secrets, addresses and names in text on standard input: what a model would be sent
+    Redact(crate::commands::redact::RedactArgs),
     /// Log lines, grouped by message: no agent, no network
     #[command(subcommand)]
     Logs(crate::commands::logs::LogsCommand),

@@ -17,6 +17,7 @@ mod kill;
 pub mod logs;
 mod pause;
 mod query;
+pub mod redact;
 mod report;
 mod robot;
 mod robot_docs;
@@ -60,6 +61,10 @@ pub fn run(cli: Cli) -> Ended {
     if let Command::Logs(command) = command {
         let (json, quiet) = (cli.global.json, cli.global.quiet);
         return logs::run(&command, crate::screen::Screen { json, quiet });
+    }
+    if let Command::Redact(arguments) = command {
+        let Global { json, quiet, .. } = cli.global;
+        return redact::run(&arguments, crate::screen::Screen { json, quiet });
     }
     if let Command::Detect(command) = command {
         let Global { json, quiet, .. } = cli.global;
@@ -115,6 +120,7 @@ async fn dispatch(context: &Context, command: Command) -> Ended {
         | Command::Completions { .. }
         | Command::Detect(_)
         | Command::Logs(_)
+        | Command::Redact(_)
         | Command::TelemetryWorker
         | Command::Reference { .. } => Ok(Exit::Done),
     }

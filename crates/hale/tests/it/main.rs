@@ -8,5 +8,6 @@ mod config;
 mod detect;
 mod kill;
 mod lone;
+mod redact;
 mod reference;
 mod usage;

@@ -429,6 +429,9 @@ pub(super) fn shaped_host(found: &mut Found<'_>, start: usize, end: usize) {
 /// `10.0.0.5 db1.corp db1`: a line of a hosts file that begins at `at`.
 pub(super) fn hosts_line(found: &mut Found<'_>, at: usize) {
     let end = line_end(found.bytes, at);
+    if !matches!(found.bytes.get(at), Some(b'0'..=b'9' | b'a'..=b'f')) {
+        return;
+    }
     let Some(line) = found.text.get(at..end) else { return };
     let mut names = line.split('#').next().unwrap_or_default().split_ascii_whitespace();
     let address = names.next().and_then(|word| word.parse::<std::net::IpAddr>().ok());

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 
 use super::kinds::Found;
 use super::look::{ahead, back, byte_before, is_word};
@@ -69,6 +69,7 @@ static WORDS: LazyLock<Option<(AhoCorasick, Vec<Word>)>> = LazyLock::new(|| {
     all.extend(commands::names().map(|(n, rule)| (n, Word::Command(rule))));
     let words: Vec<Word> = all.iter().map(|(_, w)| *w).collect();
     AhoCorasick::builder()
+        .kind(Some(AhoCorasickKind::DFA))
         .ascii_case_insensitive(true)
         .match_kind(MatchKind::Standard)
         .build(all.iter().map(|(n, _)| n))

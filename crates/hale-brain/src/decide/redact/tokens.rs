@@ -4,7 +4,7 @@
 
 use std::sync::{LazyLock, OnceLock};
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use regex::Regex;
 use serde::Deserialize;
 
@@ -66,8 +66,11 @@ static TOKENS: LazyLock<Option<Tokens>> = LazyLock::new(|| {
             (0..file.token.len()).filter(|at| begins(&file.token[*at])).collect()
         })
         .collect();
-    let automaton =
-        AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&prefixes).ok()?;
+    let automaton = AhoCorasick::builder()
+        .kind(Some(AhoCorasickKind::DFA))
+        .match_kind(MatchKind::LeftmostLongest)
+        .build(&prefixes)
+        .ok()?;
     Some(Tokens { rules: file.token, automaton, tried })
 });
 
