@@ -9,7 +9,6 @@
 )]
 
 mod agent;
-mod consult;
 mod cures;
 mod isolated;
 mod memory;
