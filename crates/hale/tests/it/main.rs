@@ -10,4 +10,5 @@ mod kill;
 mod lone;
 mod redact;
 mod reference;
+mod runbook;
 mod usage;
