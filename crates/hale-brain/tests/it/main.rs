@@ -20,6 +20,7 @@ mod detect_scenario;
 mod stream_anomaly;
 mod recall;
 mod redact;
+mod log_health;
 mod miner;
 mod miner_sets;
 mod investigate;

@@ -3,6 +3,7 @@
 //! Everything is worked out here, by patterns and by comparison with the time before: no model, no
 //! network, no agent needed.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -23,6 +24,10 @@ use crate::screen::{
 const SINCE_SECS_DEFAULT: u64 = 3600;
 /// Columns before the text of a finding.
 const INDENT: usize = 4;
+/// Lines of an example.
+const SAYS_LINES: usize = 2;
+/// Lines of any one text.
+const LINES_MAX: usize = 6;
 
 /// `hale health`
 #[derive(Args, Debug)]
@@ -119,14 +124,22 @@ fn tell(context: &Context, logs: &LogReport) {
 
 fn shown(logs: &LogReport, state: Option<&State>) -> String {
     let mut out = heading(logs);
+    let mut told: BTreeMap<&str, u32> = BTreeMap::new();
     for finding in &logs.health.findings {
+        let before = finding.problem.as_deref().and_then(|problem| {
+            let first = *told.entry(problem).or_insert(finding.rank);
+            (first != finding.rank).then_some(first)
+        });
         out.push('\n');
-        out.push_str(&block(finding));
+        out.push_str(&block(finding, before));
     }
     if logs.health.findings.is_empty() && logs.health.messages > 0 {
         out.push_str(&format!("\n{}\n", paint(GREEN, "The logs tell of no trouble.")));
     }
     let mut rest = Vec::new();
+    if logs.health.messages + logs.health.past_messages == 0 && logs.health.outside > 0 {
+        rest.push(format!("{} messages are of other times: --since", logs.health.outside));
+    }
     if logs.health.left_out > 0 {
         rest.push(format!("{} more findings: --limit 0 shows all", logs.health.left_out));
     }
@@ -159,29 +172,36 @@ fn heading(logs: &LogReport) -> String {
     format!("{}  {}\n", paint(BOLD, &what), paint(DIM, &numbers))
 }
 
-fn block(finding: &LogFinding) -> String {
+/// One finding; what to do about it is not said again where an earlier one has said it.
+fn block(finding: &LogFinding, told: Option<u32>) -> String {
     let room = width().saturating_sub(INDENT + 6);
     let severity = finding.severity.as_str().to_uppercase();
     let status = match finding.status {
         LogStatus::New => paint(YELLOW, "new"),
         LogStatus::Burst => paint(YELLOW, &burst(finding)),
         LogStatus::Steady => paint(DIM, "as before"),
+        LogStatus::Unknown => String::new(),
     };
     let title = fit(&finding.title, room.saturating_sub(severity.len() + 12));
-    let mut out = format!(
-        "{:>2}  {} {}  {status}\n",
+    let head = format!(
+        "{:>2}  {} {}  {status}",
         finding.rank,
         paint(severity_style(finding.severity), &severity),
         paint(BOLD, &title)
     );
+    let mut out = format!("{}\n", head.trim_end());
     let mut line = |lead: &str, text: &str| {
-        for (at, part) in wrap(text, room).iter().enumerate() {
+        for (at, part) in wrap(text, room).iter().take(LINES_MAX).enumerate() {
             let lead = if at == 0 { lead } else { "" };
             out.push_str(&format!("{:INDENT$}{}{part}\n", "", paint(DIM, &format!("{lead:<6}"))));
         }
     };
     line("who", &format!("{} · {}", printable(&finding.origin), amount(finding)));
-    line("says", &finding.example);
+    line("says", &fit(&finding.example, SAYS_LINES * room));
+    if let Some(rank) = told {
+        line("do", &format!("see {rank}"));
+        return out;
+    }
     if let Some(cause) = &finding.cause {
         line("why", cause);
     }

@@ -133,7 +133,7 @@ pub fn level_of(level: Option<&[u8]>, content: &[u8]) -> u8 {
     let holds = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if holds(&["panic", "fatal", "emergency"]) {
         2
-    } else if holds(&["error", "fail", "cannot", "could not", "unable to", "exception", "denied"]) {
+    } else if holds(&["error"]) {
         3
     } else if holds(&["warn", "refused", "timed out", "timeout", "invalid", "retry", "deprecated"])
     {

@@ -77,6 +77,8 @@ pub struct KnownTemplates {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogStatus {
+    /// There is nothing to compare it with.
+    Unknown,
     /// It comes at its usual rate.
     Steady,
     /// It comes much more often than before.
@@ -135,6 +137,8 @@ pub struct LogHealth {
     pub messages: u64,
     /// Messages before those.
     pub past_messages: u64,
+    /// Messages of neither time, which were passed over.
+    pub outside: u64,
     /// Different messages among those judged.
     pub templates: usize,
     /// Of those, new ones that are no trouble.
@@ -153,6 +157,7 @@ pub struct LogStudy {
     oldest: Option<i64>,
     messages: u64,
     past_messages: u64,
+    outside: u64,
 }
 
 impl LogStudy {
@@ -165,6 +170,7 @@ impl LogStudy {
             oldest: None,
             messages: 0,
             past_messages: 0,
+            outside: 0,
         }
     }
 
@@ -175,6 +181,7 @@ impl LogStudy {
             if second < self.spans.from().as_second()
                 || second > self.spans.now.as_second() + AHEAD_SECS_MAX
             {
+                self.outside += 1;
                 return;
             }
             self.oldest = Some(self.oldest.map_or(second, |oldest| oldest.min(second)));
@@ -234,6 +241,7 @@ impl LogStudy {
             past_secs,
             messages: self.messages,
             past_messages: self.past_messages,
+            outside: self.outside,
             templates: judged.templates,
             new_quiet: judged.new_quiet,
             findings,

@@ -77,7 +77,7 @@ fn is_worth_telling(group: &Group, status: LogStatus, problem: Option<&Problem>)
     match status {
         LogStatus::New => group.priority <= PRIORITY_WARNING,
         LogStatus::Burst => true,
-        LogStatus::Steady => group.priority <= PRIORITY_ERROR,
+        LogStatus::Steady | LogStatus::Unknown => group.priority <= PRIORITY_ERROR,
     }
 }
 
@@ -94,7 +94,11 @@ fn status(
             .and_then(|fingerprint| known.seen.get(&fingerprint))
             .is_some_and(|(first, _)| *first < study.spans.window_from());
         let comparable = past_secs >= PAST_SECS_MIN || !known.seen.is_empty();
-        return if before || !comparable { LogStatus::Steady } else { LogStatus::New };
+        return match (before, comparable) {
+            (true, _) => LogStatus::Steady,
+            (false, true) => LogStatus::New,
+            (false, false) => LogStatus::Unknown,
+        };
     }
     let usual = usual(study, group.past, past_secs).unwrap_or(f64::MAX);
     let burst = group.count >= BURST_MIN && group.count as f64 >= BURST_FACTOR * usual.max(1.0);
@@ -147,10 +151,13 @@ fn finding(
 /// Of what no problem is known: by the priority, and by whether it is news.
 fn severity(priority: u8, status: LogStatus) -> Severity {
     match status {
-        LogStatus::New | LogStatus::Burst if priority <= PRIORITY_CRITICAL => Severity::High,
-        LogStatus::New | LogStatus::Burst if priority <= PRIORITY_ERROR => Severity::Medium,
         LogStatus::Steady if priority <= PRIORITY_CRITICAL => Severity::Medium,
-        LogStatus::New | LogStatus::Burst | LogStatus::Steady => Severity::Low,
+        LogStatus::Steady => Severity::Low,
+        LogStatus::New | LogStatus::Burst | LogStatus::Unknown => match priority {
+            ..=PRIORITY_CRITICAL => Severity::High,
+            ..=PRIORITY_ERROR => Severity::Medium,
+            _ => Severity::Low,
+        },
     }
 }
 

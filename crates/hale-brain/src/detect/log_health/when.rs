@@ -16,11 +16,12 @@ const WITH_ZONE: [&str; 4] = [
 const LOCAL: [&str; 9] = [
     "%Y-%m-%dT%H:%M:%S%.f",
     "%Y-%m-%d %H:%M:%S%.f",
+    // Before the one with four digits, which would take these for the first century.
+    "%y/%m/%d %H:%M:%S",
     "%Y/%m/%d %H:%M:%S%.f",
     "%a %b %d %H:%M:%S%.f %Y",
     "%b %d %Y %H:%M:%S",
     "%d %b %Y %H:%M:%S%.f",
-    "%y/%m/%d %H:%M:%S",
     "%y%m%d %H%M%S",
     "%Y-%m-%d-%H.%M.%S%.f",
 ];
@@ -32,7 +33,7 @@ const AHEAD_SECS_MAX: i64 = 24 * 3600;
 pub fn moment(time: &[u8], now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
     let text = std::str::from_utf8(time).ok()?;
     let text = text.trim_matches(['[', ']', '(', ')']).trim();
-    if text.bytes().all(|b| b.is_ascii_digit() || b == b'.') && text.starts_with('1') {
+    if text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
         return epoch(text);
     }
     let text = text.replace(',', ".");
@@ -67,11 +68,18 @@ fn local(text: &str, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
     Some(this_year)
 }
 
+/// Digits of the seconds, or milliseconds, since 1970, from 2001 to 2286.
+const SECOND_DIGITS: usize = 10;
+const MILLI_DIGITS: usize = 13;
+
 fn epoch(text: &str) -> Option<Timestamp> {
-    const MILLIS_DIGITS: usize = 13;
     let whole = text.split('.').next().unwrap_or(text);
     let number: i64 = whole.parse().ok()?;
-    let millis = if whole.len() == MILLIS_DIGITS { number } else { number.checked_mul(1000)? };
+    let millis = match whole.len() {
+        SECOND_DIGITS => number.checked_mul(1000)?,
+        MILLI_DIGITS => number,
+        _ => return None,
+    };
     Timestamp::from_millisecond(millis).ok()
 }
 
