@@ -17,7 +17,8 @@ use serde_json::Value;
 use crate::Settings;
 use crate::files::Files;
 
-const LEDGER_KEY: &str = "ai.ledger";
+/// The setting that holds the day's ledger.
+pub(crate) const LEDGER_KEY: &str = "ai.ledger";
 /// Values of environment variables with such names are held to be secret.
 const SECRET_NAMES: &[&str] = &["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL"];
 const SECRET_BYTES_MIN: usize = 8;

@@ -14,6 +14,8 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::Settings;
+use crate::adviser::Adviser;
+use crate::consult::{Counsel, News};
 use crate::core::{Applied, Core, Purpose, Reply};
 use crate::desk::Desk;
 use crate::files::{Files, Lock};
@@ -47,6 +49,7 @@ pub struct Agent {
     wishes: mpsc::Receiver<Wish>,
     wish_sender: mpsc::Sender<Wish>,
     results: mpsc::Receiver<Applied>,
+    news: mpsc::Receiver<News>,
     shutdown: CancellationToken,
     _lock: Lock,
 }
@@ -91,6 +94,15 @@ impl Agent {
             core.warn("telemetry file", text);
         }
         let desk = Desk::new(settings, core.shared.clone(), Some(telemetry.handle().clone()), true);
+        let (news_sender, news) = mpsc::channel(RESULTS_MAX);
+        core.counsel = Adviser::new(&core.settings).map(|adviser| Counsel {
+            adviser: Arc::new(adviser),
+            handle: Arc::new(AgentHandle { desk: desk.clone(), wishes: wish_sender.clone() }),
+            news: news_sender,
+        });
+        if let Some(counsel) = &core.counsel {
+            let _ = desk.adviser.set(counsel.adviser.clone());
+        }
         core.begin_watch().await?;
         Ok(Agent {
             core,
@@ -99,6 +111,7 @@ impl Agent {
             wishes,
             wish_sender,
             results,
+            news,
             shutdown: CancellationToken::new(),
             _lock: lock,
         })
@@ -130,6 +143,7 @@ impl Agent {
             mut wishes,
             wish_sender,
             mut results,
+            mut news,
             shutdown,
             _lock,
             ..
@@ -154,6 +168,7 @@ impl Agent {
                 () = shutdown.cancelled() => break,
                 Some(wish) = wishes.recv() => core.command(wish.command, wish.actor, wish.reply).await,
                 Some(applied) = results.recv() => core.applied(applied).await,
+                Some(news) = news.recv() => core.advised(news).await,
                 _ = ticks.tick() => timed_turn(&mut core).await,
                 () = tokio::time::sleep(VERIFY_INTERVAL), if core.is_verifying() => timed_turn(&mut core).await,
             }

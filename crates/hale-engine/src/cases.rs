@@ -127,6 +127,7 @@ impl Core {
                 self.think(id, Agent::Brain, "recalled", seen_before);
             }
         }
+        self.consult(id, &alerts, plan.is_some(), snapshot);
         match plan {
             Some(plan) => self.adopt(id, plan, snapshot).await,
             None => {
@@ -150,7 +151,7 @@ impl Core {
     }
 
     /// Takes a plan up, unless it is what was already proposed or what already failed.
-    async fn adopt(&mut self, id: &IncidentId, plan: Plan, snapshot: &Snapshot) {
+    pub(crate) async fn adopt(&mut self, id: &IncidentId, plan: Plan, snapshot: &Snapshot) {
         let past = match self.state.actions_of(id) {
             Ok(past) => past,
             Err(error) => {

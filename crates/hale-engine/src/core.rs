@@ -21,6 +21,7 @@ use hale_store::{Access, State};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Settings;
+use crate::consult::Counsel;
 use crate::files::Files;
 use crate::telemetry::{Batch, Done, TelemetryHandle, Work, perform, store_error};
 
@@ -63,11 +64,20 @@ pub(crate) struct Case {
     pub(crate) next_step: usize,
     pub(crate) plans_made: u32,
     pub(crate) needs_diagnosis: bool,
+    /// Whether a model was asked about it: once an incident.
+    pub(crate) model_asked: bool,
 }
 
 impl Case {
     pub(crate) fn new(incident: Incident) -> Case {
-        Case { incident, plan: None, next_step: 0, plans_made: 0, needs_diagnosis: true }
+        Case {
+            incident,
+            plan: None,
+            next_step: 0,
+            plans_made: 0,
+            needs_diagnosis: true,
+            model_asked: false,
+        }
     }
 }
 
@@ -102,6 +112,8 @@ pub(crate) struct Core {
     pub(crate) cases: BTreeMap<IncidentId, Case>,
     pub(crate) running: HashMap<ActionId, Running>,
     pub(crate) results: mpsc::Sender<Applied>,
+    /// Models, where any is configured, and where their news go.
+    pub(crate) counsel: Option<Counsel>,
     pub(crate) shared: Shared,
     orient: Orient,
     last_sample: Option<Sample>,
@@ -170,6 +182,7 @@ impl Core {
             cases,
             running: HashMap::new(),
             results,
+            counsel: None,
             shared: Arc::new(RwLock::new(Latest { warnings, ..Latest::default() })),
             orient: Orient::new(rules, memory),
             last_sample: None,

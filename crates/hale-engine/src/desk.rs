@@ -2,7 +2,7 @@
 //! holds the loop up.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use hale_brain::detect::health_of;
 use hale_brain::diagnose;
@@ -20,6 +20,7 @@ use hale_model::view::{
 use hale_store::{Access, State, StoreError};
 
 use crate::Settings;
+use crate::adviser::Adviser;
 use crate::commands::{not_found, parse_pause};
 use crate::core::{Latest, PAUSED_KEY, Shared};
 use crate::files::Files;
@@ -41,6 +42,8 @@ pub(crate) struct Desk {
     /// None: no agent in this process; the file is opened read-only for each question.
     pub(crate) telemetry: Option<TelemetryHandle>,
     pub(crate) agent_running: bool,
+    /// The running agent's models; empty elsewhere.
+    pub(crate) adviser: OnceLock<Arc<Adviser>>,
     state: Mutex<Option<State>>,
 }
 
@@ -58,6 +61,7 @@ impl Desk {
             shared,
             telemetry,
             agent_running,
+            adviser: OnceLock::new(),
             state: Mutex::new(None),
         })
     }

@@ -1,4 +1,6 @@
-//! Whether hale itself is well: its files, its sources, its agent, its ways to tell people.
+//! Whether hale itself is well: its files, its sources, its agent, its models.
+
+mod models;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -10,6 +12,8 @@ use hale_store::{Access, State};
 use crate::desk::Desk;
 use crate::files::Lock;
 use crate::telemetry::store_error;
+
+pub use models::probe_models;
 
 /// Runs every check.
 pub(crate) fn examine(desk: &Desk) -> DoctorView {
@@ -23,6 +27,7 @@ pub(crate) fn examine(desk: &Desk) -> DoctorView {
             .map(|(part, text)| warning(part, text.clone(), None))
             .collect::<Vec<_>>()
     }));
+    checks.extend(models::checks(desk));
     checks.push(privileges());
     DoctorView { checks }
 }

@@ -53,7 +53,7 @@ impl Core {
         snapshot: &Snapshot,
     ) -> Proposed {
         let verdict =
-            self.judge(&step.action, Some(&plan.alert_kind), &Actor::Hale, snapshot, false, false);
+            self.judge(&step.action, Some(&plan.alert_kind), &plan.made_by, snapshot, false, false);
         let record = ActionRecord {
             id: ActionId::of(plan.id.as_str(), index),
             plan_id: Some(plan.id.clone()),
@@ -61,7 +61,7 @@ impl Core {
             alert_id: Some(plan.alert_id.clone()),
             alert_kind: Some(plan.alert_kind.clone()),
             machine_id: plan.machine_id.clone(),
-            requested_by: Actor::Hale,
+            requested_by: plan.made_by.clone(),
             step,
             verdict,
             state: ActionState::Planned,
@@ -414,7 +414,7 @@ impl Core {
         record.note = note;
         self.put_action(&record);
         self.learn(&record, &target_class, symptom.as_ref());
-        if record.requested_by == Actor::Hale {
+        if matches!(record.requested_by, Actor::Hale | Actor::Model) {
             self.notify(Notification {
                 at: Timestamp::now(),
                 kind: NotificationKind::ActionDone,

@@ -314,6 +314,13 @@ pub struct Plan {
     pub created_at: Timestamp,
     /// In this order; the first that fails ends the plan.
     pub steps: Vec<PlanStep>,
+    /// Whose plan it is.
+    #[serde(default = "by_hale")]
+    pub made_by: Actor,
+}
+
+fn by_hale() -> Actor {
+    Actor::Hale
 }
 
 /// What must be observed after an action for it to count as a cure.
@@ -561,6 +568,8 @@ pub struct Verification {
 pub enum Actor {
     /// The loop itself.
     Hale,
+    /// A language model, through the loop: a person decides, whatever was granted or earned.
+    Model,
     /// A person on this machine.
     User {
         /// User id.
@@ -572,6 +581,7 @@ impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Actor::Hale => f.write_str("hale"),
+            Actor::Model => f.write_str("model"),
             Actor::User { uid } => write!(f, "uid:{uid}"),
         }
     }

@@ -19,7 +19,7 @@ pub(super) fn exceeded(input: &GuardInput<'_>) -> Option<Reason> {
     let ours: Vec<&ActionRecord> = input
         .recent
         .iter()
-        .filter(|r| matches!(r.requested_by, Actor::Hale))
+        .filter(|r| matches!(r.requested_by, Actor::Hale | Actor::Model))
         .filter(|r| touched_at(r).is_some_and(|at| at.as_second() > since))
         .collect();
 

@@ -107,31 +107,42 @@ fn willing(
     risk: Risk,
     aggravations: &[Aggravation],
 ) -> (Decision, Vec<Reason>) {
-    let mut why: Vec<Reason> = aggravations.iter().map(|a| reason(a.rule, &a.text)).collect();
+    let mut why: Vec<Reason> = aggravations.iter().map(|a| reason(&a.rule, &a.text)).collect();
     let unconfirmed = risk >= Risk::Critical && !input.confirmed_critical;
     let stance = modes::stance(input.mode, input.action.kind());
     let (decision, first) = match (input.actor, stance) {
-        (Actor::Hale | Actor::User { .. }, Stance::Always) => {
+        (Actor::Hale | Actor::Model | Actor::User { .. }, Stance::Always) => {
             (Decision::Allow, reason("guard.tells_only", "it only tells a person"))
         }
-        (Actor::Hale, Stance::Never { rule, text }) => (Decision::Deny, reason(rule, text)),
+        (Actor::Hale | Actor::Model, Stance::Never { rule, text }) => {
+            (Decision::Deny, reason(rule, text))
+        }
         (Actor::User { .. }, _) if unconfirmed => (Decision::Ask, needs_yes(&why)),
         (Actor::User { .. }, _) => {
             (Decision::Allow, reason("guard.person", "a person asked for it and confirmed it"))
         }
-        (Actor::Hale, Stance::WhenApproved | Stance::WhenEntitled) if input.approved => {
+        (Actor::Hale | Actor::Model, Stance::WhenApproved | Stance::WhenEntitled)
+            if input.approved =>
+        {
             if unconfirmed {
                 (Decision::Ask, needs_yes(&why))
             } else {
                 (Decision::Allow, reason(APPROVED, "a person approved it"))
             }
         }
-        (Actor::Hale, Stance::WhenApproved | Stance::WhenEntitled) if risk >= Risk::Critical => {
+        (Actor::Hale | Actor::Model, Stance::WhenApproved | Stance::WhenEntitled)
+            if risk >= Risk::Critical =>
+        {
             (Decision::Ask, needs_yes(&why))
         }
         (Actor::Hale, Stance::WhenApproved) => (
             Decision::Ask,
             reason("guard.mode.approve", "approve mode asks a person before anything is done"),
+        ),
+        // Grants, safe pairs and what was earned are for what hale itself found out.
+        (Actor::Model, Stance::WhenApproved | Stance::WhenEntitled) => (
+            Decision::Ask,
+            reason("guard.model_proposal", "a language model proposed it: a person decides"),
         ),
         (Actor::Hale, Stance::WhenEntitled) => alone(input),
     };

@@ -2,7 +2,7 @@
 //! person sees all that stands in the way; the order of the reasons is the order of the rules.
 
 use hale_model::ProcRef;
-use hale_model::action::{Action, Actor, CleanMeans, Reason};
+use hale_model::action::{Action, Actor, CleanMeans, Reason, Risk};
 use hale_model::sample::Source;
 use hale_model::snapshot::Process;
 use hale_model::text::shorten;
@@ -52,8 +52,8 @@ pub(super) fn refusals(input: &GuardInput<'_>) -> Vec<Refusal> {
         Action::DiskClean { mount_point, means, .. } => {
             disk(input, mount_point, means, &mut found);
         }
-        // What it does is judged from the command: `registry::aggravations`.
-        Action::CommandRun { .. } | Action::Notify { .. } => {}
+        Action::CommandRun { .. } => denied_command(input, &mut found),
+        Action::Notify { .. } => {}
     }
     in_flight(input, &mut found);
     found
@@ -64,6 +64,13 @@ fn paused(input: &GuardInput<'_>, found: &mut Vec<Refusal>) {
         let text = "actions are paused; `hale resume` lets them go on".to_owned();
         found.push(not_now("guard.paused", text));
     }
+}
+
+/// What the shell guard denies is denied for good; the rest of what it finds only raises the risk.
+fn denied_command(input: &GuardInput<'_>, found: &mut Vec<Refusal>) {
+    let findings = registry::aggravations(input.action, input.snapshot, input.config);
+    let denied = findings.into_iter().filter(|finding| finding.risk == Risk::Deny);
+    found.extend(denied.map(|finding| never(&finding.rule, finding.text)));
 }
 
 fn arguments(input: &GuardInput<'_>, found: &mut Vec<Refusal>) {
@@ -178,7 +185,9 @@ fn own_user(input: &GuardInput<'_>, process: &Process, found: &mut Vec<Refusal>)
         || (input.own_uid == 0
             && input.config.allowlist.granted_users.contains(&process.info.user));
     let (allowed, next) = match input.actor {
-        Actor::Hale => (by_hale, "[allowlist] granted_users can grant it to a hale run by root"),
+        Actor::Hale | Actor::Model => {
+            (by_hale, "[allowlist] granted_users can grant it to a hale run by root")
+        }
         Actor::User { uid } => {
             let theirs = *uid == 0 || owner == *uid;
             let reachable = input.own_uid == 0 || owner == input.own_uid;
@@ -268,7 +277,7 @@ fn service(input: &GuardInput<'_>, unit: &str, judged_run: Option<&str>, found: 
 /// What belongs to the machine is for its administrator; hale itself is held by its mode.
 fn administrators_only(input: &GuardInput<'_>, what: &str, found: &mut Vec<Refusal>) {
     let allowed = match input.actor {
-        Actor::Hale => true,
+        Actor::Hale | Actor::Model => true,
         Actor::User { uid } => *uid == 0 || *uid == input.own_uid,
     };
     if !allowed {

@@ -2,12 +2,15 @@
 //! much it touches, and with which symptom it is safe to do alone. Risk comes from here and from
 //! what is observed; what anybody claims about an action's risk is never read.
 
+use std::borrow::Cow;
+
 use hale_model::action::{Action, ActionKind, CleanMeans, Risk};
 use hale_model::alert::AlertKind;
 use hale_model::config::Config;
 use hale_model::snapshot::{Process, Snapshot};
 
 use super::names::{argv0_name, service_of};
+use super::shell;
 
 /// What is always true of a kind of action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +43,8 @@ pub fn facts(kind: ActionKind) -> Facts {
         ActionKind::ServiceStop => line(Risk::Critical, true, "takes a service away"),
         ActionKind::MemoryDropCaches => line(Risk::Warning, false, "makes files be read anew"),
         ActionKind::DiskClean => line(Risk::Warning, true, "removes what can be missed"),
-        ActionKind::CommandRun => line(Risk::Critical, false, "runs a shell command"),
+        // What it does makes it more: `aggravations` asks the shell guard.
+        ActionKind::CommandRun => line(Risk::Info, false, "runs a shell command"),
         ActionKind::Notify => line(Risk::Info, false, "tells a person"),
     }
 }
@@ -147,7 +151,7 @@ pub fn reversible(action: &Action) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Aggravation {
     /// Stable id of the rule.
-    pub rule: &'static str,
+    pub rule: Cow<'static, str>,
     /// How dangerous it makes it.
     pub risk: Risk,
     /// In words.
@@ -169,19 +173,28 @@ pub fn aggravations(action: &Action, snapshot: &Snapshot, config: &Config) -> Ve
                 return Vec::new();
             }
             vec![Aggravation {
-                rule: "guard.raises_priority",
+                rule: "guard.raises_priority".into(),
                 risk: Risk::Warning,
                 text: format!("nice {nice} takes CPU from others: it is {now} now"),
             }]
         }
+        Action::CommandRun { command, .. } => what_a_command_does(command),
         Action::ServiceRestart { .. }
         | Action::ServiceStart { .. }
         | Action::ServiceStop { .. }
         | Action::MemoryDropCaches
         | Action::DiskClean { .. }
-        | Action::CommandRun { .. }
         | Action::Notify { .. } => Vec::new(),
     }
+}
+
+/// The findings of the shell guard, worst first; what it denies is a refusal, and stands here too.
+fn what_a_command_does(command: &str) -> Vec<Aggravation> {
+    let found = |hit: shell::RuleHit| {
+        let about = if hit.part.is_empty() { String::new() } else { format!("{}: ", hit.part) };
+        Aggravation { rule: hit.id.into(), risk: hit.risk, text: format!("{about}{}", hit.text) }
+    };
+    shell::judge(command).rules.into_iter().map(found).collect()
 }
 
 fn too_many(action: &Action, snapshot: &Snapshot, config: &Config) -> Vec<Aggravation> {
@@ -190,7 +203,7 @@ fn too_many(action: &Action, snapshot: &Snapshot, config: &Config) -> Vec<Aggrav
         return Vec::new();
     }
     vec![Aggravation {
-        rule: "guard.blast_radius",
+        rule: "guard.blast_radius".into(),
         risk: Risk::Critical,
         text: format!(
             "signals {count} processes; without a person at most {limit} ([autonomy] \
@@ -204,7 +217,7 @@ fn ends_a_service_or_session(action: &Action, snapshot: &Snapshot) -> Vec<Aggrav
     for process in signalled(action, snapshot) {
         if let Some(unit) = snapshot.units.iter().find(|u| u.main_pid == process.pid) {
             found.push(Aggravation {
-                rule: "guard.unit_main_process",
+                rule: "guard.unit_main_process".into(),
                 risk: Risk::Critical,
                 text: format!(
                     "{} is the main process of {}: `systemctl restart {}` is the way",
@@ -215,7 +228,7 @@ fn ends_a_service_or_session(action: &Action, snapshot: &Snapshot) -> Vec<Aggrav
             });
         } else if is_interactive_session(process) {
             found.push(Aggravation {
-                rule: "guard.session_leader",
+                rule: "guard.session_leader".into(),
                 risk: Risk::Critical,
                 text: format!("{} leads a person's session", process.proc_ref()),
             });

@@ -21,7 +21,7 @@ mod treat;
 mod triage;
 
 use hale_model::Timestamp;
-use hale_model::action::Plan;
+use hale_model::action::{Actor, Plan};
 use hale_model::alert::{Alert, AlertState};
 use hale_model::config::Config;
 use hale_model::incident::{Diagnosis, DiagnosisSource, Incident};
@@ -170,5 +170,6 @@ fn plan(input: &DiagnoseInput<'_>, chosen: Chosen<'_>) -> Plan {
         machine_id: input.incident.machine_id.clone(),
         created_at: input.now,
         steps: vec![chosen.step],
+        made_by: Actor::Hale,
     }
 }

@@ -178,6 +178,7 @@ fn action(report: &mut Report, record: &ActionRecord) {
     ));
     let by = match &record.requested_by {
         Actor::Hale => "hale".to_owned(),
+        Actor::Model => "a language model".to_owned(),
         Actor::User { uid } => format!("user {uid}"),
     };
     report.item(&format!(

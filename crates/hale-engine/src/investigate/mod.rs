@@ -4,11 +4,12 @@
 
 mod tools;
 
+pub use hale_brain::diagnose::investigate::{Conclusion, ModelDiagnosis, Thought};
+
 use std::time::Duration;
 
 use hale_brain::diagnose::investigate::{
-    CaseFile, Conclusion, Effect, Happened, Investigation, Limits, Message, ModelCall, Observation,
-    Thought, ToolCall,
+    CaseFile, Effect, Happened, Investigation, Limits, Message, ModelCall, Observation, ToolCall,
 };
 use hale_mind::{Part, Purpose, Reply, Request, Role};
 use hale_model::incident::Agent;
@@ -31,7 +32,7 @@ pub struct Spent {
     pub models: Vec<String>,
     /// US dollars.
     pub cost_usd: f64,
-    /// The last request as it left, masked; at most 32 KiB of it.
+    /// The first request as it left, masked; at most 32 KiB of it.
     pub prompt: String,
 }
 
@@ -64,7 +65,9 @@ pub(crate) async fn investigate(
             }
             Effect::CallModel(call) => {
                 let request = request(&call);
-                if let Some(outgoing) = adviser.outgoing(&mut redactor, &request).first() {
+                // The first shows the case; what follows repeats it.
+                let outgoing = adviser.outgoing(&mut redactor, &request);
+                if let Some(outgoing) = outgoing.first().filter(|_| spent.prompt.is_empty()) {
                     let prompt = String::from_utf8_lossy(outgoing.body.as_bytes()).into_owned();
                     spent.prompt = hale_model::text::shorten(&prompt, PROMPT_KEPT_BYTES);
                 }

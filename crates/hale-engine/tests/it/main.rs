@@ -9,6 +9,7 @@
 )]
 
 mod agent;
+mod consult;
 mod cures;
 mod isolated;
 mod memory;

@@ -60,6 +60,11 @@ impl World {
         Ok(World { settings, handle, shutdown, agent, _dir: None })
     }
 
+    /// Keeps a directory for as long as this world.
+    pub(crate) fn keep(&mut self, dir: TempDir) {
+        self._dir = Some(dir);
+    }
+
     pub(crate) async fn stop(self) -> Option<TempDir> {
         self.shutdown.cancel();
         self.agent.await.unwrap();

@@ -1,0 +1,339 @@
+//! From a sentence to a plan: hale's own intents first, then what was done before, then a model; and
+//! where none of them knows, an honest answer with the nearest that is known.
+
+use hale_brain::companion::answer::{self, Answer};
+use hale_brain::companion::prompt;
+use hale_brain::route::{self, Routed, Unknown};
+use hale_mind::{Delta, Message, MindError, Purpose, Reply, Request};
+use hale_model::api::{ApiError, ErrorKind};
+use hale_model::run::{AskPlan, PlanOrigin};
+use hale_model::text::printable;
+
+use super::{Companion, Result, Step};
+
+/// Bytes of a sentence.
+const SENTENCE_BYTES_MAX: usize = prompt::SENTENCE_BYTES_MAX;
+/// Answers that are asked for until one can be read: the first, and one repair.
+const ANSWERS_MAX: usize = 2;
+/// Turns of one conversation: questions of the model, recoveries.
+const MESSAGES_MAX: usize = 24;
+
+/// Who may be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sources {
+    /// hale's intents, what was done before, then a model.
+    All,
+    /// Nothing leaves this machine.
+    Local,
+    /// A model, whatever is known here.
+    Model,
+}
+
+/// News while a model is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// A provider is asked now.
+    Asking {
+        /// `anthropic`
+        provider: String,
+        /// Its model.
+        model: String,
+    },
+    /// More words of its reasoning, where the provider shows them.
+    Thought(String),
+    /// It failed; why.
+    Failed(String),
+}
+
+/// A kind of sentence that hale knows by itself.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Intent {
+    /// `files.big`
+    pub id: String,
+    /// What it is about.
+    pub subject: String,
+    /// Sentences that it understands, in the configured language.
+    pub examples: Vec<String>,
+}
+
+/// Every kind of sentence that hale knows by itself.
+pub fn intents(config: &hale_model::config::Config) -> Vec<Intent> {
+    let language = config.general.language;
+    let known = route::intents().into_iter().map(|info| Intent {
+        examples: info.examples.of(language).to_vec(),
+        id: info.id,
+        subject: info.subject,
+    });
+    known.collect()
+}
+
+/// What would leave for a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Provider: `anthropic`.
+    pub provider: String,
+    /// Where it would go.
+    pub url: String,
+    /// The exact bytes of the body.
+    pub body: String,
+}
+
+/// A readable answer of a model.
+pub(super) struct Answered {
+    pub(super) answer: Answer,
+    pub(super) origin: PlanOrigin,
+}
+
+impl Companion {
+    /// Makes a plan for a sentence. Nothing is run.
+    ///
+    /// # Errors
+    /// Nobody knows what to do; with the nearest that is known, and why no model answered.
+    pub async fn plan(
+        &mut self,
+        sentence: &str,
+        sources: Sources,
+        on: &mut (dyn FnMut(Said) + Send),
+    ) -> Result<AskPlan> {
+        let sentence = checked(sentence)?;
+        self.talk.clear();
+        let routed = route::route(sentence, &self.host);
+        if sources != Sources::Model {
+            if let Routed::Plan(plan) = routed {
+                let steps = plan.steps.into_iter();
+                let steps = steps.map(|s| Step { command: s.command, why: s.why }).collect();
+                let origin = PlanOrigin::Local { intent: plan.intent };
+                return Ok(self.plan_of(
+                    Some(sentence.to_owned()),
+                    plan.explanation,
+                    origin,
+                    steps,
+                ));
+            }
+            if let Some(plan) = self.remembered(sentence)? {
+                return Ok(plan);
+            }
+        }
+        let unknown = match routed {
+            Routed::Unknown(unknown) => Some(unknown),
+            Routed::Plan(_) => None,
+        };
+        if sources == Sources::Local {
+            return Err(self.not_known(sentence, unknown.as_ref(), None));
+        }
+        let first = prompt::first(sentence, &self.context, &self.examples(sentence)?);
+        match self.converse(first, on).await {
+            Ok(said) => Ok(self.answered(sentence, said)),
+            Err(trouble) => Err(self.not_known(sentence, unknown.as_ref(), Some(trouble))),
+        }
+    }
+
+    /// Goes on after the person has answered the model's question.
+    ///
+    /// # Errors
+    /// No model answered.
+    pub async fn reply(
+        &mut self,
+        sentence: &str,
+        words: &str,
+        on: &mut (dyn FnMut(Said) + Send),
+    ) -> Result<AskPlan> {
+        let said = self.converse(prompt::answered(words), on).await.map_err(Trouble::into_error)?;
+        Ok(self.answered(sentence, said))
+    }
+
+    /// The exact bytes that would leave for a sentence, to each provider in its order.
+    ///
+    /// # Errors
+    /// No model is configured.
+    pub fn outgoing(&mut self, sentence: &str) -> Result<Vec<Outgoing>> {
+        let first = prompt::first(checked(sentence)?, &self.context, &self.examples(sentence)?);
+        let request = self.request(vec![Message::user(first)]);
+        let Some(adviser) = &self.adviser else { return Err(no_model()) };
+        let outgoing = adviser.outgoing(&mut self.redactor, &request).into_iter();
+        Ok(outgoing.map(|o| Outgoing { provider: o.provider, url: o.url, body: o.body }).collect())
+    }
+
+    /// Whether a model can be asked, as far as can be told without asking.
+    pub(super) async fn has_model(&self) -> bool {
+        match &self.adviser {
+            Some(adviser) => adviser.usable().await,
+            None => false,
+        }
+    }
+
+    /// A further turn; the conversation begins with the sentence where there was none yet.
+    pub(super) async fn talk_on(
+        &mut self,
+        sentence: &str,
+        told: String,
+        on: &mut (dyn FnMut(Said) + Send),
+    ) -> Result<Answered> {
+        let told = match self.talk.is_empty() {
+            true => format!("{}\n\n{told}", prompt::first(sentence, &self.context, &[])),
+            false => told,
+        };
+        self.converse(told, on).await.map_err(Trouble::into_error)
+    }
+
+    fn answered(&self, sentence: &str, said: Answered) -> AskPlan {
+        let question = said.answer.question;
+        let sentence = Some(sentence.to_owned());
+        let plan = self.plan_of(sentence, said.answer.reasoning, said.origin, said.answer.steps);
+        AskPlan { question, ..plan }
+    }
+
+    fn request(&self, messages: Vec<Message>) -> Request {
+        Request {
+            system: prompt::system(self.language()),
+            messages,
+            answer_schema: Some(answer::schema()),
+            max_tokens: self.settings.config.ai.max_tokens,
+            ..Request::default()
+        }
+    }
+
+    /// Says something to the model and reads its answer; what cannot be read is asked for once more.
+    async fn converse(
+        &mut self,
+        told: String,
+        on: &mut (dyn FnMut(Said) + Send),
+    ) -> std::result::Result<Answered, Trouble> {
+        if self.talk.len() >= MESSAGES_MAX {
+            return Err(Trouble::TooLong);
+        }
+        self.talk.push(Message::user(told));
+        let mut why = String::new();
+        for _ in 0..ANSWERS_MAX {
+            let request = self.request(self.talk.clone());
+            let Some(adviser) = &self.adviser else { return Err(Trouble::None) };
+            let mut news = |delta| {
+                if let Some(said) = said(delta) {
+                    on(said);
+                }
+            };
+            let asked = adviser.ask(&mut self.redactor, &request, Purpose::Person, &mut news).await;
+            let reply = asked.map_err(Trouble::Mind)?;
+            // What was masked has been put in again already.
+            let read = answer::read(&reply.text, reply.answer.as_ref(), str::to_owned);
+            self.talk.push(Message::assistant(words_of(&reply)));
+            match read {
+                Ok(answer) => {
+                    let origin = PlanOrigin::Model { provider: reply.provider, model: reply.model };
+                    return Ok(Answered { answer, origin });
+                }
+                Err(unfit) => {
+                    self.talk.push(Message::user(prompt::repair(&unfit)));
+                    why = unfit;
+                }
+            }
+        }
+        Err(Trouble::Unfit(why))
+    }
+
+    /// The honest answer where nobody knows.
+    fn not_known(
+        &self,
+        sentence: &str,
+        unknown: Option<&Unknown>,
+        trouble: Option<Trouble>,
+    ) -> ApiError {
+        let mut lines = vec!["I can't turn this into commands without a model.".to_owned()];
+        if let Some(unknown) = unknown {
+            lines.push(unknown.reason.sentence(unknown.language));
+        }
+        match &trouble {
+            Some(trouble) => lines.extend(trouble.lines()),
+            None => lines.push("A model was not asked.".to_owned()),
+        }
+        let nearest = unknown.map(|u| u.nearest.as_slice()).unwrap_or_default();
+        if !nearest.is_empty() {
+            lines.push("The nearest I know:".to_owned());
+            lines.extend(nearest.iter().map(|n| format!("  {}", n.example)));
+        }
+        let before = self.neighbours(sentence).unwrap_or_default();
+        if !before.is_empty() {
+            lines.push("Done before:".to_owned());
+            lines.extend(before.iter().map(|known| format!("  {}", printable(&known.sentence))));
+        }
+        let hint = trouble.as_ref().map(Trouble::hint).filter(|hint| !hint.is_empty());
+        ApiError::new(ErrorKind::Failed, lines.join("\n"))
+            .hint(hint.unwrap_or_else(|| "`hale ask --list` shows everything I know".to_owned()))
+    }
+}
+
+/// What the model said, to be repeated in the next turn.
+fn words_of(reply: &Reply) -> String {
+    match (&reply.answer, reply.text.trim()) {
+        (Some(answer), "") => answer.to_string(),
+        (_, "") => "(nothing)".to_owned(),
+        (_, text) => hale_model::text::shorten(text, answer::ANSWER_BYTES_MAX),
+    }
+}
+
+fn said(delta: Delta) -> Option<Said> {
+    match delta {
+        Delta::Asking { provider, model } => Some(Said::Asking { provider, model }),
+        Delta::Thought(words) => Some(Said::Thought(words)),
+        Delta::Failed(error) => Some(Said::Failed(error.to_string())),
+        Delta::Text(_) | Delta::Tool(_) => None,
+    }
+}
+
+fn checked(sentence: &str) -> Result<&str> {
+    let sentence = sentence.trim();
+    if sentence.is_empty() {
+        return Err(ApiError::new(ErrorKind::Usage, "the sentence is empty")
+            .hint("say what you want: hale ask \"show the biggest files in /var\""));
+    }
+    if sentence.len() > SENTENCE_BYTES_MAX {
+        let message =
+            format!("the sentence has {} bytes, over {SENTENCE_BYTES_MAX}", sentence.len());
+        return Err(ApiError::new(ErrorKind::Usage, message).hint("say it in fewer words"));
+    }
+    Ok(sentence)
+}
+
+fn no_model() -> ApiError {
+    ApiError::new(ErrorKind::Failed, "no language model is configured")
+        .hint("add [[ai.providers]], or run `hale setup`")
+}
+
+/// Why there is no answer of a model.
+pub(super) enum Trouble {
+    None,
+    TooLong,
+    Mind(MindError),
+    Unfit(String),
+}
+
+impl Trouble {
+    fn lines(&self) -> Vec<String> {
+        match self {
+            Trouble::None => vec!["No model is configured, or models are switched off.".to_owned()],
+            Trouble::TooLong => vec!["The conversation has become too long.".to_owned()],
+            Trouble::Mind(MindError::AllFailed(errors)) => {
+                let why = |e: &hale_mind::ProviderError| format!("{e} ({})", e.hint());
+                errors.iter().map(why).collect()
+            }
+            Trouble::Mind(error) => vec![format!("{error}.")],
+            Trouble::Unfit(why) => vec![format!("The model's answer did not fit, twice: {why}.")],
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            Trouble::None => "add [[ai.providers]], or run `hale setup`".to_owned(),
+            Trouble::TooLong | Trouble::Unfit(_) => "say it in other words".to_owned(),
+            // Each provider's own next step stands beside it.
+            Trouble::Mind(MindError::AllFailed(_)) => String::new(),
+            Trouble::Mind(error) => error.hint(),
+        }
+    }
+
+    fn into_error(self) -> ApiError {
+        let hint = self.hint();
+        let error = ApiError::new(ErrorKind::Failed, self.lines().join("\n"));
+        if hint.is_empty() { error } else { error.hint(hint) }
+    }
+}
