@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::action::Risk;
+use crate::action::{Decision, Risk, Verdict};
 use crate::ids::{ActionId, PlanId, RunId};
 
 /// Bytes of a command's output that are kept with its run: the end, where errors stand.
@@ -146,4 +146,68 @@ pub struct RememberedPlan {
 pub struct RunsView {
     /// The runs.
     pub runs: Vec<Run>,
+}
+
+/// One step of a plan for a sentence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AskStep {
+    /// The command, exactly as it would be run.
+    pub command: String,
+    /// What it is for.
+    pub why: String,
+    /// What the guard says to it: risk, decision, reasons.
+    pub verdict: Verdict,
+    /// How it ended; none: not run.
+    pub run: Option<Run>,
+}
+
+/// What a sentence came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AskPlan {
+    /// Its id.
+    pub plan_id: PlanId,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// What the person said; none where a command is run again.
+    pub sentence: Option<String>,
+    /// What was understood and how it is done.
+    pub reasoning: String,
+    /// Where the commands came from.
+    pub origin: PlanOrigin,
+    /// Where they run.
+    pub working_dir: String,
+    /// The commands; each runs only when the one before succeeded.
+    pub steps: Vec<AskStep>,
+    /// What has to be known first; then there are no steps.
+    pub question: Option<String>,
+}
+
+impl AskPlan {
+    /// The worst of its steps.
+    pub fn risk(&self) -> Risk {
+        self.steps.iter().map(|step| step.verdict.risk).max().unwrap_or(Risk::Info)
+    }
+
+    /// The first step that is not done for anyone, or not now.
+    pub fn refused(&self) -> Option<&AskStep> {
+        self.steps.iter().find(|step| step.verdict.decision == Decision::Deny)
+    }
+
+    /// Whether every step was run and succeeded.
+    pub fn succeeded(&self) -> bool {
+        !self.steps.is_empty()
+            && self.steps.iter().all(|step| step.run.as_ref().is_some_and(Run::succeeded))
+    }
+}
+
+/// A sentence from end to end: the plan, the ways on after failures, and how it ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AskView {
+    /// The plan, with how its steps ended.
+    #[serde(flatten)]
+    pub plan: AskPlan,
+    /// What was done after failures, in that order.
+    pub recoveries: Vec<AskPlan>,
+    /// Whether the sentence was carried out; none: nothing was run.
+    pub succeeded: Option<bool>,
 }

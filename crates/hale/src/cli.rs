@@ -62,6 +62,10 @@ pub enum Command {
     Kill(KillArgs),
     /// Any other action by hand: judged, confirmed, verified, logged
     Act(crate::commands::act::ActArgs),
+    /// Say what you want: a plan with its risks, your yes, and it runs (also `hale "SENTENCE"`)
+    Ask(crate::commands::ask::AskArgs),
+    /// What was run, to be looked up and run again
+    History(crate::commands::history::HistoryArgs),
     /// Alerts
     #[command(subcommand)]
     Alerts(AlertsCommand),

@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    let cli = match cli::Cli::try_parse() {
+    let cli = match cli::Cli::try_parse_from(commands::ask::with_ask(std::env::args_os())) {
         Ok(cli) => cli,
         Err(error) => {
             commands::misread(&error);

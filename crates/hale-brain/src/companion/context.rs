@@ -113,6 +113,17 @@ fn or_none(text: &str) -> &str {
     if text.is_empty() { "none that is known" } else { text }
 }
 
+/// Whether a file system is worth naming: one that holds a person's or the system's files.
+pub fn is_worth_naming(mount: &MountLine) -> bool {
+    let below = |parent: &str| {
+        mount
+            .mount_point
+            .strip_prefix(parent)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    mount.total_bytes > 0 && !["/snap", "/proc", "/sys", "/dev", "/run"].into_iter().any(below)
+}
+
 /// Tools that are worth naming where they are installed: what an answer may depend on.
 pub const TOOLS_OF_INTEREST: &[&str] = &[
     "7z",

@@ -75,6 +75,25 @@ pub fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
 }
 
+/// How many insertions, deletions, replacements and swaps of neighbours turn one word into the other.
+pub fn edits(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, y) in b.iter().enumerate() {
+            let mut cost = (last[j] + usize::from(x != y)).min(last[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
+                cost = cost.min(before[j - 1] + 1);
+            }
+            row.push(cost);
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last.last().copied().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
@@ -90,6 +109,15 @@ mod tests {
             ["", "  \n", "ls\0", "echo \u{202e}hs.tac", "a\rb", "\x1b[2Jls", "l\u{200b}s", &long]
         {
             assert!(showable(not).is_err(), "{not:?}");
+        }
+    }
+
+    #[test]
+    fn a_swap_is_one_mistake() {
+        for (a, b, n) in
+            [("ngnix", "nginx", 1), ("", "ab", 2), ("a", "a", 0), ("kitten", "sitting", 3)]
+        {
+            assert_eq!(edits(a, b), n, "{a} {b}");
         }
     }
 

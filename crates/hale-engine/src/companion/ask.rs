@@ -4,7 +4,7 @@
 use hale_brain::companion::answer::{self, Answer};
 use hale_brain::companion::prompt;
 use hale_brain::route::{self, Routed, Unknown};
-use hale_mind::{Delta, Message, MindError, Purpose, Reply, Request};
+use hale_mind::{Delta, FaultKind, Message, MindError, Purpose, Reply, Request};
 use hale_model::api::{ApiError, ErrorKind};
 use hale_model::run::{AskPlan, PlanOrigin};
 use hale_model::text::printable;
@@ -275,6 +275,8 @@ fn said(delta: Delta) -> Option<Said> {
     match delta {
         Delta::Asking { provider, model } => Some(Said::Asking { provider, model }),
         Delta::Thought(words) => Some(Said::Thought(words)),
+        // Where nobody can be asked, the answer says so once.
+        Delta::Failed(error) if error.fault == FaultKind::NoKey => None,
         Delta::Failed(error) => Some(Said::Failed(error.to_string())),
         Delta::Text(_) | Delta::Tool(_) => None,
     }

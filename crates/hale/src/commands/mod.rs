@@ -3,6 +3,7 @@
 pub mod act;
 mod alerts;
 mod approvals;
+pub mod ask;
 mod audit;
 mod completions;
 mod config;
@@ -11,6 +12,7 @@ pub mod detect;
 mod doctor;
 mod explain;
 pub mod health;
+pub mod history;
 mod incidents;
 mod keep;
 mod kill;
@@ -96,6 +98,8 @@ async fn dispatch(context: &Context, command: Command) -> Ended {
         Command::Explain { what } => explain::run(context, what).await,
         Command::Kill(arguments) => kill::run(context, &arguments).await,
         Command::Act(arguments) => act::run(context, arguments).await,
+        Command::Ask(arguments) => ask::run(context, arguments).await,
+        Command::History(arguments) => history::run(context, arguments).await,
         Command::Alerts(command) => alerts::run(context, command).await,
         Command::Incidents(command) => incidents::run(context, command).await,
         Command::Approvals(command) => approvals::run(context, command).await,
