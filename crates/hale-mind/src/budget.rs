@@ -46,6 +46,13 @@ impl Ledger {
         }
     }
 
+    /// What the day of this instant used: nothing, if the ledger is of another day.
+    #[must_use]
+    pub fn of_day(mut self, now: Timestamp) -> Ledger {
+        self.turn_to(day_of(now));
+        self
+    }
+
     fn tokens(&self) -> u64 {
         self.input_tokens.saturating_add(self.output_tokens)
     }

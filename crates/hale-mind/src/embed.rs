@@ -30,6 +30,9 @@ impl Mind {
         }
         for seat in self.seats() {
             let Some(model) = model_of(&seat.provider) else { continue };
+            if seat.breaker().resting(self.now()).is_some() {
+                return Ok(None);
+            }
             match self.embed_with(seat, &model, texts).await {
                 Ok(found) => return Ok(Some(found)),
                 // Vectors of another model would not fit those that are stored: do not go on to it.

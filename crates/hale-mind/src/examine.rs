@@ -2,14 +2,19 @@
 //! key is found where; with a question over the network only where it is asked for. That question costs
 //! nothing: it reads the provider's own description of the model.
 
+use std::time::Duration;
+
 use hale_model::config::ProviderKind;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{Fault, FaultKind, ProviderError};
 use crate::gemini;
-use crate::http;
+use crate::http::{self, Patience};
 use crate::mind::{Mind, Seat};
+
+/// One provider's answer to a probe.
+const PROBE_SECS_MAX: u64 = 10;
 
 /// One provider of the chain, as `hale doctor` shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,9 +105,12 @@ impl Mind {
         let client = seat.client().map_err(fail)?;
         let (kind, model) = (seat.provider.provider, seat.provider.model());
         let url = format!("{}{}", seat.provider.base_url(), question(seat));
-        let answer = http::fetch(&client, kind, None, &url, &credential, seat.patience)
-            .await
-            .map_err(fail)?;
+        // A person waits for all of them, one after the other.
+        let limit = Duration::from_secs(PROBE_SECS_MAX);
+        let (idle, total) = (seat.patience.idle.min(limit), seat.patience.total.min(limit));
+        let patience = Patience { idle, total, ..seat.patience };
+        let answer = http::fetch(&client, kind, None, &url, &credential, patience).await;
+        let answer = answer.map_err(fail)?;
         knows(kind, &answer, model).map_err(fail)
     }
 }

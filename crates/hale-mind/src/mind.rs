@@ -122,7 +122,7 @@ impl Mind {
     pub fn used_today(&self) -> Result<Ledger, MindError> {
         let mut found = Ledger::default();
         self.ledger.update(&mut |ledger| found.clone_from(ledger)).map_err(MindError::Ledger)?;
-        Ok(found)
+        Ok(found.of_day((self.clock)()))
     }
 
     /// Asks the providers in their order until one answers. `on` hears what happens meanwhile; it is

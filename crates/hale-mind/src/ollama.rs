@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::draft::Draft;
 use crate::error::{Fault, FaultKind};
+use crate::mind::tokens_in;
 use crate::openai;
 use crate::provider::{str_of, u64_of};
 use crate::types::{Message, Part, Request, Role, Stop};
@@ -14,7 +15,6 @@ pub(crate) fn body(model: &str, request: &Request) -> Value {
     let mut body = json!({
         "model": model,
         "stream": true,
-        "options": {"num_predict": request.max_tokens},
     });
     match &request.answer_schema {
         Some(schema) if request.tools.is_empty() => body["format"] = schema.clone(),
@@ -30,7 +30,22 @@ pub(crate) fn body(model: &str, request: &Request) -> Value {
     }
     messages.extend(request.messages.iter().flat_map(message));
     body["messages"] = Value::Array(messages);
+    let read = tokens_in(body.to_string().len() as u64);
+    body["options"] = json!({
+        "num_predict": request.max_tokens,
+        "num_ctx": context_tokens(read.saturating_add(u64::from(request.max_tokens))),
+    });
     body
+}
+
+/// Least and most tokens of context that are asked for. A model is loaded anew when this changes, and
+/// each token of it takes memory.
+const CONTEXT_TOKENS: (u64, u64) = (8192, 65_536);
+
+/// What goes beyond its context Ollama drops from the front without a word, and by default that is
+/// little: the size is asked for, in steps that seldom change.
+fn context_tokens(needed: u64) -> u64 {
+    needed.next_power_of_two().clamp(CONTEXT_TOKENS.0, CONTEXT_TOKENS.1)
 }
 
 fn message(message: &Message) -> Vec<Value> {

@@ -498,9 +498,6 @@ fn what_ollama_is_sent() {
     {
       "model": "qwen2.5:7b",
       "stream": true,
-      "options": {
-        "num_predict": 500
-      },
       "tools": [
         {
           "type": "function",
@@ -546,7 +543,11 @@ fn what_ollama_is_sent() {
           "tool_name": "read_journal",
           "content": "killed"
         }
-      ]
+      ],
+      "options": {
+        "num_predict": 500,
+        "num_ctx": 8192
+      }
     }
     "#);
 }
