@@ -110,7 +110,7 @@ pub enum Command {
     /// What the logs and the state say is wrong, most urgent first, and what to do
     Health(crate::commands::health::HealthArgs),
     /// Check hale itself: files, permissions, sources, agent
-    Doctor,
+    Doctor(crate::commands::doctor::DoctorArgs),
     /// The same answers for programs: a JSON envelope on stdout, always
     #[command(subcommand)]
     Robot(RobotCommand),

@@ -10,16 +10,40 @@ use crate::context::{Context, view};
 use crate::exit::{Ended, Exit, Failure};
 use crate::screen::{ALARM, DIM, GREEN, PLAIN, YELLOW, paint, width, wrap};
 
-pub async fn run(context: &Context) -> Ended {
-    let doctor = match context.connect().await {
+/// Arguments of `hale doctor`.
+#[derive(Debug, clap::Args)]
+pub struct DoctorArgs {
+    /// Also ask each language model's provider whether it takes the key and has the model; costs nothing
+    #[arg(long)]
+    online: bool,
+}
+
+pub async fn run(context: &Context, arguments: DoctorArgs) -> Ended {
+    let mut doctor = match context.connect().await {
         Ok(desk) => view!(desk.ask(Query::Doctor).await, Doctor),
         // A wrong configuration, or an agent out of reach, is a finding like any other.
         Err(Failure::Told(error)) => DoctorView { checks: vec![finding(error)] },
         Err(Failure::NobodyReads) => return Err(Failure::NobodyReads),
     };
+    if arguments.online
+        && let Ok(settings) = context.settings()
+    {
+        let asked = hale_engine::probe_models(&settings).await;
+        put_in_place(&mut doctor, asked);
+    }
     context.screen.answer(&doctor, shown)?;
     let failed = doctor.checks.iter().any(|check| check.state == "failed");
     Ok(if failed { Exit::Failed } else { Exit::Done })
+}
+
+/// What the providers said, in the place of what is known without asking them.
+fn put_in_place(doctor: &mut DoctorView, asked: Vec<DoctorCheck>) {
+    let is_of_a_model = |check: &DoctorCheck| check.name.starts_with("model ");
+    let is_replaced = |check: &DoctorCheck| asked.iter().any(|a| a.name == check.name);
+    let at = doctor.checks.iter().position(is_of_a_model).unwrap_or(doctor.checks.len());
+    doctor.checks.retain(|check| !is_replaced(check));
+    let at = at.min(doctor.checks.len());
+    doctor.checks.splice(at..at, asked);
 }
 
 fn finding(error: ApiError) -> DoctorCheck {

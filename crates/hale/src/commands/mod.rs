@@ -9,7 +9,7 @@ mod completions;
 mod config;
 mod consent;
 pub mod detect;
-mod doctor;
+pub mod doctor;
 mod explain;
 pub mod health;
 pub mod history;
@@ -110,7 +110,7 @@ async fn dispatch(context: &Context, command: Command) -> Ended {
         Command::Undo { id } => undo::run(context, &id).await,
         Command::Config(command) => config::run(context, command),
         Command::Health(arguments) => health::run(context, arguments).await,
-        Command::Doctor => doctor::run(context).await,
+        Command::Doctor(arguments) => doctor::run(context, arguments).await,
         Command::Robot(command) => robot::run(context, command).await,
         Command::RobotDocs(command) => robot_docs::run(context, &command).await,
         Command::Query(arguments) => query::run(context, arguments).await,

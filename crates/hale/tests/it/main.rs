@@ -6,6 +6,7 @@ mod agent;
 mod bed;
 mod config;
 mod detect;
+mod doctor;
 mod kill;
 mod lone;
 mod redact;
