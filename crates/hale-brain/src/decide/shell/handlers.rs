@@ -95,6 +95,12 @@ pub enum Handler {
     Environment,
     /// su, runuser.
     SwitchUser,
+    /// Tools that print secrets: gpg, vault, the secret stores of clouds.
+    SecretExport,
+    /// ansible ad hoc commands.
+    Ansible,
+    /// salt remote execution.
+    Salt,
 }
 
 /// Judges what a command does beyond its registry entry; what it prints.
@@ -151,5 +157,8 @@ pub(super) fn run(
         Handler::Make => machine.make(parsed, arguments),
         Handler::Environment => machine.print_environment(parsed, arguments),
         Handler::SwitchUser => machine.switch_user(parsed, arguments),
+        Handler::SecretExport => machine.secret_export(arguments),
+        Handler::Ansible => machine.ansible(parsed),
+        Handler::Salt => machine.salt(parsed),
     }
 }

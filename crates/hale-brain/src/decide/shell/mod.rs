@@ -100,6 +100,16 @@ pub fn judge(command: &str) -> ShellVerdict {
     verdict(machine.hits)
 }
 
+/// Every rule of the registry: id, level, reason. For documents and tests.
+pub fn rules() -> Vec<(&'static str, Risk, &'static str)> {
+    registry::registry().rules()
+}
+
+/// What is wrong with the registry's data; a test holds it empty.
+pub fn problems() -> &'static [String] {
+    &registry::registry().problems
+}
+
 fn verdict(mut rules: Vec<RuleHit>) -> ShellVerdict {
     // Stable: among equals the order of the command stays.
     rules.sort_by(|a, b| b.risk.cmp(&a.risk));

@@ -213,6 +213,48 @@ impl Machine {
         SEGMENT.to_string()
     }
 
+    /// Programs that print secrets on some of their subcommands, and copy files on others.
+    pub(super) fn secret_export(&mut self, arguments: &[String]) -> String {
+        const PRINTS: [&str; 16] = [
+            "--export-secret-keys",
+            "--export-secret-subkeys",
+            "--export-secret-key",
+            "get-secret-value",
+            "get-parameter",
+            "get-parameters-by-path",
+            "get-login-password",
+            "print-access-token",
+            "get-access-token",
+            "kv",
+            "access",
+            "show",
+            "list-keys",
+            "get-session-token",
+            "get-credentials",
+            "read",
+        ];
+        let mut output = self.carried(arguments);
+        if arguments.iter().any(|a| PRINTS.contains(&a.as_str())) {
+            output.push(text::SECRET);
+        }
+        // An upload to a bucket or another account leaves this machine.
+        let uploads = arguments.iter().any(|a| a.contains("://"))
+            && arguments
+                .iter()
+                .any(|a| matches!(a.as_str(), "cp" | "mv" | "sync" | "put" | "upload" | "rsync"));
+        if uploads {
+            let stdin = self.stdin.clone().unwrap_or_default();
+            let sources: Vec<String> = arguments
+                .iter()
+                .filter(|a| !a.contains("://") && (a.contains('/') || a.contains('.')))
+                .cloned()
+                .collect();
+            let content: String = sources.iter().map(|path| self.sent_content(path)).collect();
+            self.send(&format!("{stdin}{content}"), "a bucket", false);
+        }
+        output
+    }
+
     pub(super) fn openssl(&mut self, parsed: &Parsed, arguments: &[String]) -> String {
         let stdin = self.stdin.clone().unwrap_or_else(|| ANY.to_string());
         match parsed.operand(0) {

@@ -267,6 +267,106 @@ impl Machine {
         output
     }
 
+    /// `ansible HOSTS -m MODULE -a ARGUMENTS`.
+    pub(super) fn ansible(&mut self, parsed: &Parsed) -> String {
+        let module = parsed.value(&["-m", "--module-name"]).unwrap_or("command").to_owned();
+        let module = module.rsplit('.').next().unwrap_or_default().to_owned();
+        let arguments = parsed.value(&["-a", "--args"]).unwrap_or_default().to_owned();
+        let field = |name: &str| -> Option<String> {
+            arguments
+                .split_whitespace()
+                .find_map(|word| word.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
+        };
+        let root = parsed.has(&["-b", "--become", "-K"]);
+        match module.as_str() {
+            "command" | "shell" | "raw" | "script" | "expect" | "win_shell" => {
+                return self.elsewhere(root, |machine| machine.run_text(&arguments));
+            }
+            "ping" | "setup" | "debug" | "stat" | "find" | "slurp" | "getent" | "service_facts"
+            | "package_facts" | "wait_for" | "assert" | "fail" => {}
+            "file" if field("state").as_deref() == Some("absent") => {
+                let path =
+                    field("path").or_else(|| field("dest")).unwrap_or_else(|| ANY.to_string());
+                self.delete(
+                    &path,
+                    super::effects::Delete { recursive: true, ..Default::default() },
+                );
+            }
+            "service" | "systemd" | "systemd_service" => {
+                let state = field("state").unwrap_or_default();
+                let verb = match state.as_str() {
+                    "stopped" => "stop",
+                    "started" => "start",
+                    "reloaded" => "reload",
+                    _ => "restart",
+                };
+                let unit = field("name").unwrap_or_else(|| ANY.to_string());
+                let words = ["systemctl".to_owned(), verb.to_owned(), unit];
+                self.elsewhere(root, |machine| machine.execute(&words, (false, false)));
+            }
+            "apt" | "yum" | "dnf" | "package" | "pacman" | "apk" => {
+                let verb = match field("state").as_deref() {
+                    Some("absent" | "removed") if field("purge").is_some() => "purge",
+                    Some("absent" | "removed") => "remove",
+                    _ => "install",
+                };
+                let words = [
+                    "apt-get".to_owned(),
+                    verb.to_owned(),
+                    field("name").unwrap_or_else(|| ANY.to_string()),
+                ];
+                self.elsewhere(root, |machine| machine.execute(&words, (false, false)));
+            }
+            "reboot" => self.hit("services.power", Risk::Critical, "restarts machines", ""),
+            "user" if field("state").as_deref() == Some("absent") => {
+                let risk = if field("remove").is_some() { Risk::Critical } else { Risk::Warning };
+                self.hit("users.delete", risk, "deletes an account", "");
+            }
+            _ => self.hit(
+                "infrastructure.ansible",
+                Risk::Warning,
+                format!("runs the module {module} on other machines"),
+                "",
+            ),
+        }
+        ANY.to_string()
+    }
+
+    /// `salt TARGET FUNCTION ARGUMENTS`.
+    pub(super) fn salt(&mut self, parsed: &Parsed) -> String {
+        let function = parsed.operand(1).unwrap_or_default().to_owned();
+        let arguments = parsed.operands.get(2..).unwrap_or_default().to_vec();
+        match function.as_str() {
+            "cmd.run" | "cmd.shell" | "cmd.run_all" | "cmd.run_stdout" => {
+                let code = simple::joined(&arguments);
+                return self.elsewhere(true, |machine| machine.run_text(&code));
+            }
+            "file.remove" => {
+                for path in &arguments {
+                    self.delete(
+                        path,
+                        super::effects::Delete { recursive: true, ..Default::default() },
+                    );
+                }
+            }
+            "system.reboot" | "system.shutdown" | "system.halt" | "system.poweroff" => {
+                self.hit("services.power", Risk::Critical, "takes machines down", "");
+            }
+            "service.stop" | "service.restart" | "service.start" | "service.reload" => {
+                let verb = function.rsplit('.').next().unwrap_or_default().to_owned();
+                let words: Vec<String> =
+                    ["systemctl".to_owned(), verb].into_iter().chain(arguments).collect();
+                return self.elsewhere(true, |machine| machine.execute(&words, (false, false)));
+            }
+            other
+                if ["test.", "grains.", "status.", "network.", "disk.", "sys.", "pillar."]
+                    .iter()
+                    .any(|p| other.starts_with(p)) => {}
+            _ => self.hit("infrastructure.salt", Risk::Warning, "changes other machines", ""),
+        }
+        ANY.to_string()
+    }
+
     pub(super) fn docker(&mut self, name: &str, arguments: &[String]) -> String {
         let outer: Vec<String> = DOCKER_VALUES.map(str::to_owned).to_vec();
         let parsed = Parsed::new(arguments, Style::Posix, &outer);
