@@ -63,11 +63,11 @@ impl Discord {
         Discord { rows, squares: vec![0.0; HISTORY_ROWS], renew: 0 }
     }
 
-    /// Root mean square distance to the third-nearest run that does not overlap the last one; 0
+    /// Root mean square distance to the third-nearest run that does not overlap the last one; None
     /// while there are too few. To be called once after each [`History::push`].
-    pub(super) fn distance(&mut self, history: &History) -> f64 {
+    pub(super) fn distance(&mut self, history: &History) -> Option<f64> {
         let seen = history.newest_first();
-        let Some((&now, earlier)) = seen.split_first() else { return 0.0 };
+        let (&now, earlier) = seen.split_first()?;
         let left = seen.get(self.rows..).and_then(|s| s.split_first());
         let (&left, before_left) = left.unwrap_or((&0.0, &[]));
         let both = before_left.len().min(HISTORY_ROWS);
@@ -92,10 +92,8 @@ impl Discord {
         // Lags below the length overlap the run itself; above, the history does not reach.
         let last = HISTORY_ROWS.min(seen.len().saturating_sub(self.rows));
         let complete = self.squares.get(self.rows - 1..last).unwrap_or(&[]);
-        if complete.len() < self.rows + NEIGHBOURS {
-            return 0.0;
-        }
-        (nth_smallest(complete).max(0.0) / self.rows as f64).sqrt()
+        let enough = complete.len() >= self.rows + NEIGHBOURS;
+        enough.then(|| (nth_smallest(complete).max(0.0) / self.rows as f64).sqrt())
     }
 }
 
@@ -196,7 +194,7 @@ mod tests {
             values.push(value);
             history.push(value);
             for discord in &mut discords {
-                let distance = discord.distance(&history);
+                let distance = discord.distance(&history).unwrap_or(0.0);
                 if row < 80 || row % 97 == 0 {
                     let expected = slow(&values, discord.rows);
                     assert!((distance - expected).abs() < 1e-6, "{row}: {distance} {expected}");
@@ -212,7 +210,7 @@ mod tests {
             for row in 0..9000 {
                 let wave = 0.1 * f64::from(row % 10);
                 history.push(if row == 3000 { huge } else { wave });
-                let distance = discord.distance(&history);
+                let distance = discord.distance(&history).unwrap_or(0.0);
                 let strange = (3000..3004).contains(&row);
                 assert!(row < 100 || strange == (distance > 1e-7), "{huge} {row}: {distance}");
                 assert!(row < 100 || strange == (distance > 100.0), "{huge} {row}: {distance}");

@@ -29,7 +29,7 @@ const RUN_ROWS: [usize; 3] = [16, 32, 64];
 /// What all runs together weigh; the edge of the range weighs 1.
 const RUNS_WEIGHT: f64 = 2.0;
 /// The weighted sum of surprises that is an alert.
-const ALERT_SURPRISE: f64 = 3.6;
+const ALERT_SURPRISE: f64 = 3.55;
 /// Rows at the start that are only learned from.
 pub const LEARNING_ROWS: u64 = 150;
 /// After an alert, so large a share of the rows so far belongs to it, within these bounds.
@@ -94,10 +94,11 @@ impl StreamAnomaly {
 
     fn surprise(&mut self, value: f64) -> f64 {
         self.history.push(value);
-        let mut sum = self.edge.surprise(self.range.edge(value));
+        let mut sum = self.range.edge(value).map_or(0.0, |edge| self.edge.surprise(edge));
         for (discord, tail) in &mut self.discords {
-            sum += RUNS_WEIGHT / RUN_ROWS.len() as f64
-                * tail.surprise(discord.distance(&self.history));
+            if let Some(distance) = discord.distance(&self.history) {
+                sum += RUNS_WEIGHT / RUN_ROWS.len() as f64 * tail.surprise(distance);
+            }
         }
         sum
     }
@@ -119,17 +120,18 @@ impl Range {
     const RELATIVE_WIDTH_MIN: f64 = 1e-6;
 
     /// Where a value lies: 0.5 in the middle of all before it, 1 at the edge, more beyond.
-    fn edge(&mut self, value: f64) -> f64 {
+    /// None while there is too little before it.
+    fn edge(&mut self, value: f64) -> Option<f64> {
         let (low, high) = self.bounds.unwrap_or((value, value));
         let faded = Self::FADING_SHARE * (high - low);
         self.bounds = Some(((low + faded).min(value), (high - faded).max(value)));
         self.rows += 1;
         if self.rows <= Self::MIN_ROWS + 1 {
-            return 0.0;
+            return None;
         }
         let width = (high - low)
             .max(Self::RELATIVE_WIDTH_MIN * high.abs().max(low.abs()))
             .max(f64::MIN_POSITIVE);
-        ((value - high).max(low - value) / width + 1.0).clamp(0.0, f64::MAX)
+        Some(((value - high).max(low - value) / width + 1.0).clamp(0.0, f64::MAX))
     }
 }
