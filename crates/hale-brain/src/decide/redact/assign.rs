@@ -317,7 +317,7 @@ fn accept(found: &mut Found<'_>, key: Key, join: Join, start: usize, v: Value) -
             Join::Quote => shapes::is_random(trimmed) || shapes::is_strong_password(trimmed),
             Join::Equals | Join::Colon | Join::Option | Join::Argument => {
                 shapes::is_credential(trimmed)
-                    || (v.quoted || join == Join::Equals) && is_weak_secret(trimmed, join)
+                    || join == Join::Equals && is_weak_secret(found, start, trimmed)
             }
         },
         Key::Loose => match join {
@@ -326,6 +326,7 @@ fn accept(found: &mut Found<'_>, key: Key, join: Join, start: usize, v: Value) -
             }
             Join::Equals | Join::Colon | Join::Option | Join::Argument => {
                 shapes::is_credential(trimmed) && !shapes::is_name(trimmed)
+                    || join == Join::Equals && is_weak_secret(found, start, trimmed)
             }
         },
         Key::Random => match join {
@@ -353,27 +354,27 @@ fn accept(found: &mut Found<'_>, key: Key, join: Join, start: usize, v: Value) -
     Some(v.end)
 }
 
-/// `api_key = "correcthorse"`: no look of a secret, but nothing else either.
-fn is_weak_secret(v: &str, join: Join) -> bool {
-    join == Join::Equals
-        && v.len() >= 12
-        && !v.contains([' ', '/', ':', '.', '-', '_'])
-        && !shapes::is_nothing(v)
+/// `API_KEY=correcthorse`: no look of a secret, but a name that leaves nothing else.
+fn is_weak_secret(found: &Found<'_>, start: usize, v: &str) -> bool {
+    let name = found.slice(start, ahead(found.bytes, start, NAME_BYTES_MAX, is_key));
+    let environment = !name.bytes().any(|b| b.is_ascii_lowercase());
+    let one_word = v.bytes().all(|b| b.is_ascii_alphanumeric());
+    environment
+        && v.len() >= 8
+        && one_word
         && !shapes::is_number(v)
         && !shapes::is_stop_word(v)
-        && !shapes::is_name(v)
+        && !shapes::is_nothing(v)
 }
 
 fn password(found: &Found<'_>, join: Join, start: usize, v: &str, at: Value) -> bool {
-    if shapes::is_nothing(v) && !shapes::is_strong_password(v)
-        || shapes::is_nothing(v)
+    if shapes::is_nothing(v)
         || shapes::is_path(v)
             && (v.starts_with(['/', '.', '~']) || v.contains('.') && !shapes::is_strong_password(v))
     {
         return false;
     }
-    let name =
-        found.slice(start, start + look::ahead(found.bytes, start, NAME_BYTES_MAX, is_key) - start);
+    let name = found.slice(start, ahead(found.bytes, start, NAME_BYTES_MAX, is_key));
     let short_name = is_one_of(name, &["pass", "pw", "community", "PASS"]);
     match join {
         Join::Equals | Join::Option => {
@@ -407,7 +408,7 @@ fn password(found: &Found<'_>, join: Join, start: usize, v: &str, at: Value) -> 
                 .is_none_or(|b| matches!(b, b'\n' | b'\r' | b'#' | b',' | b'}' | b';'));
             if at.quoted {
                 return !v.contains(' ')
-                    || !byte_before(found.bytes, at.start).is_some_and(|b| b == b'\'')
+                    || byte_before(found.bytes, at.start).is_none_or(|b| b != b'\'')
                     || ends_line;
             }
             let telling =
@@ -439,13 +440,18 @@ fn spoken(
     }
     let mut at = after;
     let mut join = Join::Blank;
-    for _ in 0..4 {
+    let mut whose = false;
+    for _ in 0..5 {
         let word_end = ahead(bytes, at, 256, |b| !b.is_ascii_whitespace());
         let word = found.text.get(at..word_end)?;
         let link = bare(word);
-        if !List::Links.has(link) || word.len() > link.len() + 1 {
+        // `password for root@db1: X`: whose it is, then the value.
+        if (!List::Links.has(link) || word.len() > link.len() + 1)
+            && !(whose && word.ends_with(':'))
+        {
             break;
         }
+        whose = is_one_of(link, &["for", "of", "user"]);
         if List::TellingLinks.has(link) || word.ends_with(':') {
             join = Join::Told;
         }
@@ -465,8 +471,9 @@ fn directive(found: &Found<'_>, key: Key, start: usize, end: usize, after: usize
     let v = Value { start: after, end: word_end, quoted: false };
     let rest = &bytes[word_end..line_end(bytes, word_end)];
     let alone = rest.trim_ascii().is_empty();
-    let netrc = is_one_of(name, &["password", "passwd"])
-        && (look::contains(line, b"login ") || look::contains(line, b"machine "));
+    let netrc = matches!(name, "password" | "passwd")
+        && (look::contains(line, b"machine ")
+            || look::words_before(bytes, start).nth(1).is_some_and(|w| w == "login"));
     if netrc {
         return Some(v);
     }

@@ -272,22 +272,22 @@ fn yaml_values(found: &mut Found<'_>, name_start: usize, mut at: usize, end: usi
         let value_at = look::blanks(bytes, name + 1);
         if matches!(bytes.get(value_at), Some(b'|' | b'>')) {
             block = Some(indent);
-        } else if value_at < stop {
-            if let Some(v) = value(found.text, value_at) {
-                hidden_datum(found, v.start, v.end.min(stop));
-            }
+        } else if value_at < stop
+            && let Some(v) = value(found.text, value_at)
+        {
+            hidden_datum(found, v.start, v.end.min(stop));
         }
     }
 }
 
 fn hidden_datum(found: &mut Found<'_>, start: usize, end: usize) {
-    if let Some(v) = found.text.get(start..end) {
-        if !shapes::is_placeholder(v) {
-            if v.len() >= 8 && !shapes::is_name(v) {
-                found.add_everywhere(start, end, Kind::Secret);
-            } else {
-                found.add(start, end, Kind::Secret);
-            }
+    if let Some(v) = found.text.get(start..end)
+        && !shapes::is_placeholder(v)
+    {
+        if v.len() >= 8 && !shapes::is_name(v) {
+            found.add_everywhere(start, end, Kind::Secret);
+        } else {
+            found.add(start, end, Kind::Secret);
         }
     }
 }

@@ -35,11 +35,10 @@ pub(super) fn at(found: &mut Found<'_>, at: usize) -> usize {
         end += 1;
     }
     let first_run = first_run.unwrap_or(end);
-    let grouped = match &groups[..=group] {
-        [_] => true,
-        [4, 4, 4, 4] | [4, 6, 5] | [4, 6, 4] | [4, 4, 4, 4, 1..=3] | [4, 4, 4, 1] => true,
-        _ => false,
-    };
+    let grouped = matches!(
+        &groups[..=group],
+        [_] | [4, 4, 4, 4] | [4, 6, 5] | [4, 6, 4] | [4, 4, 4, 4, 1..=3] | [4, 4, 4, 1]
+    );
     let outside = |b: Option<u8>| !b.is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_');
     let before = byte_before(bytes, at);
     let after = bytes.get(end).copied();
@@ -92,5 +91,5 @@ fn luhn(digits: &[u8]) -> bool {
             if d > 9 { d - 9 } else { d }
         })
         .sum();
-    sum % 10 == 0 && digits.iter().any(|d| *d != 0)
+    sum.is_multiple_of(10) && digits.iter().any(|d| *d != 0)
 }

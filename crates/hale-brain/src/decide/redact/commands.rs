@@ -260,15 +260,14 @@ fn stdin_login(found: &mut Found<'_>, start: usize) {
     let Some(text) = found.text.get(from..start) else { return };
     let mut at = from;
     for word in text.split([' ', '"', '\'', '\n']) {
-        if let Some((user, password)) = word.split_once(':') {
-            if !user.is_empty()
-                && password.len() >= 4
-                && !shapes::is_nothing(password)
-                && !shapes::is_time_or_measure(word)
-            {
-                let end = at + word.len();
-                add(found, end - password.len(), end);
-            }
+        if let Some((user, password)) = word.split_once(':')
+            && !user.is_empty()
+            && password.len() >= 4
+            && !shapes::is_nothing(password)
+            && !shapes::is_time_or_measure(word)
+        {
+            let end = at + word.len();
+            add(found, end - password.len(), end);
         }
         at += word.len() + 1;
     }

@@ -329,10 +329,8 @@ pub(super) fn syslog_header(found: &mut Found<'_>, at: usize) {
     if level || is_open_host(name) {
         return;
     }
-    if rfc3164 && tagged
-        || tagged && (pid || known || is_host_shaped(name))
-        || is_host_shaped(name) && rfc5424(line)
-    {
+    let sure = rfc3164 || pid || known || is_host_shaped(name);
+    if (tagged && sure) || (is_host_shaped(name) && rfc5424(line)) {
         found.add_everywhere(at + start, at + token_end, Kind::Host);
     }
 }
@@ -421,7 +419,15 @@ pub(super) fn shaped_host(found: &mut Found<'_>, start: usize, end: usize) {
     let outside = start - usize::from(matches!(before, Some(b'"' | b'\'' | b'`' | b'[' | b'(')));
     let told =
         !glued && words_before(bytes, outside).next().is_some_and(|w| List::HostWords.has(bare(w)));
-    if proxied || told || unc || (!glued && (port || mount)) {
+    // Ansible: `fatal: [web-07]: …`, `web-07 : ok=3`; Kubernetes: `assigned shop/api to worker-3`.
+    let mut before_it = words_before(bytes, outside);
+    let reported = before == Some(b'[')
+        && before_it.next().is_some_and(|w| List::AnsibleStates.has(w.trim_end_matches(':')))
+        || bytes[end..].starts_with(b" : ok=");
+    let assigned = !glued
+        && words_before(bytes, start).next() == Some("to")
+        && look::contains(line_before(bytes, start), b"assigned ");
+    if reported || assigned || proxied || told || unc || (!glued && (port || mount)) {
         found.add_everywhere(start, end, Kind::Host);
     }
 }

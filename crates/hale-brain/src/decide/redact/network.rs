@@ -85,7 +85,7 @@ fn is_version(found: &Found<'_>, start: usize, end: usize, address: Ipv4Addr) ->
                 .slice(end + 1, found.text.len())
                 .split(|c: char| !c.is_ascii_digit() && c != '.')
                 .next();
-            if !range.is_some_and(|r| r.parse::<Ipv4Addr>().is_ok()) && !likely {
+            if range.is_none_or(|r| r.parse::<Ipv4Addr>().is_err()) && !likely {
                 return true;
             }
         }

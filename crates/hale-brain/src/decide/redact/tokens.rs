@@ -82,10 +82,7 @@ impl Rule {
     /// The token whose prefix stands at `at`.
     fn token(&self, text: &str, at: usize) -> Option<(usize, usize)> {
         let bytes = text.as_bytes();
-        if !self.inside
-            && byte_before(bytes, at).is_some_and(|b| is_word(b))
-            && !after_escape(bytes, at)
-        {
+        if !self.inside && byte_before(bytes, at).is_some_and(is_word) && !after_escape(bytes, at) {
             return None;
         }
         let mut end = (at + TOKEN_BYTES_MAX).min(text.len());

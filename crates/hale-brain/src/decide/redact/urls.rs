@@ -94,7 +94,12 @@ fn hosts(found: &mut Found<'_>, scheme: &str, start: usize, stop: usize) {
         let next = bytes.get(end).copied();
         let ends = next.is_none_or(|b| !is_word(b) && !matches!(b, b'$' | b'{' | b'%' | b'@'));
         let begins_word = name.as_bytes()[0].is_ascii_alphabetic();
-        if ends && begins_word && !name.contains('.') && !names::is_open_host(name) {
+        if ends
+            && begins_word
+            && !name.contains('.')
+            && !names::is_open_host(name)
+            && !shapes::is_uuid(name)
+        {
             let everywhere = names::is_host_shaped(name) && name.contains('-');
             if everywhere {
                 found.add_everywhere(at, end, Kind::Host);

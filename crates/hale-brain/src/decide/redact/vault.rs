@@ -96,10 +96,10 @@ pub(super) fn find(found: &mut Found<'_>) {
         }
     }
     let tail = found.bytes.len().saturating_sub(PLACEHOLDER_BYTES_MAX);
-    if let Some(at) = found.bytes[tail..].iter().rposition(|b| *b == b'<') {
-        if begins_placeholder(&found.bytes[tail + at + 1..]) {
-            found.add(tail + at, found.bytes.len(), Kind::Text);
-        }
+    if let Some(at) = found.bytes[tail..].iter().rposition(|b| *b == b'<')
+        && begins_placeholder(&found.bytes[tail + at + 1..])
+    {
+        found.add(tail + at, found.bytes.len(), Kind::Text);
     }
 }
 

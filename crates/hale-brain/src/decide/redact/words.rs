@@ -21,6 +21,7 @@ macro_rules! lists {
 }
 
 lists! {
+    AnsibleStates "ansible_states",
     Links "links",
     TellingLinks "telling_links",
     Directives "directives",
