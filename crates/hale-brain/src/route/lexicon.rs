@@ -98,7 +98,7 @@ pub(super) struct Lexicon {
     words: HashMap<String, Vec<Concept>>,
     stems: [HashMap<String, Vec<Concept>>; 2],
     /// Words that may be misspelt, by language-free spelling.
-    spellings: Vec<(String, Vec<Concept>)>,
+    spellings: Vec<(Vec<char>, Vec<Concept>)>,
     hangul_spellings: Vec<(Vec<char>, Vec<Concept>)>,
     /// Words in a row, by their first word.
     pub(super) phrases: HashMap<String, Vec<(Vec<String>, Meaning)>>,
@@ -199,7 +199,7 @@ impl Lexicon {
             Language::En | Language::Fr if inflected => {
                 push(self.stems[0].entry(stem::english(&word)).or_default(), concept);
                 push(self.stems[1].entry(stem::french(&word)).or_default(), concept);
-                self.spellings.push((word, vec![concept]));
+                self.spellings.push((word.chars().collect(), vec![concept]));
             }
             Language::En | Language::Fr => {}
         }
@@ -289,7 +289,8 @@ impl Lexicon {
         if !all_letters || self.languages.contains_key(folded) {
             return Found::default();
         }
-        nearest(&self.spellings, |meant| typo::cost(folded, meant))
+        let written: Vec<char> = folded.chars().collect();
+        nearest(&self.spellings, |meant| typo::cost(&written, meant))
     }
 
     /// The concepts of a misspelt run of Hangul.
@@ -310,7 +311,10 @@ impl Lexicon {
 }
 
 /// The concepts of every entry at the least cost.
-fn nearest<T>(spellings: &[(T, Vec<Concept>)], cost: impl Fn(&T) -> Option<usize>) -> Found {
+fn nearest(
+    spellings: &[(Vec<char>, Vec<Concept>)],
+    cost: impl Fn(&[char]) -> Option<usize>,
+) -> Found {
     let mut best = usize::MAX;
     let mut concepts = Vec::new();
     for (meant, of) in spellings {

@@ -20,7 +20,8 @@ use super::{
 
 /// Concepts that may stand in any question, and in any request for a change.
 const IN_QUESTIONS: [&str; 12] = [
-    "soft", "show", "be", "what", "which", "how", "how_many", "past", "now", "all", "machine", "howto",
+    "soft", "show", "be", "what", "which", "how", "how_many", "past", "now", "all", "machine",
+    "howto",
 ];
 const IN_CHANGES: [&str; 3] = ["soft", "now", "howto"];
 
@@ -203,9 +204,17 @@ impl<'a> Matcher<'a> {
 
     /// The best way to read the sentence as this intent; none where a need is not met.
     fn try_intent(&self, intent: &'a Intent) -> Option<Match<'a>> {
+        // Most intents are out of the question at once; the others are worth the work.
+        let is_said = |group: &Vec<Concept>| {
+            self.tokens.iter().any(|token| group.iter().any(|concept| token.is(*concept)))
+        };
+        let needs: Vec<_> = intent.needs.iter().filter(|need| need.iter().all(is_said)).collect();
+        if needs.is_empty() {
+            return None;
+        }
         let mut best: Option<Match<'a>> = None;
         for assignment in self.assignments(intent) {
-            for need in &intent.needs {
+            for need in &needs {
                 let Some(found) = self.judge(intent, need, &assignment) else { continue };
                 let better = |known: &Match<'_>| {
                     let unexplained = |m: &Match<'_>| std::cmp::Reverse(m.unexplained.len());
@@ -320,7 +329,7 @@ impl<'a> Matcher<'a> {
             confidence: 1.0,
         };
         self.fill(intent, assignment, &mut found);
-        let allowed = self.allowed(intent, assignment);
+        let allowed = self.allowed(intent, need, assignment);
         for (at, token) in self.tokens.iter().enumerate() {
             let used = assignment.uses(at);
             if used && !needed.contains(&at) {
@@ -355,11 +364,16 @@ impl<'a> Matcher<'a> {
         }
     }
 
-    fn allowed(&self, intent: &Intent, assignment: &Assignment) -> Vec<Concept> {
+    fn allowed(
+        &self,
+        intent: &Intent,
+        need: &[Vec<Concept>],
+        assignment: &Assignment,
+    ) -> Vec<Concept> {
         let mut allowed =
             if intent.changes { self.in_changes.clone() } else { self.in_questions.clone() };
         allowed.extend(&intent.may);
-        allowed.extend(intent.needs.iter().flatten().flatten());
+        allowed.extend(need.iter().flatten());
         for (slot, given) in intent.slots.iter().zip(&assignment.slots) {
             if given.is_some() {
                 let cues = names::cues(slot.kind).iter();

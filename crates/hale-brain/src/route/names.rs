@@ -119,6 +119,11 @@ impl Names<'_> {
         if says_kind && !token.guessed {
             return None;
         }
+        // A word that looks misspelt is rather that than a name nobody asked for.
+        let takes_any = matches!(kind, SlotKind::Program | SlotKind::Branch | SlotKind::Glob);
+        if token.guessed && takes_any && software.is_empty() && !marked {
+            return None;
+        }
         let penalty = Rank::from(!unknown);
         match kind {
             SlotKind::Unit if token.raw.ends_with(".service") || known_as("daemon") => {

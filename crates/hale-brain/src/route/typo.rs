@@ -12,9 +12,7 @@ const ROWS: [&str; 6] =
 
 /// Cost of reading `written` as `meant`, in half mistakes; `None` above what is forgiven for a
 /// word of that length.
-pub(super) fn cost(written: &str, meant: &str) -> Option<usize> {
-    let written: Vec<char> = written.chars().collect();
-    let meant: Vec<char> = meant.chars().collect();
+pub(super) fn cost(written: &[char], meant: &[char]) -> Option<usize> {
     let longest = written.len().max(meant.len());
     let shortest = written.len().min(meant.len());
     if !(WORD_CHARS_MIN..=WORD_CHARS_MAX).contains(&shortest) || longest > WORD_CHARS_MAX {
@@ -28,7 +26,7 @@ pub(super) fn cost(written: &str, meant: &str) -> Option<usize> {
     if (longest - shortest) * 2 > allowed {
         return None;
     }
-    Some(distance(&written, &meant)).filter(|cost| *cost <= allowed)
+    Some(distance(written, meant)).filter(|cost| *cost <= allowed)
 }
 
 /// The same for Hangul, counted in its letters.

@@ -24,3 +24,5 @@ mod log_health;
 mod miner;
 mod miner_sets;
 mod investigate;
+mod route;
+mod route_plans;
