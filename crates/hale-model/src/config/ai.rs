@@ -40,7 +40,11 @@ impl Default for Ai {
             daily_budget_usd: 5.0,
             daily_budget_tokens: 0,
             timeout_secs: 120,
-            providers: vec![AiProvider::default()],
+            providers: vec![AiProvider {
+                model: "claude-sonnet-4-5".to_owned(),
+                api_key_env: "ANTHROPIC_API_KEY".to_owned(),
+                ..AiProvider::default()
+            }],
         }
     }
 }
@@ -118,8 +122,10 @@ pub struct AiProvider {
     /// key; empty: the provider's usual one. The key itself never stands here.
     pub api_key_env: String,
     /// Where the API is, without the last part of the path; empty: the provider's own address.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub base_url: String,
     /// The model that turns texts into vectors; empty: the provider's usual one, if it has one.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub embedding_model: String,
     /// US dollars for a million tokens read, where the price list does not know the model.
     #[schemars(range(max = 100_000.0))]
