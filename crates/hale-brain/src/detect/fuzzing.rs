@@ -5,6 +5,7 @@
 //! Where a parser does, and where its answer breaks a promise of its own.
 
 use super::expression::on_deep_stack;
+use super::log_health;
 use super::miner::{Miner, MinerLimits, split_header};
 use super::oom;
 use super::rules::{Rules, add_user_rules};
@@ -58,7 +59,11 @@ pub fn templates(bytes: &[u8]) {
     };
     let mut miner = Miner::new(limits);
     for line in bytes.split(|b| *b == b'\n') {
-        let content = split_header(line).content;
+        let header = split_header(line);
+        let content = header.content;
+        let now = hale_model::Timestamp::UNIX_EPOCH;
+        header.time.map(|time| log_health::moment(time, now, &jiff::tz::TimeZone::UTC));
+        log_health::level_of(header.level, content);
         assert!(line.ends_with(content.trim_ascii_end()) || line.trim_ascii().ends_with(content));
         let id = miner.learn_bytes(content);
         // The same line again is the same template.

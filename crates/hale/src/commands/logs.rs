@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn headers_are_left_out_unless_the_lines_have_none() {
-        let input = b"Nov 21 10:15:01 web1 sshd[812]: bye\nNov 21 10:15:02 web2 cron[813]: bye\n";
+        let input = b"Nov 21 10:15:01 web1 kernel: bye\nNov 21 10:15:02 web2 system: bye\n";
         assert_eq!(filtered(input, false, 4096), "1\t1\n2\t1\n");
         assert_eq!(filtered(input, true, 4096), "1\t1\n2\t2\n");
     }

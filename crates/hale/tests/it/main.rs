@@ -8,6 +8,7 @@ mod config;
 mod detect;
 mod doctor;
 mod kill;
+mod logs;
 mod lone;
 mod redact;
 mod reference;

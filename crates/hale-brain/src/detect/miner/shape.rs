@@ -183,7 +183,9 @@ impl Context {
         // A name from code amid a sentence is one of several; at its head it says who speaks.
         let amid = self.spaced && self.last_mark == 0 && matches!(rest.first(), None | Some(b' '));
         let named = is_capitals(word) || (is_code_name(word) && !amid);
-        if known || first || (!quoted && named) { Kind::Fixed } else { Kind::Free }
+        // `key=value`: keys are the sender's own words.
+        let key = rest.first() == Some(&b'=');
+        if known || first || key || (!quoted && named) { Kind::Fixed } else { Kind::Free }
     }
 }
 
