@@ -1,5 +1,7 @@
 //! The streaming detector: what is an alert, what is none, and that no row knows a later one.
 
+#![allow(clippy::disallowed_methods, reason = "a test may read the benchmark that lies at hand")]
+
 use std::path::Path;
 
 use hale_brain::detect::stream_anomaly::{ALERT_SCORE, Header, Row, StreamAnomaly};
