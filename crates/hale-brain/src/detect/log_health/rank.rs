@@ -108,7 +108,7 @@ fn status(
 /// Messages to be expected in the judged time.
 fn usual(study: &LogStudy, past: u64, past_secs: u64) -> Option<f64> {
     let share = study.spans.since_secs? as f64 / past_secs.max(1) as f64;
-    (past_secs >= PAST_SECS_MIN).then(|| past as f64 * share)
+    (past_secs >= PAST_SECS_MIN).then_some(past as f64 * share)
 }
 
 fn finding(
@@ -153,11 +153,15 @@ fn severity(priority: u8, status: LogStatus) -> Severity {
     match status {
         LogStatus::Steady if priority <= PRIORITY_CRITICAL => Severity::Medium,
         LogStatus::Steady => Severity::Low,
-        LogStatus::New | LogStatus::Burst | LogStatus::Unknown => match priority {
-            ..=PRIORITY_CRITICAL => Severity::High,
-            ..=PRIORITY_ERROR => Severity::Medium,
-            _ => Severity::Low,
-        },
+        LogStatus::New | LogStatus::Burst | LogStatus::Unknown => {
+            if priority <= PRIORITY_CRITICAL {
+                Severity::High
+            } else if priority <= PRIORITY_ERROR {
+                Severity::Medium
+            } else {
+                Severity::Low
+            }
+        }
     }
 }
 
