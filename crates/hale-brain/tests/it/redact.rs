@@ -1,4 +1,5 @@
 //! Redaction: labelled texts of the project's own, the way back, and texts made to confuse it.
+#![allow(clippy::disallowed_methods, reason = "reads the development set; redaction does not")]
 
 use std::collections::HashMap;
 
@@ -72,7 +73,8 @@ fn standing(text: &str, token: &str) -> usize {
         .filter(|(at, _)| {
             let before = text[..*at].chars().last();
             let after = text[at + token.len()..].chars().next();
-            !(word(first) && word(before)) && !(word(last) && word(after))
+            let joined = word(first) && word(before) || word(last) && word(after);
+            !joined
         })
         .count()
 }

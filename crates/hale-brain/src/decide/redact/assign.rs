@@ -193,7 +193,9 @@ fn block_scalar(found: &mut Found<'_>, key: Key, start: usize, at: usize) -> Opt
 /// Where the text of an element begins, if the name is one's tag or attribute.
 fn element(bytes: &[u8], start: usize, closed: usize) -> Option<usize> {
     if bytes.get(closed) == Some(&b'>') {
-        let tag = matches!(byte_before(bytes, start), Some(b'<' | b':' | b'"' | b'\''));
+        let tag = matches!(byte_before(bytes, start), Some(b'<' | b':' | b'"' | b'\''))
+            // Markdown: `<password>` in a sentence.
+            && bytes.get(closed + 1) != Some(&b'`');
         return tag.then_some(closed + 1);
     }
     // Attributes between: only of a tag.
@@ -369,6 +371,7 @@ fn is_weak_secret(found: &Found<'_>, start: usize, v: &str) -> bool {
 
 fn password(found: &Found<'_>, join: Join, start: usize, v: &str, at: Value) -> bool {
     if shapes::is_nothing(v)
+        || !v.chars().any(char::is_alphanumeric)
         || shapes::is_path(v)
             && (v.starts_with(['/', '.', '~']) || v.contains('.') && !shapes::is_strong_password(v))
     {

@@ -149,8 +149,13 @@ impl Redactor {
             let value = found.slice(echo.start, echo.end);
             let minimum = match echo.kind {
                 Kind::Secret => 6,
-                Kind::User => 2,
-                Kind::Host | Kind::Email | Kind::Ip | Kind::Mac | Kind::Card | Kind::Text => 3,
+                Kind::User
+                | Kind::Host
+                | Kind::Email
+                | Kind::Ip
+                | Kind::Mac
+                | Kind::Card
+                | Kind::Text => 3,
             };
             // A full name with a suffix is found by its suffix anyway; its form is enough.
             let tells_itself =

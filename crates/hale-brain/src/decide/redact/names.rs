@@ -317,7 +317,8 @@ pub(super) fn syslog_header(found: &mut Found<'_>, at: usize) {
         .count();
     let tagged = tag > 0
         && match rest.get(tag) {
-            Some(b':') => true,
+            // `libc6:amd64` is no tag.
+            Some(b':') => rest.get(tag + 1).is_none_or(|b| *b == b' '),
             Some(b'[') => {
                 rest[tag..].windows(2).take(16).any(|w| w == b"]:") || rest[tag..].contains(&b']')
             }
