@@ -22,8 +22,9 @@ use super::Nearest;
 use super::error::RouteError;
 use super::host::is_condition;
 use super::lexicon::{Concept, Lexicon};
+use super::matching::accepts;
 use super::template::{self, Filled, Part, SlotKind};
-use super::values;
+use super::values::{self, Value};
 
 /// Most intents of one file, and most steps of one intent.
 const INTENTS_PER_FILE_MAX: usize = 200;
@@ -266,13 +267,42 @@ fn read_slot(text: &str) -> Result<Slot, String> {
     let (name, mark) = text.split_at(end);
     let kind = SlotKind::named(name).ok_or(format!("no slot is called `{name}`"))?;
     let default = match mark.strip_prefix('=') {
+        Some(default) => Some(Filled::Value(read_default(kind, default)?)),
         None => None,
-        Some(default) => Some(match values::readings(default, default).into_iter().next() {
-            Some(value) => Filled::Value(value),
-            None => Filled::Words(vec![default.to_owned()]),
-        }),
     };
     Ok(Slot { kind, required: mark == "!", default })
+}
+
+/// A default, which has to be a value of its slot's kind.
+fn read_default(kind: SlotKind, text: &str) -> Result<Value, String> {
+    let value = match kind {
+        SlotKind::Since => values::moment_named(text),
+        SlotKind::Path
+        | SlotKind::To
+        | SlotKind::Archive
+        | SlotKind::Size
+        | SlotKind::Port
+        | SlotKind::Pid
+        | SlotKind::Count
+        | SlotKind::Unit
+        | SlotKind::Package
+        | SlotKind::User
+        | SlotKind::Group
+        | SlotKind::Host
+        | SlotKind::Glob
+        | SlotKind::Text
+        | SlotKind::Container
+        | SlotKind::Image
+        | SlotKind::Branch
+        | SlotKind::Commit
+        | SlotKind::Mode
+        | SlotKind::Interface
+        | SlotKind::Program
+        | SlotKind::Url => {
+            values::readings(text, text).iter().find_map(|value| accepts(kind, value))
+        }
+    };
+    value.ok_or(format!("`{text}` is no {}", kind.name()))
 }
 
 fn prose(why: &WhyText, slots: &[Slot]) -> Result<Prose, String> {

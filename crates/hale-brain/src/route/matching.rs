@@ -406,7 +406,7 @@ impl<'a> Matcher<'a> {
 }
 
 /// A value of that kind, where the reading is one.
-fn accepts(kind: SlotKind, value: &Value) -> Option<Value> {
+pub(super) fn accepts(kind: SlotKind, value: &Value) -> Option<Value> {
     let fits = match (kind, value) {
         (SlotKind::Path | SlotKind::To, Value::Path(path)) => path.len() < 4096,
         (SlotKind::Archive, Value::Path(path)) => names::is_archive(path),

@@ -152,7 +152,29 @@ impl Names<'_> {
             SlotKind::Archive if is_archive(&token.raw) => Some(1),
             SlotKind::Glob if has_extension(&token.raw) => Some(2),
             SlotKind::Glob if anchored && unknown => Some(4),
-            _ => None,
+            SlotKind::Path
+            | SlotKind::To
+            | SlotKind::Archive
+            | SlotKind::Size
+            | SlotKind::Since
+            | SlotKind::Port
+            | SlotKind::Pid
+            | SlotKind::Count
+            | SlotKind::Unit
+            | SlotKind::Package
+            | SlotKind::User
+            | SlotKind::Group
+            | SlotKind::Host
+            | SlotKind::Glob
+            | SlotKind::Text
+            | SlotKind::Container
+            | SlotKind::Image
+            | SlotKind::Branch
+            | SlotKind::Commit
+            | SlotKind::Mode
+            | SlotKind::Interface
+            | SlotKind::Program
+            | SlotKind::Url => None,
         }
     }
 
@@ -178,7 +200,15 @@ impl Names<'_> {
             SlotKind::Container => self.host.containers.contains(name),
             SlotKind::User => self.host.users.contains(name),
             SlotKind::Program => self.host.tools.contains(name),
-            _ => false,
+            SlotKind::Path
+            | SlotKind::To
+            | SlotKind::Archive
+            | SlotKind::Size
+            | SlotKind::Since => false,
+            SlotKind::Port | SlotKind::Pid | SlotKind::Count | SlotKind::Package => false,
+            SlotKind::Group | SlotKind::Host | SlotKind::Glob | SlotKind::Text => false,
+            SlotKind::Image | SlotKind::Branch | SlotKind::Commit | SlotKind::Mode => false,
+            SlotKind::Interface | SlotKind::Url => false,
         }
     }
 
@@ -207,7 +237,22 @@ fn is_name(raw: &str, kind: SlotKind) -> bool {
         SlotKind::Image | SlotKind::Branch | SlotKind::Url => "._@:+-/",
         SlotKind::Commit => "._@:+-/~^",
         SlotKind::Glob | SlotKind::Path | SlotKind::To => "._@:+-*?",
-        _ => "._@:+-",
+        SlotKind::Archive
+        | SlotKind::Size
+        | SlotKind::Since
+        | SlotKind::Port
+        | SlotKind::Pid
+        | SlotKind::Count
+        | SlotKind::Unit
+        | SlotKind::Package
+        | SlotKind::User
+        | SlotKind::Group
+        | SlotKind::Host
+        | SlotKind::Text
+        | SlotKind::Container
+        | SlotKind::Mode
+        | SlotKind::Interface
+        | SlotKind::Program => "._@:+-",
     };
     raw.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '*')
         && raw.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || extra.contains(c))

@@ -112,14 +112,11 @@ fn parse_until(text: &str, in_section: bool) -> Result<(Vec<Part>, &str), String
     let mut parts = Vec::new();
     let mut rest = text;
     loop {
-        let special = rest
-            .char_indices()
-            .find(|(at, c)| {
-                (in_section && *c == ']' && !rest[..*at].ends_with('\\'))
-                    || rest[*at..].starts_with("@{")
-                    || rest[*at..].starts_with("@[")
-            })
-            .map(|(at, c)| (at, c));
+        let special = rest.char_indices().find(|(at, c)| {
+            (in_section && *c == ']' && !rest[..*at].ends_with('\\'))
+                || rest[*at..].starts_with("@{")
+                || rest[*at..].starts_with("@[")
+        });
         let Some((at, c)) = special else {
             if in_section {
                 return Err("`@[` without `]`".to_owned());

@@ -84,6 +84,16 @@ impl TimeUnit {
     }
 }
 
+/// A moment as data names it: `today`, `7 days ago`.
+pub(super) fn moment_named(text: &str) -> Option<Value> {
+    if text == "today" {
+        return Some(Value::Since(Since { text: text.to_owned(), minutes: 24 * 60 }));
+    }
+    let mut words = text.strip_suffix(" ago")?.split(' ');
+    let count = words.next()?.parse().ok()?;
+    Some(time_unit(words.next()?)?.ago(count)).filter(|_| words.next().is_none())
+}
+
 /// The moment that a word of the lexicon stands for.
 pub(super) fn since_of(span: &Span) -> Value {
     Value::Since(Since { text: span.text.clone(), minutes: span.minutes })

@@ -65,9 +65,13 @@ fn all_commands() -> Vec<String> {
     commands
 }
 
+#[expect(clippy::disallowed_methods, reason = "a real shell judges what the router wrote")]
+fn bash() -> Command {
+    Command::new("bash")
+}
+
 fn bash_reads(script: &str) -> Option<bool> {
-    let mut bash =
-        Command::new("bash").arg("-n").stdin(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
+    let mut bash = bash().arg("-n").stdin(Stdio::piped()).stderr(Stdio::null()).spawn().ok()?;
     bash.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
     Some(bash.wait().unwrap().success())
 }
@@ -126,6 +130,22 @@ fn values_of_three_languages_become_the_same_command() {
             };
             assert_eq!(plan.steps[0].command, command, "{sentence}");
         }
+    }
+}
+
+#[test]
+fn defaults_are_written_as_each_program_takes_them() {
+    let host = debian();
+    for (sentence, command) in [
+        ("recently modified files", "find . -xdev -type f -mmin -1440 2>/dev/null | head -n 50"),
+        (
+            "files older than 2 weeks in /tmp",
+            "find /tmp -xdev -type f -mmin +20160 2>/dev/null | head -n 50",
+        ),
+        ("clean up old logs", "sudo journalctl --vacuum-time=7d"),
+        ("purge logs older than 14 days", "sudo journalctl --vacuum-time=14d"),
+    ] {
+        assert_eq!(commands_of(sentence, &host), [command], "{sentence}");
     }
 }
 
@@ -263,7 +283,7 @@ fn texts_that_would_run_in_a_careless_shell_do_not() {
         assert_eq!(words[3], text);
         let command = plan.steps[0].command.replacen("grep", "printf '%s\\n'", 1);
         let command = command.replace(" | head -n 200", "");
-        let Ok(output) = Command::new("bash").arg("-c").arg(command).output() else {
+        let Ok(output) = bash().arg("-c").arg(command).output() else {
             println!("SKIPPED texts_that_would_run_in_a_careless_shell_do_not: no bash here");
             return;
         };
