@@ -287,6 +287,8 @@ fn usual_messages_tell_of_no_problem() {
         "GET /index.html HTTP/1.1\" 200 5021",
         "Reached target Network is Online.",
         "0 errors, 0 warnings",
+        "NMI watchdog: Perf NMI watchdog permanently disabled",
+        "docker0: port 1(veth12ab34c) entered disabled state",
     ] {
         let found = Knowledge::built_in().unwrap().about(message);
         assert_eq!(found.map(|problem| &problem.id), None, "{message}");
