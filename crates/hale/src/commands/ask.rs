@@ -47,7 +47,7 @@ pub struct AskArgs {
     #[arg(long)]
     model: bool,
     /// List the sentences that need no model
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with = "sentence")]
     list: bool,
     /// End a command after so long
     #[arg(long, default_value = "1h", value_parser = duration, value_name = "SPAN")]

@@ -3,10 +3,12 @@
 
 mod act;
 mod agent;
+mod ask;
 mod bed;
 mod config;
 mod detect;
 mod doctor;
+mod history;
 mod kill;
 mod logs;
 mod lone;
