@@ -117,6 +117,8 @@ pub enum Command {
     /// What the robot envelopes look like
     #[command(subcommand)]
     RobotDocs(RobotDocsCommand),
+    /// The verdict on a shell command, with rules and reasons; runs nothing
+    Guard(crate::commands::guard::GuardArgs),
     /// Read-only SQL over telemetry and state
     Query(QueryArgs),
     /// Every decision and action, in a chain that shows any later change

@@ -11,6 +11,7 @@ mod consent;
 pub mod detect;
 pub mod doctor;
 mod explain;
+pub mod guard;
 pub mod health;
 pub mod history;
 mod incidents;
@@ -68,6 +69,10 @@ pub fn run(cli: Cli) -> Ended {
         let Global { json, quiet, .. } = cli.global;
         return redact::run(&arguments, crate::screen::Screen { json, quiet });
     }
+    if let Command::Guard(arguments) = command {
+        let Global { json, quiet, .. } = cli.global;
+        return guard::run(&arguments, crate::screen::Screen { json, quiet });
+    }
     if let Command::Detect(command) = command {
         let Global { json, quiet, .. } = cli.global;
         return detect::run(&command, crate::screen::Screen { json, quiet });
@@ -123,6 +128,7 @@ async fn dispatch(context: &Context, command: Command) -> Ended {
         Command::Up(_)
         | Command::Completions { .. }
         | Command::Detect(_)
+        | Command::Guard(_)
         | Command::Logs(_)
         | Command::Redact(_)
         | Command::TelemetryWorker
