@@ -298,6 +298,13 @@ fn accept(found: &mut Found<'_>, key: Key, join: Join, start: usize, v: Value) -
     if trimmed.is_empty() {
         return None;
     }
+    // X-Hub-Signature-256: sha256=…
+    if let Some((_, rest)) =
+        trimmed.split_once('=').filter(|(name, _)| matches!(*name, "sha1" | "sha256" | "sha512"))
+    {
+        let v = Value { start: v.end - rest.len(), ..v };
+        return accept(found, key, join, start, v);
+    }
     // ODBC puts a value into braces.
     let inner = trimmed.strip_prefix('{').and_then(|t| t.strip_suffix('}'));
     if let Some(inner) = inner.filter(|i| key == Key::Password && shapes::is_told_password(i)) {

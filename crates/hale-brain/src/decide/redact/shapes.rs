@@ -72,7 +72,8 @@ pub(super) fn is_path(v: &str) -> bool {
     if b.len() > 3 && b[0].is_ascii_alphabetic() && b[1] == b':' && matches!(b[2], b'\\' | b'/') {
         return true;
     }
-    if v.contains('/') && v.split('/').all(|piece| piece.is_empty() || is_name(piece)) {
+    if v.contains('/') && v.split('/').all(|p| is_name(p) || p.bytes().all(|b| b.is_ascii_digit()))
+    {
         return true;
     }
     let lower = v.to_ascii_lowercase();
@@ -103,7 +104,7 @@ pub(super) fn is_name(v: &str) -> bool {
             && digits <= 3
             && letters > 0
             && piece.bytes().skip_while(u8::is_ascii_alphabetic).all(|b| b.is_ascii_digit());
-        let number = letters == 0 && digits <= 4;
+        let number = letters == 0 && digits <= 8;
         let version = lower && piece.starts_with('v') && letters == 1;
         // The random ends of pod names.
         let suffix = several && at > 0 && lower && matches!(piece.len(), 5 | 8..=10);
@@ -202,10 +203,10 @@ pub(super) fn is_nothing(v: &str) -> bool {
     is_placeholder(v) || is_digest(v) || v.contains("://")
 }
 
-/// `a=b&c=d`: values with names of their own.
+/// `a=b`, `a=b&c=d`: values with names of their own.
 fn is_list_of_pairs(v: &str) -> bool {
     v.split_once('=')
-        .is_some_and(|(name, rest)| is_identifier(name) && rest.contains('&') && rest.contains('='))
+        .is_some_and(|(name, rest)| is_identifier(name) && rest.bytes().any(|b| b != b'='))
 }
 
 /// Long and without structure: 16 characters or more that nobody chose.
@@ -259,6 +260,7 @@ pub(super) fn is_credential(v: &str) -> bool {
 /// What can be told to be a password from its look alone, in the middle of a sentence.
 pub(super) fn is_strong_password(v: &str) -> bool {
     if v.len() < 8
+        || is_list_of_pairs(v)
         || is_nothing(v)
         || is_path(v)
         || is_time_or_measure(v)
