@@ -2,6 +2,7 @@
 //! words only: a figure over its budget is printed so, and is no failure of the program.
 
 mod alert;
+mod filters;
 mod idle;
 mod programs;
 mod recall;
@@ -24,7 +25,7 @@ struct Cli {
     /// How long the idle agent is watched, after half a minute of settling
     #[arg(long, default_value_t = 3)]
     minutes: u64,
-    /// Only these parts: idle, collect, status, recall, alert; may be given again
+    /// Only these parts: idle, collect, status, filters, recall, alert; may be given again
     #[arg(long)]
     only: Vec<String>,
     /// Also write the figures as JSON
@@ -99,6 +100,10 @@ fn run(cli: &Cli) -> Result<()> {
     if wanted("status") {
         eprintln!("bench: hale status …");
         figures.push(programs::status(&hale, &dir)?);
+    }
+    if wanted("filters") {
+        eprintln!("bench: guard, redaction, logs, anomalies …");
+        figures.extend(filters::filters(&hale, &dir)?);
     }
     if wanted("recall") {
         eprintln!("bench: recall …");
