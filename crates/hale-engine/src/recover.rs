@@ -11,6 +11,7 @@ use hale_model::incident::{Agent, IncidentState};
 use hale_model::snapshot::Snapshot;
 use serde_json::json;
 
+use crate::companion;
 use crate::core::{Core, Running};
 use crate::flow::boottime_ns;
 use crate::telemetry::store_error;
@@ -22,6 +23,9 @@ impl Core {
             match record.state {
                 // Nothing was done yet: the case is judged anew, a question still waits.
                 ActionState::Planned | ActionState::AwaitingApproval => {}
+                // A person's command that another hale is running: that one writes how it ended.
+                ActionState::Intended | ActionState::Running
+                    if companion::is_being_run(&record, &snapshot.host.boot_id) => {}
                 ActionState::Intended | ActionState::Running => {
                     self.reconcile_one(record, snapshot).await;
                 }

@@ -210,6 +210,25 @@ pub(crate) const ALL: &[StateTable] = &[
         ],
         order: "seq",
     },
+    StateTable {
+        name: "runs",
+        columns: &[
+            ("id", Kind::Text),
+            ("plan_id", Kind::Text),
+            ("step", Kind::Int),
+            ("action_id", Kind::Text),
+            ("at", Kind::Time),
+            ("sentence", Kind::Text),
+            ("command", Kind::Text),
+            ("working_dir", Kind::Text),
+            ("risk", Kind::Text),
+            ("origin", Kind::Text),
+            ("exit", Kind::Int),
+            ("duration_ms", Kind::Int),
+            ("data", Kind::Json),
+        ],
+        order: "at",
+    },
 ];
 
 /// Makes every state table, empty, for this connection alone.
@@ -239,6 +258,9 @@ pub(crate) fn fill(
     state: &State,
     table: &StateTable,
 ) -> Result<(), StoreError> {
+    if !state.has_table(table.name)? {
+        return Ok(());
+    }
     let operation = format!("copy {}", table.name);
     let error = |e| StoreError::duckdb(path, &operation, e);
     let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();

@@ -7,6 +7,8 @@
 
 pub mod answer;
 pub mod context;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod heal;
 mod heal_rules;
 #[cfg(test)]

@@ -6,6 +6,7 @@ use hale_brain::companion::prompt;
 use hale_brain::route::{self, Routed, Unknown};
 use hale_mind::{Delta, FaultKind, Message, MindError, Purpose, Reply, Request};
 use hale_model::api::{ApiError, ErrorKind};
+use hale_model::config::Language;
 use hale_model::run::{AskPlan, PlanOrigin};
 use hale_model::text::printable;
 
@@ -96,7 +97,7 @@ impl Companion {
         on: &mut (dyn FnMut(Said) + Send),
     ) -> Result<AskPlan> {
         let sentence = checked(sentence)?;
-        self.talk.clear();
+        self.begin(sentence);
         let routed = route::route(sentence, &self.host);
         if sources != Sources::Model {
             if let Routed::Plan(plan) = routed {
@@ -147,11 +148,22 @@ impl Companion {
     /// # Errors
     /// No model is configured.
     pub fn outgoing(&mut self, sentence: &str) -> Result<Vec<Outgoing>> {
-        let first = prompt::first(checked(sentence)?, &self.context, &self.examples(sentence)?);
+        let sentence = checked(sentence)?;
+        self.begin(sentence);
+        let first = prompt::first(sentence, &self.context, &self.examples(sentence)?);
         let request = self.request(vec![Message::user(first)]);
         let Some(adviser) = &self.adviser else { return Err(no_model()) };
         let outgoing = adviser.outgoing(&mut self.redactor, &request).into_iter();
         Ok(outgoing.map(|o| Outgoing { provider: o.provider, url: o.url, body: o.body }).collect())
+    }
+
+    fn begin(&mut self, sentence: &str) {
+        self.talk.clear();
+        self.language = match route::detect_language(sentence) {
+            // English is also what a sentence counts as that tells nothing.
+            Language::En => self.settings.config.general.language,
+            told @ (Language::Fr | Language::Ko) => told,
+        };
     }
 
     /// Whether a model can be asked, as far as can be told without asking.
@@ -185,7 +197,7 @@ impl Companion {
 
     fn request(&self, messages: Vec<Message>) -> Request {
         Request {
-            system: prompt::system(self.language()),
+            system: prompt::system(self.language),
             messages,
             answer_schema: Some(answer::schema()),
             max_tokens: self.settings.config.ai.max_tokens,

@@ -121,7 +121,7 @@ pub(super) fn machine(
         working_dir: working_dir.display().to_string(),
         package_manager: host.package_manager.map(|pm| pm.name().to_owned()).unwrap_or_default(),
         has_systemd: host.has_systemd,
-        mounts: mounts.filter(|m| is_worth_naming(m)).collect(),
+        mounts: mounts.filter(is_worth_naming).collect(),
         tools: TOOLS_OF_INTEREST
             .iter()
             .filter(|tool| host.has(tool))

@@ -53,7 +53,7 @@ impl Companion {
         let failure = Failure { command: &run.command, exit: run.exit, output: &run.output };
         let lookups = OfThisMachine { working_dir: self.working_dir.clone() };
         let sentence = plan.sentence.clone();
-        if let Some(healing) = heal::heal(&failure, &self.host, self.language(), &lookups) {
+        if let Some(healing) = heal::heal(&failure, &self.host, self.language, &lookups) {
             let origin = PlanOrigin::Heal { rule: healing.rule };
             let plan = self.plan_of(sentence, healing.explanation, origin, healing.steps);
             let completes = healing.completes;

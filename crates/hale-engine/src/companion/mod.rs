@@ -37,6 +37,7 @@ use crate::telemetry::store_error;
 
 pub use ask::{Intent, Outgoing, Said, Sources, intents};
 pub use heal::Recovery;
+pub(crate) use run::is_being_run;
 pub use run::{Output, Stdin};
 
 type Result<T> = std::result::Result<T, ApiError>;
@@ -59,6 +60,8 @@ pub struct Companion {
     redactor: Redactor,
     /// The conversation with a model, where there was one.
     talk: Vec<Message>,
+    /// What the person is spoken to in: that of their sentence, where it tells.
+    language: Language,
     /// Open for writing, once something had to be written.
     state: Option<State>,
     timeout_secs: u32,
@@ -90,14 +93,11 @@ impl Companion {
             adviser,
             redactor,
             talk: Vec::new(),
+            language: settings.config.general.language,
             state: None,
             timeout_secs: timeout_secs.clamp(1, RUN_SECS_MAX),
             settings,
         }
-    }
-
-    fn language(&self) -> Language {
-        self.settings.config.general.language
     }
 
     /// A command that was run before, as a plan of one step.

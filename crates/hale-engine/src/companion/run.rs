@@ -277,11 +277,19 @@ fn with_runner(mut pre_state: PreState) -> PreState {
 
 /// Only where the record says who ran it; the agent's own are the agent's to settle.
 fn runner_is_gone(record: &ActionRecord, own_boot: &str) -> bool {
-    let facts = record.pre_state.as_ref().map(|pre_state| &pre_state.facts);
-    let Some(runner) = facts.and_then(|facts| facts.get("runner")) else { return false };
+    runner(record).is_some() && !is_being_run(record, own_boot)
+}
+
+/// Whether the hale that began this still lives.
+pub(crate) fn is_being_run(record: &ActionRecord, own_boot: &str) -> bool {
+    let Some(runner) = runner(record) else { return false };
     let pid = runner.get("pid").and_then(Value::as_u64).and_then(|pid| u32::try_from(pid).ok());
     let began = runner.get("start_ticks").and_then(Value::as_u64);
-    record.boot_id != own_boot || pid.is_none_or(|pid| start_ticks(pid) != began)
+    record.boot_id == own_boot && began.is_some() && pid.and_then(start_ticks) == began
+}
+
+fn runner(record: &ActionRecord) -> Option<&Value> {
+    record.pre_state.as_ref()?.facts.get("runner")
 }
 
 /// Field 22 of `/proc/PID/stat`.

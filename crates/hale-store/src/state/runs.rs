@@ -15,11 +15,15 @@ const SENTENCES_KEPT_MAX: u32 = 2_000;
 const SENTENCE_HITS_MAX: u32 = 20;
 
 impl State {
-    /// Whether this file has room for runs: one that an older hale made has none until this one
-    /// opens it for writing.
     fn holds_runs(&self) -> Result<bool, StoreError> {
-        let sql = "SELECT name FROM sqlite_schema WHERE name = 'sentence_index'";
-        self.value::<String>("look for runs", sql, []).map(|found| found.is_some())
+        self.has_table("sentence_index")
+    }
+
+    /// Whether this file has a table: one that an older hale made lacks the newest until this one
+    /// opens it for writing.
+    pub(crate) fn has_table(&self, name: &str) -> Result<bool, StoreError> {
+        let sql = "SELECT name FROM sqlite_schema WHERE name = ?1";
+        self.value::<String>("look for a table", sql, [name]).map(|found| found.is_some())
     }
 
     /// Stores a run, or what became of it.

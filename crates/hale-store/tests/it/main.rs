@@ -6,6 +6,7 @@ mod crash;
 mod damaged;
 mod full_disk;
 mod knowledge;
+mod runs;
 mod state;
 mod telemetry;
 mod together;
