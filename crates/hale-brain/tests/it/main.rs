@@ -26,3 +26,4 @@ mod miner_sets;
 mod investigate;
 mod route;
 mod route_plans;
+mod shell;

@@ -332,12 +332,14 @@ impl Machine {
             return true;
         }
         if matches!(path, "/etc/passwd" | "/etc/shadow" | "/etc/group") {
-            let root_twin = content.lines().any(|line| {
-                let fields: Vec<&str> = line.split(':').collect();
-                path == "/etc/passwd"
-                    && fields.get(2) == Some(&"0")
-                    && fields.first() != Some(&"root")
-            });
+            let edited = write.edit && path == "/etc/passwd" && content.contains(":0:");
+            let root_twin = edited
+                || content.lines().any(|line| {
+                    let fields: Vec<&str> = line.split(':').collect();
+                    path == "/etc/passwd"
+                        && fields.get(2) == Some(&"0")
+                        && fields.first() != Some(&"root")
+                });
             if root_twin {
                 self.hit(
                     "shell.persist.uid0",

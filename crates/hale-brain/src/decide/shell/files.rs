@@ -366,6 +366,11 @@ impl Machine {
         if !in_place {
             let input = self.input(&operands);
             if let [script] = scripts.as_slice()
+                && let Some(output) = framed(script, &input)
+            {
+                return output;
+            }
+            if let [script] = scripts.as_slice()
                 && text::is_literal(&input)
                 && let Some(output) = substituted(script, &input, parsed.has(&["-n"]))
             {
@@ -448,6 +453,13 @@ impl Machine {
             }
             self.in_subshell(|machine| machine.run_text(&code));
         }
+        // Info-ZIP runs the value of -TT to test the archive.
+        if matches!(name, "zip" | "zipsplit" | "zipnote")
+            && let Some(at) = arguments.iter().position(|a| a == "-TT" || a == "--unzip-command")
+            && let Some(code) = arguments.get(at + 1).cloned()
+        {
+            self.in_subshell(|machine| machine.run_text(&code));
+        }
         let bundle = arguments.first().map(String::as_str).unwrap_or_default();
         let mode = |c: char| {
             bundle.contains(c)
@@ -463,7 +475,9 @@ impl Machine {
                 }])
                 || (c != 'r' && parsed.options.iter().any(|(o, _)| *o == format!("-{c}")))
         };
-        if matches!(name, "tar" | "bsdtar") && mode('t') && !mode('x') && !mode('c') {
+        let compares = parsed.has(&["--compare", "--diff", "-d"])
+            || (bundle.trim_start_matches('-').starts_with('d') && !bundle.starts_with("--"));
+        if matches!(name, "tar" | "bsdtar") && (mode('t') || compares) && !mode('x') && !mode('c') {
             return ANY.to_string();
         }
         let mut output = self.carried(arguments);
@@ -473,7 +487,8 @@ impl Machine {
             output.push(text::SECRET);
         }
         if parsed.has(&["--remove-files"]) {
-            for source in sources.iter().skip(1) {
+            let old_style = usize::from(!bundle.starts_with('-')) * 2;
+            for source in sources.iter().skip(old_style) {
                 self.delete(source, Delete { recursive: true, ..Delete::default() });
             }
         }
@@ -630,6 +645,20 @@ fn substitution(script: &str) -> Option<(String, String, String)> {
     let pattern = parts.next()?;
     let replacement = parts.next()?;
     Some((pattern, replacement, parts.next()?))
+}
+
+/// `s/^/…/` and `s/$/…/` on lines that are known in kind: names that a listing gave.
+fn framed(script: &str, input: &str) -> Option<String> {
+    let (pattern, replacement, flags) = substitution(script.trim())?;
+    let plain = !replacement.contains(['&', '\\']) && flags.is_empty() && !input.contains(ANY);
+    if !plain || !matches!(pattern.as_str(), "^" | "$") {
+        return None;
+    }
+    let line = |line: &str| match pattern.as_str() {
+        "^" => format!("{replacement}{line}\n"),
+        _ => format!("{line}{replacement}\n"),
+    };
+    Some(input.lines().map(line).collect())
 }
 
 /// What one simple `s` command makes of a text.

@@ -118,6 +118,29 @@ impl Machine {
                         .get(at + 1)
                         .is_some_and(|value| value.chars().all(|c| matches!(c, '*' | text::STAR))))
         });
+        // `-maxdepth 1 -name 'et*'` is the glob `et*`.
+        let named =
+            tests.iter().position(|t| t == "-name").and_then(|at| tests.get(at + 1)).cloned();
+        let shallow = tests.windows(2).any(|w| matches!(w, [a, b] if a == "-maxdepth" && b == "1"));
+        if let (true, Some(pattern)) = (shallow, &named) {
+            let wide: Vec<String> = roots
+                .iter()
+                .map(|root| format!("{}/{}", root.trim_end_matches('/'), text::globbed(pattern)))
+                .filter(|path| {
+                    paths::is_system_top(&self.resolve(path)) || paths::is_root(&self.resolve(path))
+                })
+                .collect();
+            if !wide.is_empty() {
+                let saved = std::mem::replace(&mut roots, wide);
+                let deletes = tests.iter().any(|t| t == "-delete" || t == "rm");
+                if deletes {
+                    for root in &roots {
+                        self.delete(root, Delete { recursive: true, ..Delete::default() });
+                    }
+                }
+                roots = saved;
+            }
+        }
         let found: Vec<String> = roots
             .iter()
             .map(|root| {

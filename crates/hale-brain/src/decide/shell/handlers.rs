@@ -137,7 +137,7 @@ pub(super) fn run(
         Handler::Crontab => machine.crontab_command(parsed),
         Handler::At => machine.at(parsed),
         Handler::Kill => machine.kill(arguments),
-        Handler::KillByName => machine.kill_by_name(name, parsed),
+        Handler::KillByName => machine.kill_by_name(name, parsed, arguments),
         Handler::Curl => machine.curl(parsed),
         Handler::Wget => machine.wget(parsed),
         Handler::Httpie => machine.httpie(name, parsed),

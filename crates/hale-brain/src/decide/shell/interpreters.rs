@@ -285,7 +285,13 @@ impl Machine {
                         .take_while(|t| !matches!(t, script::Token::Sign(';' | '{' | '}')))
                         .any(|t| matches!(t, script::Token::Name(n) if n.starts_with("print")));
                     let append = tokens.get(at + 1) == Some(&script::Token::Sign('>'));
-                    if printing && let Some(path) = string(if append { 2 } else { 1 }) {
+                    let comparing = matches!(
+                        tokens.get(at + 1),
+                        Some(script::Token::Number(_) | script::Token::Sign('='))
+                    );
+                    if printing && !comparing {
+                        let path =
+                            string(if append { 2 } else { 1 }).unwrap_or_else(|| ANY.to_string());
                         self.write(&Write::new(&path, &ANY.to_string()).appending(append));
                     }
                 }

@@ -13,6 +13,8 @@ use super::{RuleHit, paths};
 const STEPS_MAX: u32 = 20_000;
 /// Shells within shells.
 pub(super) const RUN_NESTING_MAX: u32 = 12;
+/// Commands within commands, of whatever kind: what bounds the stack.
+const DEPTH_MAX: u32 = 48;
 /// Findings that are kept.
 const HITS_MAX: usize = 64;
 /// Characters of a part that is shown.
@@ -85,6 +87,8 @@ pub(super) struct Machine {
     pub alternatives: usize,
     substitutions: u32,
     steps_left: u32,
+    /// Commands within commands of any kind, around this point.
+    depth: u32,
 }
 
 impl Machine {
@@ -117,6 +121,7 @@ impl Machine {
             alternatives: 1,
             substitutions: 0,
             steps_left: STEPS_MAX,
+            depth: 0,
         }
     }
 
@@ -136,6 +141,23 @@ impl Machine {
         }
         self.steps_left -= steps;
         true
+    }
+
+    /// Does work one level deeper; beyond the limit nothing is done, which is a finding.
+    pub fn deeper(&mut self, work: impl FnOnce(&mut Self) -> String) -> String {
+        if self.depth >= DEPTH_MAX {
+            self.hit(
+                "shell.nesting",
+                Risk::Critical,
+                "commands within commands, deeper than is looked into",
+                "write the inner command plainly",
+            );
+            return ANY.to_string();
+        }
+        self.depth += 1;
+        let output = work(self);
+        self.depth -= 1;
+        output
     }
 
     /// A finding about the part at hand. `instead` may be empty.
@@ -246,6 +268,20 @@ impl Machine {
     /// The absolute path that is meant, links made here followed, mounts undone.
     pub fn resolve(&self, path: &str) -> String {
         let mut path = paths::absolute(path, &self.state.cwd);
+        if let Some(rest) = path.strip_prefix("/proc/")
+            && let Some((_, rest)) = rest.split_once('/')
+        {
+            // The root and the working directory of a process, most often our own or init's.
+            if let Some(below) =
+                rest.strip_prefix("root").filter(|b| b.is_empty() || b.starts_with('/'))
+            {
+                path = paths::absolute(&format!("/{below}"), "/");
+            } else if let Some(below) =
+                rest.strip_prefix("cwd").filter(|b| b.is_empty() || b.starts_with('/'))
+            {
+                path = paths::absolute(&format!("./{below}"), &self.state.cwd);
+            }
+        }
         for _ in 0..8 {
             let followed = self.links.iter().find_map(|(link, target)| {
                 let rest = path.strip_prefix(link.as_str())?;

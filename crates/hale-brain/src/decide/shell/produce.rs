@@ -109,6 +109,18 @@ impl Machine {
                 }
             }
             "which" | "whereis" => self.which(&parsed.operands),
+            // Whatever matches: as many as there are.
+            "pgrep" | "pidof"
+                if parsed.has(&[
+                    "-u", "-U", "-f", "-G", "-g", "-P", "-t", "--euid", "--uid", "--full",
+                ]) || parsed.operands.is_empty() =>
+            {
+                text::BELOW.to_string()
+            }
+            "ps" | "lsof" => {
+                self.names_only(arguments);
+                text::residue(&text::BELOW.to_string())
+            }
             "whoami" | "hostname" | "nproc" | "uname" | "date" | "id" | "arch" | "tty"
             | "logname" | "pidof" | "pgrep" | "uuidgen" | "getconf" | "lsb_release" => {
                 SEGMENT.to_string()
@@ -134,6 +146,20 @@ impl Machine {
             _ => self.input(&parsed.operands),
         };
         let known = text::is_literal(&input);
+        if name == "sort"
+            && let Some(path) = parsed.value(&["-o", "--output"])
+        {
+            let path = path.to_owned();
+            self.write(&super::effects::Write::new(&path, &input).edit());
+            return String::new();
+        }
+        // Lines that a listing gave stay what they are.
+        if matches!(name, "grep" | "sort" | "uniq" | "head" | "tail" | "tac")
+            && input.contains(text::BELOW)
+            && !input.contains(ANY)
+        {
+            return input;
+        }
         let decodes = parsed.has(&["-d", "-D", "--decode"]);
         let computed = match name {
             "cat" | "tac" | "less" | "more" | "most" | "bat" | "batcat" | "nl" | "pv"

@@ -172,9 +172,54 @@ fn after_heredocs(text: &str, from: usize, delimiters: &[String]) -> usize {
     at
 }
 
+/// Deepest nesting of parentheses: the parser tries each as arithmetic and as a subshell, and where
+/// both fail the work doubles with each level.
+const PARENTHESES_MAX: usize = 8;
+/// Deepest nesting of `case`, for the same reason.
+const CASES_MAX: usize = 5;
+
+/// Whether text is nested so deep that it is not parsed. `limit` is for all kinds together.
+pub fn is_too_deep(text: &str, limit: usize) -> bool {
+    let (mut parentheses, mut cases, mut deepest) = (0_usize, 0_usize, (0_usize, 0_usize));
+    let mut word = String::new();
+    let mut quote = None;
+    let mut escaped = false;
+    for c in text.chars().chain(std::iter::once(' ')) {
+        if escaped {
+            escaped = false;
+            continue;
+        }
+        match (quote, c) {
+            (Some('\''), '\'') | (Some('"'), '"') => quote = None,
+            (Some(_), '\\') if quote == Some('"') => escaped = true,
+            // Substitutions in double quotes are parsed, too.
+            (Some('"'), '(' | ')') | (None, '(' | ')') => {
+                parentheses =
+                    if c == '(' { parentheses + 1 } else { parentheses.saturating_sub(1) };
+            }
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '\\') => escaped = true,
+            _ => {}
+        }
+        deepest.0 = deepest.0.max(parentheses);
+        if c.is_ascii_alphanumeric() {
+            word.push(c);
+            continue;
+        }
+        match word.as_str() {
+            "case" if quote.is_none() => cases += 1,
+            "esac" => cases = cases.saturating_sub(1),
+            _ => {}
+        }
+        deepest.1 = deepest.1.max(cases);
+        word.clear();
+    }
+    deepest.0 > PARENTHESES_MAX || deepest.1 > CASES_MAX || nesting_bound(text) > limit
+}
+
 /// How deep brackets, quotes and compound commands may be nested in the text, at most. Never too
 /// low, so that text within the limit is safe to parse on a small stack.
-pub fn nesting_bound(text: &str) -> usize {
+fn nesting_bound(text: &str) -> usize {
     let mut depth = 0_usize;
     let mut deepest = 0_usize;
     let mut word = String::new();
@@ -194,7 +239,6 @@ pub fn nesting_bound(text: &str) -> usize {
         match c {
             '(' | '{' | '[' => depth += 1,
             ')' | '}' | ']' => depth = depth.saturating_sub(1),
-            '!' => depth += 0,
             _ => {}
         }
         deepest = deepest.max(depth);

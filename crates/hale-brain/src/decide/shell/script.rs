@@ -654,6 +654,22 @@ impl Folder<'_> {
     }
 
     fn named(&mut self, name: &str) -> Value {
+        // A dotted name whose first part is a variable: an alias of a module, or a value's method.
+        if let Some((head, tail)) = name.split_once('.')
+            && !self.names.contains_key(name)
+            && let Some(value) = self.names.get(head).cloned()
+        {
+            let mut value = value;
+            for (index, part) in tail.split('.').enumerate() {
+                let last = index + 1 == tail.split('.').count();
+                value = match &value {
+                    Value::Name(object) if !last => Value::Name(format!("{object}.{part}")),
+                    _ if last => self.member(&value, part),
+                    _ => Value::Unknown,
+                };
+            }
+            return value;
+        }
         if self.sign(0) == Some('(') {
             let arguments = self.arguments();
             let full = match self.names.get(name) {

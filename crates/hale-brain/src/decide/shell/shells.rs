@@ -93,8 +93,13 @@ impl Machine {
         match self.stdin.clone() {
             Some(code) => {
                 let literal = code.chars().any(|c| !text::is_mark(c));
+                let positional = parsed.operands.clone();
                 if literal || code.contains([text::FETCHED, text::FETCHED_UNSAFE]) {
-                    self.in_subshell(|machine| machine.run_text(&code))
+                    self.in_subshell(|machine| {
+                        machine.state.positional = positional;
+                        machine.stdin = Some(ANY.to_string());
+                        machine.run_text(&code)
+                    })
                 } else if code.is_empty() {
                     String::new()
                 } else {
@@ -118,18 +123,20 @@ impl Machine {
 
     pub(super) fn editor(&mut self, name: &str, arguments: &[String]) -> String {
         let mut files: Vec<String> = Vec::new();
-        let mut rest = arguments.iter().peekable();
-        let mut reads = false;
+        let mut rest = arguments.iter();
+        let mut reads = name == "view";
         let mut commands: Vec<String> = Vec::new();
+        let line_editor = matches!(name, "ed" | "red" | "ex")
+            || arguments.iter().any(|a| matches!(a.as_str(), "-es" | "-e" | "-s"));
         while let Some(argument) = rest.next() {
             match argument.as_str() {
-                "-c" | "--cmd" | "-e" | "--eval" | "-eval" | "--execute"
+                "-c" | "--cmd" | "--eval" | "-eval" | "--execute"
                     if !matches!(name, "nano" | "ed") =>
                 {
                     commands.extend(rest.next().cloned());
                 }
-                "-R" | "-M" | "--readonly" | "-v" if name != "ex" => reads = true,
-                "-u" | "-S" | "-s" | "-T" | "-l" | "--load" => {
+                "-R" | "-M" | "--readonly" | "--version" | "--help" => reads = true,
+                "-u" | "-S" | "-T" | "-l" | "--load" if !matches!(name, "ed" | "nano") => {
                     rest.next();
                 }
                 other => match other.strip_prefix('+') {
@@ -139,63 +146,117 @@ impl Machine {
                 },
             }
         }
-        if matches!(name, "ed" | "ex" | "vi" | "vim" | "nvim")
-            && let Some(stdin) = self.stdin.clone()
-        {
+        if line_editor && let Some(stdin) = self.stdin.clone() {
             commands.extend(stdin.lines().map(str::to_owned));
         }
-        let mut quits = false;
         for command in &commands {
-            self.editor_command(command, &mut quits);
+            self.editor_command(command);
+        }
+        let plain = |c: &String| c.trim().trim_start_matches(':').trim_end_matches('!').to_owned();
+        let empties = commands.iter().any(|c| {
+            matches!(
+                plain(c).as_str(),
+                "%d" | ",d" | "1,$d" | "%d_" | "%delete" | "g/^/d" | "g/.*/d" | "%d _"
+            )
+        });
+        // Scripted without a write it saves nothing.
+        let saves = |c: &String| {
+            let c = plain(c);
+            c.contains(['w', 'x']) && c.len() < 24
+                || c.contains("|w")
+                || c.contains("| w")
+                || c.starts_with("up")
+                || c.contains("ZZ")
+        };
+        let scripted = !commands.is_empty();
+        if scripted
+            && !commands.iter().any(saves)
+            && commands.iter().any(|c| plain(c).starts_with('q'))
+        {
+            reads = true;
         }
         if !reads {
+            let content = commands.join("\n");
             for file in files {
-                self.write(&Write::new(&file, &ANY.to_string()).edit());
+                let write = Write::new(&file, if empties { "" } else { &content });
+                self.write(&if empties { write } else { write.edit() });
             }
         }
         ANY.to_string()
     }
 
-    fn editor_command(&mut self, command: &str, quits: &mut bool) {
-        let command = command
-            .trim()
-            .trim_start_matches(':')
-            .trim_start_matches("silent")
-            .trim_start_matches(['!', ' '])
-            .trim();
-        let original = command;
-        *quits |= matches!(command, "q" | "q!" | "qa" | "qa!");
+    fn editor_command(&mut self, command: &str) {
+        let command = command.trim().trim_start_matches(':');
+        let command =
+            command.strip_prefix("silent").map_or(command, |c| c.trim_start_matches('!')).trim();
         // Emacs Lisp.
         for call in
             ["shell-command", "call-process", "delete-directory", "delete-file", "start-process"]
         {
-            if let Some((_, after)) = original.split_once(call) {
+            if let Some((_, after)) = command.split_once(call) {
                 let strings: Vec<&str> = after.split('"').skip(1).step_by(2).collect();
+                let first = strings.first().copied().unwrap_or("$unknown");
                 let code = match call {
-                    "delete-directory" => {
-                        format!("rm -rf {}", strings.first().copied().unwrap_or("$unknown"))
-                    }
-                    "delete-file" => {
-                        format!("rm {}", strings.first().copied().unwrap_or("$unknown"))
-                    }
-                    "shell-command" => strings.first().copied().unwrap_or("$unknown").to_owned(),
+                    "delete-directory" => format!("rm -rf {first}"),
+                    "delete-file" => format!("rm {first}"),
+                    "shell-command" => first.to_owned(),
                     _ => strings.join(" "),
                 };
                 self.in_subshell(|machine| machine.run_text(&code));
                 return;
             }
         }
-        let code = ["system(", "libcallnr(", "libcall("]
-            .iter()
-            .find_map(|call| command.split_once(call))
-            .map(|(_, rest)| {
-                rest.trim_start_matches(['\'', '"'])
-                    .split(['\'', '"'])
-                    .next()
-                    .unwrap_or_default()
-                    .to_owned()
+        let quoted = |rest: &str| {
+            rest.trim_start_matches(['\'', '"', ' '])
+                .split(['\'', '"'])
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let calls = [
+            "system(",
+            "libcallnr(",
+            "libcall(",
+            "systemlist(",
+            "os.execute(",
+            "io.popen(",
+            "term_start(",
+            "job_start(",
+        ];
+        // `!cmd`, `%!cmd`, `r !cmd`, `w !cmd`, `exe "!cmd"`, ed's `e !cmd`.
+        let bang = command.split_once('!').filter(|(head, code)| {
+            let head = head.trim().trim_start_matches(|c: char| {
+                c.is_ascii_digit() || matches!(c, '%' | ',' | '.' | '$')
             });
-        if let Some(code) = code {
+            !code.is_empty()
+                && matches!(
+                    head,
+                    "" | "r"
+                        | "read"
+                        | "w"
+                        | "write"
+                        | "e"
+                        | "f"
+                        | "exe '"
+                        | "exe \""
+                        | "execute '"
+                        | "execute \""
+                        | "sil"
+                        | "norm :"
+                        | "terminal ++noclose"
+                        | "ter"
+                )
+        });
+        if let Some((_, rest)) = calls.iter().find_map(|call| command.split_once(call)) {
+            let code = quoted(rest);
+            self.in_subshell(|machine| machine.run_text(&code));
+        } else if let Some((_, code)) = bang {
+            let code = code.trim_matches(['\'', '"']).to_owned();
+            self.in_subshell(|machine| machine.run_text(&code));
+        } else if let Some(code) =
+            ["term ", "terminal ", "te "].iter().find_map(|t| command.strip_prefix(t))
+        {
+            let code = code.to_owned();
             self.in_subshell(|machine| machine.run_text(&code));
         } else if command.starts_with("py") && command.contains(' ') {
             let body = command.split_once(' ').map(|(_, b)| b.to_owned()).unwrap_or_default();
@@ -499,7 +560,32 @@ impl Machine {
         self.part.contains(text::BELOW)
     }
 
-    pub(super) fn kill_by_name(&mut self, name: &str, parsed: &Parsed) -> String {
+    pub(super) fn kill_by_name(
+        &mut self,
+        name: &str,
+        parsed: &Parsed,
+        arguments: &[String],
+    ) -> String {
+        // `-HUP` is a signal, not three options.
+        let is_signal = |a: &String| {
+            a.strip_prefix('-').is_some_and(|s| {
+                s.len() > 1 && s.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
+                    || s.parse::<u8>().is_ok_and(|n| n > 0)
+            })
+        };
+        let without: Vec<String> = arguments.iter().filter(|a| !is_signal(a)).cloned().collect();
+        let again;
+        let parsed = if without.len() == arguments.len() {
+            parsed
+        } else {
+            let values = [
+                "-u", "-U", "--user", "--euid", "--uid", "-G", "--group", "-g", "--pgroup", "-P",
+                "--parent", "-t", "-s", "--signal", "-F",
+            ];
+            again = super::files::gnu(&without, &values);
+            &again
+        };
+
         if parsed.options.iter().any(|(o, v)| {
             matches!(o.as_str(), "-0" | "-l" | "--list")
                 || (matches!(o.as_str(), "-s" | "--signal") && v.as_deref() == Some("0"))

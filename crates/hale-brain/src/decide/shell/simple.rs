@@ -278,6 +278,10 @@ impl Machine {
 
     /// Runs a command whose words are resolved; what it prints.
     pub(super) fn execute(&mut self, arguments: &[String], network: (bool, bool)) -> String {
+        self.deeper(|machine| machine.execute_here(arguments, network))
+    }
+
+    fn execute_here(&mut self, arguments: &[String], network: (bool, bool)) -> String {
         let Some((name, rest)) = arguments.split_first() else { return String::new() };
         if !self.spend(1) {
             return ANY.to_string();
@@ -402,6 +406,7 @@ impl Machine {
             }
             None => {}
         }
+        self.code_options(command.handler, &parsed);
         self.effects_of(command, &parsed, rest);
         if let Some(runs) = &command.runs {
             self.wrapped(runs, name, &parsed, rest);
@@ -409,6 +414,55 @@ impl Machine {
         match command.handler {
             Some(handler) => handlers::run(self, handler, name, &parsed, rest, network),
             None => self.carried(rest),
+        }
+    }
+
+    /// Options whose value a program runs: hooks, filters, editors, checkpoint actions. Only what is
+    /// dangerous counts: the value of an option with such a name need not be code.
+    fn code_options(&mut self, handler: Option<handlers::Handler>, parsed: &Parsed) {
+        const NAMES: [&str; 17] = [
+            "exec", "command", "cmd", "script", "hook", "invoke", "shell", "action", "pager",
+            "editor", "rsh", "askpass", "program", "unzip", "filter", "trigger", "on-",
+        ];
+        use handlers::Handler as H;
+        if matches!(
+            handler,
+            Some(
+                H::Sql
+                    | H::Redis
+                    | H::Mongo
+                    | H::Editor
+                    | H::Find
+                    | H::Curl
+                    | H::Git
+                    | H::Docker
+                    | H::Filter
+                    | H::Ansible
+            )
+        ) {
+            return;
+        }
+        for (name, value) in &parsed.options {
+            let Some(value) = value else { continue };
+            let (key, code) = match value.split_once('=') {
+                Some((key, code)) if !key.contains(' ') => (format!("{name}{key}"), code),
+                _ => (name.clone(), value.as_str()),
+            };
+            let key = key.to_ascii_lowercase();
+            if !code.contains(char::is_whitespace) || !NAMES.iter().any(|n| key.contains(n)) {
+                continue;
+            }
+            let kept = std::mem::take(&mut self.hits);
+            let code = code.to_owned();
+            self.in_subshell(|machine| machine.run_text(&code));
+            let found = std::mem::replace(&mut self.hits, kept);
+            for hit in found.into_iter().filter(|h| {
+                h.risk >= Risk::Critical
+                    && !h.id.starts_with("shell.unresolved")
+                    && h.id != "shell.parse"
+            }) {
+                self.hits.push(hit);
+            }
         }
     }
 

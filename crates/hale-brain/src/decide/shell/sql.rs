@@ -598,8 +598,6 @@ pub fn mongo(script: &str) -> (Risk, &'static str, String) {
         "setparameter",
         "admincommand",
         "runcommand",
-        "rs.",
-        "sh.",
         "dropindex",
         "$out",
         "$merge",
@@ -621,7 +619,15 @@ pub fn mongo(script: &str) -> (Risk, &'static str, String) {
         "replsetgetstatus",
     ];
     let reading = reads.iter().any(|r| lower.contains(r));
-    if !reading && changes.iter().any(|c| lower.contains(c)) {
+    // `rs.` and `sh.` as objects, not as the end of another name.
+    let administers = ["rs.", "sh."].iter().any(|object| {
+        lower.match_indices(object).any(|(at, _)| {
+            !lower
+                .get(..at)
+                .is_some_and(|h| h.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '.'))
+        })
+    });
+    if !reading && (administers || changes.iter().any(|c| lower.contains(c))) {
         return (
             Risk::Warning,
             "databases.mongo.change",

@@ -67,7 +67,7 @@ pub fn has_glob(text: &str) -> bool {
 pub fn residue(text: &str) -> String {
     let mut out = String::new();
     out.push(ANY);
-    for mark in [SECRET, FETCHED, FETCHED_UNSAFE, SHELL_OUTPUT] {
+    for mark in [BELOW, SECRET, FETCHED, FETCHED_UNSAFE, SHELL_OUTPUT] {
         if text.contains(mark) {
             out.push(mark);
         }

@@ -15,7 +15,7 @@ const LOOP_TURNS_MAX: usize = 16;
 impl Machine {
     /// Parses and runs code in the shell as it is; what it prints.
     pub(super) fn run(&mut self, code: &str) -> String {
-        if self.run_nesting >= RUN_NESTING_MAX || scan::nesting_bound(code) > PARSE_NESTING_MAX {
+        if self.run_nesting >= RUN_NESTING_MAX || scan::is_too_deep(code, PARSE_NESTING_MAX) {
             self.hit(
                 "shell.nesting",
                 Risk::Critical,
@@ -128,6 +128,10 @@ impl Machine {
     }
 
     fn compound(&mut self, compound: &ast::CompoundCommand) -> String {
+        self.deeper(|machine| machine.compound_here(compound))
+    }
+
+    fn compound_here(&mut self, compound: &ast::CompoundCommand) -> String {
         match compound {
             ast::CompoundCommand::Arithmetic(arithmetic) => {
                 self.arithmetic_text(&arithmetic.expr.value);

@@ -152,7 +152,9 @@ impl Machine {
                 }
                 '*' if !quoted => Some(self.mark(STAR, at, fields)),
                 '?' if !quoted => Some(self.mark(QUESTION, at, fields)),
-                '[' if !quoted => Some(self.mark(BRACKET, at, fields)),
+                '[' if !quoted && raw.get(at + 1..).is_some_and(|rest| rest.contains(']')) => {
+                    Some(self.mark(BRACKET, at, fields))
+                }
                 other => {
                     fields.push(other);
                     Some(at + other.len_utf8())
@@ -566,6 +568,10 @@ impl Machine {
             return value.to_owned();
         }
         let characters: Vec<char> = value.chars().collect();
+        // Every start is tried with every end.
+        if !self.spend(u32::try_from(characters.len().pow(2) / 16).unwrap_or(u32::MAX)) {
+            return text::residue(value);
+        }
         let mut out = String::new();
         let mut at = 0;
         let mut replaced = false;

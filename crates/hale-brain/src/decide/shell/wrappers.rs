@@ -151,6 +151,19 @@ impl Machine {
             self.assign(&variable, value);
             command = rest;
         }
+        // Priorities, processor masks: no command begins with a bare number.
+        while let Some((first, rest)) = command.split_first()
+            && !first.is_empty()
+            && first.chars().all(|c| c.is_ascii_digit() || matches!(c, ',' | '-' | 'x'))
+            && first.contains(|c: char| c.is_ascii_digit())
+        {
+            command = rest;
+        }
+        let directory = match name {
+            "env" => parsed.value(&["-C", "--chdir"]),
+            _ => parsed.value(&["--chdir", "--working-directory", "--wd"]),
+        };
+        let directory = directory.map(|d| paths::absolute(d, &self.state.cwd));
         if command.is_empty() {
             if runs.stdin
                 && let Some(code) = self.stdin.clone()
@@ -161,8 +174,21 @@ impl Machine {
             }
             return;
         }
+        // The wrapper's own `-c` may stand behind its operand: `flock FILE -c CODE`.
+        if let [option, code, ..] = command
+            && runs.shell_options.contains(option)
+        {
+            let code = code.clone();
+            self.in_subshell(|machine| machine.run_text(&code));
+            return;
+        }
         let command = command.to_vec();
-        self.in_subshell(|machine| machine.execute(&command, (false, false)));
+        self.in_subshell(|machine| {
+            if let Some(directory) = directory {
+                machine.state.cwd = directory;
+            }
+            machine.execute(&command, (false, false))
+        });
     }
 
     /// `env` without a command prints every variable.
@@ -640,7 +666,19 @@ impl Machine {
                     self.hit("shell.cron.install", Risk::Warning, "installs jobs", "");
                     self.crontab(&content, false);
                 }
-                None => self.hit("shell.cron.install", Risk::Warning, "edits jobs", ""),
+                None => {
+                    let editor =
+                        self.peek("VISUAL").or_else(|| self.peek("EDITOR")).unwrap_or_default();
+                    let by_hand = ["", "vi", "vim", "nvim", "nano", "emacs", "ed", "micro"]
+                        .contains(&paths::base(&editor));
+                    let risk = if by_hand { Risk::Warning } else { Risk::Critical };
+                    self.hit(
+                        "shell.cron.install",
+                        risk,
+                        "edits the table of jobs",
+                        "crontab -l keeps a copy first",
+                    );
+                }
             },
         }
         String::new()
