@@ -124,7 +124,7 @@ impl Agent {
 
     /// What of hale itself does not work, or had to be set aside at the start.
     pub fn warnings(&self) -> Vec<String> {
-        self.desk.latest(|latest| latest.warnings.values().cloned().collect())
+        self.desk.warnings()
     }
 
     /// Cancel it to end the agent.
@@ -258,5 +258,9 @@ impl Handle for AgentHandle {
 
     fn staleness(&self) -> BTreeMap<String, u64> {
         self.desk.staleness()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.desk.warnings()
     }
 }

@@ -89,6 +89,8 @@ pub(crate) struct Latest {
     pub(crate) warnings: BTreeMap<&'static str, String>,
     /// Alerts that could not be written (disk full): newer than what is stored.
     pub(crate) unsaved_alerts: Vec<Alert>,
+    /// Likewise.
+    pub(crate) unsaved_incidents: Vec<Incident>,
 }
 
 pub(crate) type Shared = Arc<RwLock<Latest>>;
@@ -340,11 +342,15 @@ impl Core {
                 self.publish(|latest| {
                     latest.warnings.remove("state");
                     latest.unsaved_alerts.clear();
+                    latest.unsaved_incidents.clear();
                 });
             }
             Err(error) => {
                 self.warn("state", store_error(error).message);
-                self.publish(|latest| latest.unsaved_alerts = alerts);
+                self.publish(|latest| {
+                    latest.unsaved_alerts = alerts;
+                    latest.unsaved_incidents = incidents;
+                });
             }
         }
     }

@@ -11,7 +11,7 @@ use hale_model::action::{Action, ActionRecord, ActionState, Actor, Approval, App
 use hale_model::alert::{Alert, AlertState};
 use hale_model::api::{ApiError, AuditCheck, ErrorKind, Query, View};
 use hale_model::health::Health;
-use hale_model::incident::Incident;
+use hale_model::incident::{Incident, IncidentState};
 use hale_model::snapshot::{Process, Snapshot};
 use hale_model::view::{
     ActionCount, AlertCount, AlertView, AlertsView, ApprovalView, ApprovalsView, HealthView,
@@ -100,7 +100,7 @@ impl Desk {
                 Ok(View::Alert(Box::new(AlertView::from(&alert))))
             }
             Query::Incidents { state, limit } => {
-                let incidents = self.read_or(Vec::new(), |s| s.incidents(state, limit))?;
+                let incidents = self.incidents(state, limit)?;
                 let incidents =
                     incidents.iter().map(|i| self.incident_view(i)).collect::<Result<Vec<_>>>()?;
                 Ok(View::Incidents(IncidentsView { incidents }))
@@ -221,7 +221,23 @@ impl Desk {
             .ok_or_else(|| not_found("alert", id, "hale alerts list"))
     }
 
+    /// What is stored, and before it what could not be stored yet.
+    fn incidents(&self, state: Option<IncidentState>, limit: u32) -> Result<Vec<Incident>> {
+        let stored = self.read_or(Vec::new(), |s| s.incidents(state, limit))?;
+        let unsaved = self.latest(|l| l.unsaved_incidents.clone());
+        let older: Vec<Incident> =
+            stored.into_iter().filter(|i| unsaved.iter().all(|new| new.id != i.id)).collect();
+        let newer = unsaved.into_iter().filter(|i| state.is_none_or(|state| i.state == state));
+        let at_most = if limit == 0 { usize::MAX } else { limit as usize };
+        Ok(newer.chain(older).take(at_most).collect())
+    }
+
     fn incident(&self, id: &str) -> Result<Incident> {
+        let unsaved =
+            |l: &Latest| l.unsaved_incidents.iter().find(|i| i.id.as_str() == id).cloned();
+        if let Some(incident) = self.latest(unsaved) {
+            return Ok(incident);
+        }
         self.read_or(None, |s| s.incident(id))?
             .ok_or_else(|| not_found("incident", id, "hale incidents list"))
     }
@@ -322,7 +338,7 @@ impl Desk {
             alerts: alerts.iter().map(AlertView::from).collect(),
             predictions: predictions.unwrap_or_default(),
             sources: snapshot.sources.clone(),
-            warnings: self.latest(|l| l.warnings.values().cloned().collect()),
+            warnings: self.warnings(),
         })
     }
 
@@ -442,6 +458,11 @@ impl Desk {
     }
 
     /// Seconds since each source was last read well.
+    /// What of hale itself does not work, a sentence each.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.latest(|l| l.warnings.values().cloned().collect())
+    }
+
     pub(crate) fn staleness(&self) -> BTreeMap<String, u64> {
         let now = Timestamp::now();
         self.latest(|l| {

@@ -152,4 +152,8 @@ impl Handle for Offline {
     fn staleness(&self) -> BTreeMap<String, u64> {
         self.desk.staleness()
     }
+
+    fn warnings(&self) -> Vec<String> {
+        self.desk.warnings()
+    }
 }

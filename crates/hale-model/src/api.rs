@@ -371,4 +371,9 @@ pub trait Handle: Send + Sync {
 
     /// Seconds since each source was last read well, for the robot envelope.
     fn staleness(&self) -> std::collections::BTreeMap<String, u64>;
+
+    /// What of hale itself does not work, for the robot envelope.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
 }

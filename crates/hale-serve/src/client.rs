@@ -54,6 +54,7 @@ pub enum ClientError {
 pub struct Client {
     path: PathBuf,
     staleness: Mutex<BTreeMap<String, u64>>,
+    warnings: Mutex<Vec<String>>,
 }
 
 impl Client {
@@ -64,7 +65,7 @@ impl Client {
     pub async fn connect(path: &Path) -> Result<Client, ClientError> {
         let path = path.to_owned();
         match open(&path).await {
-            Ok(_) => Ok(Client { path, staleness: Mutex::default() }),
+            Ok(_) => Ok(Client { path, staleness: Mutex::default(), warnings: Mutex::default() }),
             Err(source)
                 if matches!(
                     source.kind(),
@@ -101,6 +102,7 @@ impl Client {
             })?;
         let answer = answer.map_err(|e| failed("did not answer", e.as_ref()))?;
         *self.staleness.lock().unwrap_or_else(PoisonError::into_inner) = answer.staleness;
+        *self.warnings.lock().unwrap_or_else(PoisonError::into_inner) = answer.warnings;
         answer.result
     }
 
@@ -155,5 +157,10 @@ impl Handle for Client {
     /// As of the last answer.
     fn staleness(&self) -> BTreeMap<String, u64> {
         self.staleness.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// As of the last answer.
+    fn warnings(&self) -> Vec<String> {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -129,7 +129,9 @@ async fn wrong_method() -> Refusal {
 }
 
 fn enveloped<T: Serialize>(handle: &Shared, command: &str, data: T) -> Response {
-    Json(Envelope::new(command, Timestamp::now(), data, handle.staleness())).into_response()
+    let mut envelope = Envelope::new(command, Timestamp::now(), data, handle.staleness());
+    envelope.warnings = handle.warnings();
+    Json(envelope).into_response()
 }
 
 fn parameters<T>(query: Result<UrlQuery<T>, QueryRejection>) -> Result<T, Refusal> {
@@ -422,5 +424,6 @@ async fn rpc(
         RpcRequest::Query(query) => handle.query(query).await,
         RpcRequest::Command(command) => handle.command(command, actor).await,
     };
-    Ok(Json(RpcAnswer { staleness: handle.staleness(), result }).into_response())
+    let (staleness, warnings) = (handle.staleness(), handle.warnings());
+    Ok(Json(RpcAnswer { staleness, warnings, result }).into_response())
 }

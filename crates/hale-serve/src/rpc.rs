@@ -24,6 +24,9 @@ pub enum RpcRequest {
 pub struct RpcAnswer {
     /// Seconds since each source was last read well.
     pub staleness: BTreeMap<String, u64>,
+    /// What of the agent itself does not work.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// `{"Ok": …}` or `{"Err": …}`
     pub result: Result<View, ApiError>,
 }

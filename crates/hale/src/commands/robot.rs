@@ -121,7 +121,6 @@ async fn looked<T: Serialize>(
     let stale = stale_sources(status);
     let exit = if stale.is_empty() { Exit::Done } else { Exit::Degraded };
     envelope.warnings.extend(stale);
-    envelope.warnings.extend(status.warnings.iter().cloned());
     Ok((envelope, exit))
 }
 
@@ -135,6 +134,7 @@ fn stored<T: Serialize>(
         Failure::failed(format!("the answer cannot be written as JSON: {e}"), "report this")
     })?;
     let mut envelope = Envelope::new(name, Timestamp::now(), data, desk.handle.staleness());
+    envelope.warnings.extend(desk.handle.warnings());
     if !desk.agent {
         envelope
             .warnings
