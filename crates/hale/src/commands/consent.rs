@@ -85,10 +85,13 @@ pub fn prompt(question: &str) -> Result<String, Failure> {
             "add --yes where that is allowed",
         )
     };
-    let mut terminal = anstream::stderr().lock();
-    write!(terminal, "{}", paint(BOLD, question))
-        .and_then(|()| terminal.flush())
-        .map_err(unread)?;
+    {
+        // Not held while the person thinks: who is told of a Ctrl-C has to be able to write.
+        let mut terminal = anstream::stderr().lock();
+        write!(terminal, "{}", paint(BOLD, question))
+            .and_then(|()| terminal.flush())
+            .map_err(unread)?;
+    }
     let mut answer = String::new();
     let stdin = std::io::Read::take(std::io::stdin().lock(), LIMIT_ANSWER_BYTES);
     std::io::BufReader::new(stdin).read_line(&mut answer).map_err(unread)?;

@@ -4,6 +4,7 @@
 mod act;
 mod agent;
 mod ask;
+mod ask_terminal;
 mod bed;
 mod config;
 mod detect;
@@ -15,4 +16,5 @@ mod lone;
 mod redact;
 mod reference;
 mod runbook;
+mod terminal;
 mod usage;
