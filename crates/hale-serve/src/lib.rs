@@ -13,6 +13,7 @@ mod access;
 mod answer;
 mod client;
 mod listen;
+pub mod mcp;
 mod page;
 mod routes;
 mod rpc;

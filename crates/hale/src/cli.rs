@@ -126,6 +126,10 @@ pub enum Command {
     Audit(AuditCommand),
     /// What hale has learned, and what people wrote down
     #[command(subcommand)]
+    /// Answer an AI client over the Model Context Protocol on standard input and output
+    ///
+    /// Its tools read; `propose_action` puts an action before a person, and nothing else is done.
+    Mcp,
     Runbook(crate::commands::runbook::RunbookCommand),
     /// The systemd unit that runs the agent
     #[command(subcommand)]

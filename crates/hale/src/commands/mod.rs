@@ -18,6 +18,7 @@ mod incidents;
 mod keep;
 mod kill;
 pub mod logs;
+mod mcp;
 mod pause;
 mod query;
 pub mod redact;
@@ -83,6 +84,9 @@ pub fn run(cli: Cli) -> Ended {
         return Ok(Exit::Done);
     }
     block_on(dispatch(&context, command))
+    if let Command::Mcp = command {
+        return block_on(mcp::run(context));
+    }
 }
 
 /// A command line that is not understood: `hale robot` answers even that with an envelope.
@@ -132,6 +136,7 @@ async fn dispatch(context: &Context, command: Command) -> Ended {
         | Command::Logs(_)
         | Command::Redact(_)
         | Command::TelemetryWorker
+        | Command::Mcp
         | Command::Reference { .. } => Ok(Exit::Done),
     }
 }
