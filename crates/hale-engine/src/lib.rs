@@ -22,6 +22,7 @@ pub mod investigate;
 mod offline;
 mod recover;
 mod runbook;
+pub mod sign_in;
 mod telemetry;
 
 use std::path::{Path, PathBuf};

@@ -9,7 +9,7 @@ mod load;
 mod reference;
 mod shape;
 
-pub use ai::{Ai, AiProvider, ProviderKind};
+pub use ai::{Ai, AiProvider, Google, ProviderKind};
 pub use load::{ConfigError, ConfigErrors, Loaded, check_listen, parse};
 pub use reference::reference_page;
 

@@ -109,6 +109,8 @@ pub enum Command {
     Config(ConfigCommand),
     /// What the logs and the state say is wrong, most urgent first, and what to do
     Health(crate::commands::health::HealthArgs),
+    /// Choose a model, keep its key, set the mode: by questions, or wholly by flags
+    Setup(crate::commands::setup::SetupArgs),
     /// Check hale itself: files, permissions, sources, agent
     Doctor(crate::commands::doctor::DoctorArgs),
     /// The same answers for programs: a JSON envelope on stdout, always

@@ -153,7 +153,11 @@ pub fn check_file(path: &Path) -> Result<config::Loaded, Failure> {
     })
 }
 
-fn read_small(path: &Path, what: &str) -> Result<String, Failure> {
+/// Reads a text file of bounded size.
+///
+/// # Errors
+/// It is no small text file that can be read.
+pub fn read_small(path: &Path, what: &str) -> Result<String, Failure> {
     let failed = |why: String| {
         Failure::failed(
             format!("{what} {} cannot be read: {why}", path.display()),

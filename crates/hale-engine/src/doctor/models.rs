@@ -49,6 +49,14 @@ pub async fn probe_models(settings: &Settings) -> Vec<DoctorCheck> {
     }
 }
 
+/// The same without asking anybody.
+pub(crate) async fn known_models(settings: &Settings) -> Vec<DoctorCheck> {
+    match Adviser::new(settings) {
+        Some(adviser) => adviser.states().await.iter().map(of_provider).collect(),
+        None => vec![none(&settings.config.ai)],
+    }
+}
+
 fn none(ai: &Ai) -> DoctorCheck {
     let found = if ai.enabled {
         "no language model is configured; hale works without one"

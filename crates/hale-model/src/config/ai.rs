@@ -29,6 +29,9 @@ pub struct Ai {
     pub timeout_secs: u64,
     /// Tried in this order; one without a key is passed over.
     pub providers: Vec<AiProvider>,
+    /// Signing in to Google, instead of a key for Gemini.
+    #[serde(skip_serializing_if = "Google::is_default")]
+    pub google: Google,
 }
 
 impl Default for Ai {
@@ -45,7 +48,43 @@ impl Default for Ai {
                 api_key_env: "ANTHROPIC_API_KEY".to_owned(),
                 ..AiProvider::default()
             }],
+            google: Google::default(),
         }
+    }
+}
+
+/// `[ai.google]`: the OAuth client that `hale login` signs in with. hale ships none. The client's secret
+/// has no place here: it is kept where keys are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Google {
+    /// Id of your OAuth client of type "Desktop app"; empty: HALE_GOOGLE_CLIENT_ID in the environment.
+    pub client_id: String,
+    /// What hale may do in your name: scopes, with spaces between.
+    pub scope: String,
+    /// Where a person signs in.
+    pub auth_url: String,
+    /// Where codes become tokens.
+    pub token_url: String,
+    /// Where a device without a browser asks for a code.
+    pub device_url: String,
+}
+
+impl Default for Google {
+    fn default() -> Self {
+        Google {
+            client_id: String::new(),
+            scope: "https://www.googleapis.com/auth/cloud-platform https://www.googleapis.com/auth/generative-language.retriever".to_owned(),
+            auth_url: "https://accounts.google.com/o/oauth2/v2/auth".to_owned(),
+            token_url: "https://oauth2.googleapis.com/token".to_owned(),
+            device_url: "https://oauth2.googleapis.com/device/code".to_owned(),
+        }
+    }
+}
+
+impl Google {
+    fn is_default(&self) -> bool {
+        *self == Google::default()
     }
 }
 

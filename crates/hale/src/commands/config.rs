@@ -89,7 +89,7 @@ fn snapshot(context: &Context) -> Ended {
 }
 
 /// `config.toml.SUFFIX` in the same directory.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".");
     name.push(suffix);
@@ -97,7 +97,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// For this user alone; an existing file is not touched.
-fn write_new(path: &Path, text: &[u8]) -> std::io::Result<()> {
+pub(super) fn write_new(path: &Path, text: &[u8]) -> std::io::Result<()> {
     use std::io::Write as _;
     let mut file =
         std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;

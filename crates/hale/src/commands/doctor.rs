@@ -55,11 +55,12 @@ fn finding(error: ApiError) -> DoctorCheck {
     }
 }
 
-fn shown(doctor: &DoctorView) -> String {
-    let names = doctor.checks.iter().map(|check| check.name.width()).max().unwrap_or(0);
+/// Checks, one below the other.
+pub(super) fn lines(checks: &[DoctorCheck]) -> String {
+    let names = checks.iter().map(|check| check.name.width()).max().unwrap_or(0);
     let room = width().saturating_sub(names + 5);
     let mut out = String::new();
-    for check in &doctor.checks {
+    for check in checks {
         let (mark, style) = match check.state.as_str() {
             "ok" => ("✓", GREEN),
             "warning" => ("!", YELLOW),
@@ -77,6 +78,11 @@ fn shown(doctor: &DoctorView) -> String {
             lead = " ".repeat(names + 5);
         }
     }
+    out
+}
+
+fn shown(doctor: &DoctorView) -> String {
+    let out = lines(&doctor.checks);
     let count = |state: &str| doctor.checks.iter().filter(|c| c.state == state).count();
     let sum = match (count("failed"), count("warning")) {
         (0, 0) => paint(GREEN, "All is well."),

@@ -27,6 +27,7 @@ mod robot;
 mod robot_docs;
 pub mod runbook;
 mod service;
+pub mod setup;
 mod show;
 mod status;
 mod undo;
@@ -119,6 +120,7 @@ async fn dispatch(context: &Context, command: Command) -> Ended {
         Command::Undo { id } => undo::run(context, &id).await,
         Command::Config(command) => config::run(context, command),
         Command::Health(arguments) => health::run(context, arguments).await,
+        Command::Setup(arguments) => setup::run(context, arguments).await,
         Command::Doctor(arguments) => doctor::run(context, arguments).await,
         Command::Robot(command) => robot::run(context, command).await,
         Command::RobotDocs(command) => robot_docs::run(context, &command).await,
