@@ -174,6 +174,8 @@ pub struct AskPlan {
     pub reasoning: String,
     /// Where the commands came from.
     pub origin: PlanOrigin,
+    /// The earlier sentence, where it was not this very one that was done before.
+    pub similar_to: Option<String>,
     /// Where they run.
     pub working_dir: String,
     /// The commands; each runs only when the one before succeeded.

@@ -120,12 +120,18 @@ impl Companion {
             Routed::Plan(_) => None,
         };
         if sources == Sources::Local {
-            return Err(self.not_known(sentence, unknown.as_ref(), None));
+            return match self.similar(sentence)? {
+                Some(plan) => Ok(plan),
+                None => Err(self.not_known(sentence, unknown.as_ref(), None)),
+            };
         }
         let first = prompt::first(sentence, &self.context, &self.examples(sentence)?);
         match self.converse(first, on).await {
             Ok(said) => Ok(self.answered(sentence, said)),
-            Err(trouble) => Err(self.not_known(sentence, unknown.as_ref(), Some(trouble))),
+            Err(trouble) => match self.similar(sentence)? {
+                Some(plan) if sources == Sources::All => Ok(plan),
+                Some(_) | None => Err(self.not_known(sentence, unknown.as_ref(), Some(trouble))),
+            },
         }
     }
 

@@ -125,6 +125,7 @@ impl Companion {
             created_at,
             reasoning,
             origin,
+            similar_to: None,
             working_dir: self.working_dir.display().to_string(),
             steps: steps.collect(),
             question: None,

@@ -31,6 +31,16 @@ impl Companion {
         self.read(Vec::new(), |state| state.sentences_like(sentence, NEIGHBOURS_MAX))
     }
 
+    /// What was done for a sentence that is nearly this one: for where no model can be asked.
+    pub(super) fn similar(&self, sentence: &str) -> Result<Option<AskPlan>> {
+        let mut known = self.neighbours(sentence)?.into_iter();
+        let known = known.find(|known| sentence::alike(sentence, &known.sentence));
+        Ok(known.map(|known| {
+            let similar_to = Some(known.sentence.clone());
+            AskPlan { similar_to, ..self.as_plan(sentence, known) }
+        }))
+    }
+
     pub(super) fn examples(&self, sentence: &str) -> Result<Vec<Example>> {
         let found = self.neighbours(sentence)?.into_iter().map(|known| Example {
             sentence: known.sentence,

@@ -219,7 +219,8 @@ impl Session<'_> {
     /// Shows it and asks, where there is anything to ask.
     async fn consent(&mut self, plan: &AskPlan, is_first: bool) -> Result<Consent, Failure> {
         let risk = plan.risk();
-        let known = matches!(plan.origin, PlanOrigin::Local { .. } | PlanOrigin::Remembered { .. });
+        let known = matches!(plan.origin, PlanOrigin::Local { .. } | PlanOrigin::Remembered { .. })
+            && plan.similar_to.is_none();
         let only_reads = risk == Risk::Info;
         let can_answer = self.interactive;
         if !can_answer && !self.yes {

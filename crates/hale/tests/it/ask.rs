@@ -117,6 +117,31 @@ fn a_models_plan_runs_after_a_yes_and_the_next_time_without_the_model() {
 }
 
 #[test]
+fn without_a_model_what_was_done_for_nearly_the_same_is_proposed_and_asked_about() {
+    let server = ollama(vec![answer(&["echo done"])]);
+    let bed = bed_with(&server);
+    let ended = bed.hale(&["ask", "--yes", "--model", "polish the brass of the ship"]);
+    assert_eq!(ended.code, 0, "{} {}", ended.stdout, ended.stderr);
+    let view = json_of(&bed.hale(&["ask", "--json", "polish all the brass of the ship"]));
+    assert_eq!(view["similar_to"], "polish the brass of the ship", "{view:#}");
+    let ended = bed.hale(&["ask", "never polish the brass of the ship"]);
+    assert_eq!(ended.code, 1, "{} {}", ended.stdout, ended.stderr);
+    assert!(ended.stderr.contains("Done before"), "{}", ended.stderr);
+    assert_eq!(history(&bed).len(), 1);
+}
+
+#[test]
+fn a_pause_holds_for_sentences_too() {
+    let bed = Bed::new();
+    assert_eq!(bed.hale(&["pause"]).code, 0);
+    let ended = bed.hale(&["ask", "--yes", "show disk usage"]);
+    assert_eq!(ended.code, 3, "{} {}", ended.stdout, ended.stderr);
+    assert!(ended.stdout.contains("REFUSED") && ended.stderr.contains("hale resume"));
+    assert_eq!(bed.hale(&["resume"]).code, 0);
+    assert_eq!(bed.hale(&["ask", "--yes", "show disk usage"]).code, 0);
+}
+
+#[test]
 fn what_failed_is_not_offered_again() {
     let server = ModelServer::start_with(Wire::Ollama, |_, _| answer(&["mkdir once"]));
     let bed = bed_with(&server);

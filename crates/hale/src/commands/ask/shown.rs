@@ -46,7 +46,10 @@ pub fn plan(plan: &AskPlan) -> String {
 fn source(plan: &AskPlan) -> String {
     printable(&match &plan.origin {
         PlanOrigin::Local { intent } => format!("known here: {intent}"),
-        PlanOrigin::Remembered { last_at, .. } => format!("done before on {}", local(*last_at)),
+        PlanOrigin::Remembered { last_at, .. } => match &plan.similar_to {
+            None => format!("done before on {}", local(*last_at)),
+            Some(said) => format!("done before on {} for: {said}", local(*last_at)),
+        },
         PlanOrigin::Model { provider, model } => format!("from {provider} {model}"),
         PlanOrigin::Heal { rule } => format!("what helps after such a failure: {rule}"),
         PlanOrigin::History => "run before".to_owned(),
@@ -55,7 +58,11 @@ fn source(plan: &AskPlan) -> String {
 
 fn push_step(out: &mut String, number: usize, step: &AskStep, said: &str) {
     let risk = step.verdict.risk;
-    let level = paint(risk_style(risk), &format!("{:<9}", risk.as_str().to_uppercase()));
+    // What is refused for now has a lower risk, and is not run all the same.
+    let level = match (step.verdict.decision, risk) {
+        (Decision::Deny, Risk::Info | Risk::Warning | Risk::Critical) => paint(ALARM, "REFUSED  "),
+        _ => paint(risk_style(risk), &format!("{:<9}", risk.as_str().to_uppercase())),
+    };
     // A command is never cut or wrapped: what is shown is what runs.
     for (line_number, line) in
         printable_lines(&step.command.replace('\t', "    ")).lines().enumerate()
