@@ -72,7 +72,7 @@ pub(super) fn run(
             if parsed.has(&["-v", "-V"]) {
                 return Some(machine.which(&parsed.operands));
             }
-            machine.execute(&parsed.operands, network)
+            machine.execute_program(&parsed.operands, network)
         }
         "history" => history(machine, arguments),
         "fc" => ANY.to_string(),
@@ -155,6 +155,7 @@ impl Machine {
         let content = content.to_owned();
         self.in_subshell(|machine| {
             machine.state.positional = arguments.to_vec();
+            machine.state.positional_known = true;
             machine.assign("0", name);
             machine.run_text(&content)
         })
@@ -266,8 +267,10 @@ fn set(machine: &mut Machine, arguments: &[String]) -> String {
     let after = arguments.iter().position(|a| a == "--");
     if let Some(at) = after {
         machine.state.positional = arguments.get(at + 1..).unwrap_or_default().to_vec();
+        machine.state.positional_known = true;
     } else if arguments.first().is_some_and(|a| !a.starts_with(['-', '+'])) {
         machine.state.positional = arguments.to_vec();
+        machine.state.positional_known = true;
     }
     if arguments.windows(2).any(|w| matches!(w, [a, b] if a == "+o" && b == "history")) {
         machine.hit("shell.trail.history_off", Risk::Deny, "turns the record of commands off", "");

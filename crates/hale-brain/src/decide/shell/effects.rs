@@ -192,7 +192,11 @@ impl Machine {
         }
         let nothing = write.content.trim().is_empty();
         let emptied = empties && (nothing || paths::is_system_log(&resolved));
-        if (emptied && paths::is_log(&resolved)) || (empties && paths::is_database(&resolved)) {
+        let tampered = write.edit && resolved.starts_with("/var/log/");
+        if tampered
+            || (emptied && paths::is_log(&resolved))
+            || (empties && paths::is_database(&resolved))
+        {
             return self.hit(
                 "shell.write.state",
                 Risk::Critical,

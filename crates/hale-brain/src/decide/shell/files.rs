@@ -380,7 +380,12 @@ impl Machine {
         }
         for path in operands {
             // Deleting every line empties the file; everything else edits it.
-            let empties = scripts.iter().any(|s| matches!(s.trim(), "d" | "1,$d" | "/./d;/^$/d"));
+            let empties = scripts.iter().any(|s| {
+                matches!(
+                    s.trim(),
+                    "d" | "1,$d" | "/./d;/^$/d" | "/./d" | "/.*/d" | "/^/d" | "2,$d" | "/$/d"
+                )
+            });
             let added: String = scripts.concat();
             let write = Write::new(&path, if empties { "" } else { &added });
             self.write(&if empties { write } else { write.edit() });

@@ -145,7 +145,11 @@ impl Machine {
             .iter()
             .map(|root| {
                 let root = root.trim_end_matches('/');
-                format!("{root}/{BELOW}")
+                if filtered {
+                    format!("{root}/{BELOW}")
+                } else {
+                    format!("{root}/\n{root}/{BELOW}")
+                }
             })
             .collect();
         let mut at = 0;

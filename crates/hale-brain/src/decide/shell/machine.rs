@@ -41,6 +41,8 @@ pub(super) enum Place {
 pub(super) struct State {
     pub variables: BTreeMap<String, Variable>,
     pub positional: Vec<String>,
+    /// Whether the parameters are known: those of a command line as a whole are not.
+    pub positional_known: bool,
     pub functions: BTreeMap<String, Rc<ast::FunctionBody>>,
     pub aliases: BTreeMap<String, String>,
     pub cwd: String,
@@ -98,6 +100,7 @@ impl Machine {
             state: State {
                 variables: BTreeMap::new(),
                 positional: Vec::new(),
+                positional_known: false,
                 functions: BTreeMap::new(),
                 aliases: BTreeMap::new(),
                 cwd: START_DIRECTORY.to_string(),

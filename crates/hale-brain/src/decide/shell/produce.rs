@@ -140,6 +140,13 @@ impl Machine {
 
     /// Filters.
     pub(super) fn filter(&mut self, name: &str, parsed: &Parsed, arguments: &[String]) -> String {
+        // `less '+!code'`
+        for code in
+            arguments.iter().filter_map(|a| a.strip_prefix("+!").or_else(|| a.strip_prefix("+:!")))
+        {
+            let code = code.to_owned();
+            self.in_subshell(|machine| machine.run_text(&code));
+        }
         let input = match name {
             "tr" => self.stdin.clone().unwrap_or_else(|| ANY.to_string()),
             "xxd" | "od" | "hexdump" => self.input(parsed.operands.get(..1).unwrap_or_default()),

@@ -119,6 +119,9 @@ pub struct Runs {
     /// NAME=VALUE before the command are variables.
     #[serde(default)]
     pub assignments: bool,
+    /// Only if the first operand is one of these.
+    #[serde(default)]
+    pub sub: Vec<String>,
     /// What it runs is run by root.
     #[serde(default)]
     pub root: bool,

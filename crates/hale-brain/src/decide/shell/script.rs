@@ -987,6 +987,10 @@ impl Lexer {
                 });
             }
             '%' if self.language == Language::Ruby && next == Some('x') => self.delimited(2, true),
+            '%' if self.language == Language::Ruby && matches!(next, Some('w' | 'W')) => {
+                self.delimited(2, false);
+                self.words();
+            }
             _ if c.is_ascii_digit() => self.number(),
             _ if c == '_'
                 || c.is_alphabetic()
@@ -1072,6 +1076,9 @@ impl Lexer {
                 if quote.is_some_and(|c| !c.is_alphanumeric() && c != ',' && c != '=') =>
             {
                 self.delimited(0, name == "qx");
+                if name == "qw" {
+                    self.words();
+                }
             }
             (Language::Perl, "m" | "s" | "y" | "tr")
                 if quote.is_some_and(|c| matches!(c, '/' | '{' | '|' | '#' | '!')) =>
@@ -1080,6 +1087,17 @@ impl Lexer {
                 self.out.pop();
             }
             _ => self.out.push(Token::Name(name)),
+        }
+    }
+
+    /// The string just read, as a list of its words.
+    fn words(&mut self) {
+        if let Some(Token::Text(body, _)) = self.out.pop() {
+            self.out.push(Token::Sign('['));
+            for word in body.split_whitespace() {
+                self.out.extend([Token::Text(word.to_owned(), false), Token::Sign(',')]);
+            }
+            self.out.push(Token::Sign(']'));
         }
     }
 

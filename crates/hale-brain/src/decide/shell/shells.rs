@@ -45,10 +45,11 @@ impl Machine {
             return self.in_subshell(|machine| {
                 machine.state.functions.clear();
                 machine.state.positional = positional;
+                machine.state.positional_known = true;
                 machine.run_text(&code)
             });
         }
-        if let Some(script) = parsed.operand(0).filter(|_| !letters("-s")) {
+        if let Some(script) = parsed.operand(0).filter(|script| !letters("-s") && *script != "-") {
             return if checks_only { String::new() } else { self.script(name, script, &parsed) };
         }
         self.shell_on_stdin(&parsed, network, checks_only)
@@ -97,6 +98,7 @@ impl Machine {
                 if literal || code.contains([text::FETCHED, text::FETCHED_UNSAFE]) {
                     self.in_subshell(|machine| {
                         machine.state.positional = positional;
+                        machine.state.positional_known = true;
                         machine.stdin = Some(ANY.to_string());
                         machine.run_text(&code)
                     })

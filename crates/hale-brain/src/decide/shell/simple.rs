@@ -299,6 +299,19 @@ impl Machine {
         if let Some(output) = self.call(name, rest) {
             return output;
         }
+        self.execute_program(arguments, network)
+    }
+
+    /// As [`Machine::execute`], functions of that name left aside: what `command` does.
+    pub(super) fn execute_program(
+        &mut self,
+        arguments: &[String],
+        network: (bool, bool),
+    ) -> String {
+        let Some((name, rest)) = arguments.split_first() else { return String::new() };
+        if text::has_unknown(name) || text::has_glob(name) {
+            return self.unresolved_command(name, rest);
+        }
         let plain = self.program(name);
         if let Some(output) = builtins::run(self, &plain, rest, network) {
             return output;

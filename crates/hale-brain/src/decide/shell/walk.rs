@@ -290,10 +290,12 @@ impl Machine {
             return Some(ANY.to_string());
         }
         self.calls.push((name.to_owned(), self.forks));
+        let known = std::mem::replace(&mut self.state.positional_known, true);
         let saved = std::mem::replace(&mut self.state.positional, arguments.to_vec());
         let ast::FunctionBody(compound, redirects) = body.as_ref();
         let output = self.redirected(redirects.as_ref(), |machine| machine.compound(compound));
         self.state.positional = saved;
+        self.state.positional_known = known;
         self.calls.pop();
         Some(output)
     }

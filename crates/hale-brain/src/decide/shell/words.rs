@@ -279,6 +279,11 @@ impl Machine {
                 self.add(&value, quoted, fields);
                 Some(at + 2 + close)
             }
+            // A parameter alone may be anything; within a word it is there to hide the word.
+            '@' | '*' | '1'..='9' if !self.state.positional_known && raw.len() == 2 => {
+                self.add(&ANY.to_string(), quoted, fields);
+                Some(at + 2)
+            }
             '@' | '*' => {
                 let values = self.state.positional.clone();
                 self.add_all(&values, quoted, c == '@', fields);

@@ -103,6 +103,10 @@ impl Machine {
         parsed: &Parsed,
         arguments: &[String],
     ) {
+        let first = parsed.operand(0).unwrap_or_default();
+        if !runs.sub.is_empty() && !runs.sub.iter().any(|sub| sub == first) {
+            return;
+        }
         let root = self.state.root;
         self.state.root |= runs.root;
         for option in &runs.shell_options {
@@ -242,6 +246,10 @@ impl Machine {
             return ANY.to_string();
         }
         let Some((host, command)) = parsed.operands.split_first() else { return ANY.to_string() };
+        let command = match command {
+            [dashes, rest @ ..] if dashes == "--" => rest,
+            all => all,
+        };
         let stdin = self.stdin.clone();
         if let Some(content) = &stdin {
             self.send(content, text::shown(host).as_str(), false);
