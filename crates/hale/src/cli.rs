@@ -54,10 +54,7 @@ pub enum Command {
         since: u64,
     },
     /// What a process, alert or incident is, why it runs or fired, and what to do
-    Explain {
-        /// A pid, or the id of an alert or an incident
-        what: String,
-    },
+    Explain(crate::commands::explain::ExplainArgs),
     /// Show what a process is, confirm, end it, verify, log
     Kill(KillArgs),
     /// Any other action by hand: judged, confirmed, verified, logged
@@ -128,11 +125,11 @@ pub enum Command {
     Audit(AuditCommand),
     /// What hale has learned, and what people wrote down
     #[command(subcommand)]
+    Runbook(crate::commands::runbook::RunbookCommand),
     /// Answer an AI client over the Model Context Protocol on standard input and output
     ///
     /// Its tools read; `propose_action` puts an action before a person, and nothing else is done.
     Mcp,
-    Runbook(crate::commands::runbook::RunbookCommand),
     /// The systemd unit that runs the agent
     #[command(subcommand)]
     Service(ServiceCommand),

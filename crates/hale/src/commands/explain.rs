@@ -1,16 +1,128 @@
 //! `hale explain PID|ALERT|INCIDENT`
 
+use clap::Args;
+use hale_engine::investigate::{Conclusion, ModelDiagnosis, Thought};
 use hale_model::api::Query;
+use hale_model::text::printable;
 use hale_model::view::Explanation;
+use serde_json::json;
 
-use crate::context::{Context, view};
-use crate::exit::Ended;
+use crate::context::{Context, Desk, view};
+use crate::exit::{Ended, Exit};
 use crate::screen::{BOLD, CYAN, Columns, DIM, cell, paint, styled, width, wrap};
 
-pub async fn run(context: &Context, what: String) -> Ended {
+/// `hale explain`
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// A pid, or the id of an alert or an incident
+    what: String,
+    /// Ask no language model, even where one is configured
+    #[arg(long)]
+    no_model: bool,
+    /// Print the exact bytes that would be sent to a language model, and send nothing
+    #[arg(long, conflicts_with = "no_model")]
+    show_prompt: bool,
+}
+
+pub async fn run(context: &Context, arguments: ExplainArgs) -> Ended {
+    let ExplainArgs { what, no_model, show_prompt } = arguments;
     let desk = context.connect().await?;
     let explanation = view!(desk.ask(Query::Explain { what }).await, Explanation);
-    context.screen.answer(&explanation, |e| shown(e, usize::MAX))
+    if show_prompt {
+        return prompt(context, &desk, &explanation).await;
+    }
+    // What is known here is shown at once; a model may take its time.
+    if !context.screen.json {
+        context.screen.print(&shown(&explanation, usize::MAX))?;
+    }
+    let advice = if no_model { None } else { advice(context, &desk, &explanation).await? };
+    if context.screen.json {
+        let mut value = json!(explanation);
+        if let Some(Conclusion::Diagnosed(found)) = &advice {
+            value["model"] = json!({
+                "diagnosis": found.diagnosis,
+                "claims": found.claims.iter().map(|c| json!({
+                    "text": c.text, "evidence": c.evidence, "grounded": c.grounded(),
+                })).collect::<Vec<_>>(),
+                "objections": found.objections,
+            });
+        }
+        context.screen.print_json(&value)?;
+    } else {
+        match advice {
+            None => {}
+            Some(Conclusion::Diagnosed(found)) => {
+                context.screen.print(&second_opinion(&found))?;
+            }
+            Some(Conclusion::Discarded { why }) => {
+                context
+                    .screen
+                    .talk(&format!("The model's answer is not used: {}", printable(&why)));
+            }
+            Some(Conclusion::Unavailable { why }) => {
+                context.screen.talk(&format!("No model answered: {}", printable(&why)));
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+async fn advice(
+    context: &Context,
+    desk: &Desk,
+    explanation: &Explanation,
+) -> Result<Option<Conclusion>, crate::exit::Failure> {
+    let settings = context.settings()?;
+    let think = |thought: Thought| {
+        let line = format!("{}: {}", thought.agent.as_str(), thought.text);
+        context.screen.talk(&paint(DIM, &line).to_string());
+    };
+    Ok(hale_engine::advise(&settings, desk.handle.clone(), explanation, think).await)
+}
+
+async fn prompt(context: &Context, desk: &Desk, explanation: &Explanation) -> Ended {
+    let settings = context.settings()?;
+    let prompts = hale_engine::advice_prompt(&settings, desk.handle.clone(), explanation).await;
+    let Some(first) = prompts.first() else {
+        context.screen.talk("No model is configured: nothing would be sent.");
+        return Ok(Exit::Done);
+    };
+    context.screen.print(&format!("{first}\n"))?;
+    Ok(Exit::Done)
+}
+
+fn second_opinion(found: &ModelDiagnosis) -> String {
+    let columns = width();
+    let mut out = format!(
+        "\n{} ({:.0} % sure)\n",
+        paint(BOLD, "What a model thinks"),
+        100.0 * found.diagnosis.confidence
+    );
+    let mut paragraph = |text: &str, mark: &str| {
+        for (index, line) in wrap(&printable(text), columns - 4).iter().enumerate() {
+            let lead = if index == 0 { mark } else { "  " };
+            out.push_str(&format!("  {lead}{line}\n"));
+        }
+    };
+    paragraph(&found.diagnosis.cause, "");
+    for claim in found.claims.iter().filter(|claim| !claim.grounded()) {
+        paragraph(&format!("rests on nothing that was observed: {}", claim.text), "? ");
+    }
+    for objection in &found.objections {
+        paragraph(&format!("against it: {objection}"), "· ");
+    }
+    for proposal in &found.proposals {
+        let what = if proposal.command.trim().is_empty() {
+            format!("{:?} {}", proposal.kind, proposal.target)
+        } else {
+            proposal.command.clone()
+        };
+        paragraph(&format!("it would: {what} ({})", proposal.explanation), "· ");
+    }
+    if let Some(prevention) = &found.diagnosis.prevention {
+        paragraph(&format!("to prevent it: {prevention}"), "· ");
+    }
+    out
 }
 
 /// In words, with at most so many facts.

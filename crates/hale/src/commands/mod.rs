@@ -10,10 +10,10 @@ mod config;
 mod consent;
 pub mod detect;
 pub mod doctor;
-mod explain;
+pub mod explain;
+pub mod history;
 pub mod guard;
 pub mod health;
-pub mod history;
 mod incidents;
 mod keep;
 mod kill;
@@ -84,10 +84,10 @@ pub fn run(cli: Cli) -> Ended {
         hale_engine::telemetry_worker(&context.data_dir)?;
         return Ok(Exit::Done);
     }
-    block_on(dispatch(&context, command))
     if let Command::Mcp = command {
         return block_on(mcp::run(context));
     }
+    block_on(dispatch(&context, command))
 }
 
 /// A command line that is not understood: `hale robot` answers even that with an envelope.
@@ -105,7 +105,7 @@ async fn dispatch(context: &Context, command: Command) -> Ended {
     match command {
         Command::Status(arguments) => status::run(context, arguments).await,
         Command::Report { since } => report::run(context, since).await,
-        Command::Explain { what } => explain::run(context, what).await,
+        Command::Explain(arguments) => explain::run(context, arguments).await,
         Command::Kill(arguments) => kill::run(context, &arguments).await,
         Command::Act(arguments) => act::run(context, arguments).await,
         Command::Ask(arguments) => ask::run(context, arguments).await,
@@ -136,9 +136,9 @@ async fn dispatch(context: &Context, command: Command) -> Ended {
         | Command::Detect(_)
         | Command::Guard(_)
         | Command::Logs(_)
+        | Command::Mcp
         | Command::Redact(_)
         | Command::TelemetryWorker
-        | Command::Mcp
         | Command::Reference { .. } => Ok(Exit::Done),
     }
 }
