@@ -7,6 +7,7 @@
 //! may approve, pause, resume, or act.
 
 mod answer;
+mod arguments;
 mod resources;
 mod tools;
 

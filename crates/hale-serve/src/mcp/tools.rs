@@ -2,29 +2,19 @@
 //! each of them is. Whatever comes is checked here; nothing is asked here.
 
 use hale_model::action::Action;
-use hale_model::alert::{AlertKind, AlertState};
 use hale_model::api::Query;
-use hale_model::incident::IncidentState;
-use hale_model::text::{parse_duration, shorten};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rmcp::model::{JsonObject, Tool, ToolAnnotations};
 use schemars::JsonSchema;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// Bytes of an id, a pid or a name.
-const ID_BYTES_MAX: usize = 256;
-/// Bytes of a statement, or of a command.
-const STATEMENT_BYTES_MAX: usize = 64 * 1024;
-/// Bytes of words to search for, and of a reason.
-const TEXT_BYTES_MAX: usize = 4096;
-/// Entries of any list.
-const ENTRIES_MAX: u32 = 1000;
-/// Entries of a list where nothing is said.
-const ENTRIES_DEFAULT: u32 = 50;
-/// The longest time that is looked back.
-const SINCE_SECS_MAX: u64 = 366 * 86_400;
+use super::arguments::{
+    About, AlertsOf, ApprovalsOf, ById, ID_BYTES_MAX, IncidentsOf, LogHealthOf, Newest, Nothing,
+    OfAction, OfMachine, Proposal, RunbookOf, STATEMENT_BYTES_MAX, ShellCommand, Since, Statement,
+    TEXT_BYTES_MAX, Words, action, ago, bounded, entries, kind, span, told,
+};
+
 /// A judged command would be ended after so long.
 const JUDGED_TIMEOUT_SECS: u32 = 60;
 
@@ -74,178 +64,6 @@ pub struct LogHealthRequest {
     pub past_secs: u64,
     /// Findings at most.
     pub findings_max: usize,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Nothing {}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct OfMachine {
-    /// The machine's id; without it, the machine hale runs on.
-    machine: Option<String>,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ById {
-    /// The id, or the start of it.
-    #[schemars(length(min = 1, max = 256))]
-    id: String,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct AlertsOf {
-    /// Only these states; empty: open and acknowledged.
-    #[serde(default)]
-    states: Vec<AlertState>,
-    /// At most so many.
-    #[serde(default = "entries_default")]
-    #[schemars(range(min = 1, max = 1000))]
-    limit: u32,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct IncidentsOf {
-    /// Only this state.
-    state: Option<IncidentState>,
-    /// At most so many.
-    #[serde(default = "entries_default")]
-    #[schemars(range(min = 1, max = 1000))]
-    limit: u32,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ApprovalsOf {
-    /// Also those that are decided.
-    #[serde(default)]
-    all: bool,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Since {
-    /// So long ago: 90s, 15m, 24h, 7d.
-    #[serde(default = "day")]
-    since: String,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct About {
-    /// A pid, an alert's id or an incident's id.
-    #[schemars(length(min = 1, max = 256))]
-    what: String,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Newest {
-    /// The newest so many.
-    #[serde(default = "entries_default")]
-    #[schemars(range(min = 1, max = 1000))]
-    limit: u32,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Statement {
-    /// One statement that only reads.
-    #[schemars(length(min = 1, max = 65536))]
-    sql: String,
-    /// At most so many rows.
-    #[serde(default = "entries_default")]
-    #[schemars(range(min = 1, max = 1000))]
-    limit_rows: u32,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct RunbookOf {
-    /// Only what is about this kind of alert, such as `disk.space`.
-    alert_kind: Option<String>,
-    /// At most so many lessons, and so many entries.
-    #[serde(default = "entries_default")]
-    #[schemars(range(min = 1, max = 1000))]
-    limit: u32,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Words {
-    /// Words to look for.
-    #[schemars(length(min = 1, max = 4096))]
-    text: String,
-    /// What is known about this kind of alert comes first.
-    alert_kind: Option<String>,
-    /// At most so many hits.
-    #[serde(default = "hits_default")]
-    #[schemars(range(min = 1, max = 1000))]
-    limit: u32,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct ShellCommand {
-    /// A command line in bash's grammar.
-    #[schemars(length(min = 1, max = 65536))]
-    command: String,
-    /// An absolute directory to judge it in.
-    working_dir: Option<String>,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct OfAction {
-    /// The action. Processes are named by pid, start_ticks and name, as `status` shows them.
-    #[schemars(with = "Action")]
-    action: Value,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Proposal {
-    /// The action. Processes are named by pid, start_ticks and name, as `status` shows them.
-    #[schemars(with = "Action")]
-    action: Value,
-    /// Why it should be done, for the person who decides.
-    #[schemars(length(min = 1, max = 4096))]
-    why: String,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct LogHealthOf {
-    /// Judge the logs of so long: 90s, 15m, 24h, 7d.
-    #[serde(default = "hour")]
-    since: String,
-    /// Compare them with the logs of so long before.
-    #[serde(default = "day")]
-    past: String,
-    /// At most so many findings.
-    #[serde(default = "hits_default")]
-    #[schemars(range(min = 1, max = 1000))]
-    limit: u32,
-}
-
-fn entries_default() -> u32 {
-    ENTRIES_DEFAULT
-}
-
-fn hits_default() -> u32 {
-    20
-}
-
-fn hour() -> String {
-    "1h".to_owned()
-}
-
-fn day() -> String {
-    "24h".to_owned()
 }
 
 /// Every tool, as they are listed.
@@ -513,74 +331,148 @@ fn id(by: ById) -> Result<String, String> {
     bounded("id", by.id, ID_BYTES_MAX)
 }
 
-fn bounded(name: &str, text: String, limit_bytes: usize) -> Result<String, String> {
-    if text.is_empty() {
-        Err(format!("`{name}` is empty"))
-    } else if text.len() > limit_bytes {
-        Err(format!("`{name}` has {} bytes, over {limit_bytes}", text.len()))
-    } else if text.contains('\0') {
-        Err(format!("`{name}` holds a NUL"))
-    } else {
-        Ok(text)
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+    use serde_json::json;
+
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-03-01T00:00:00Z".parse().unwrap()
     }
-}
 
-fn entries(name: &str, limit: u32) -> Result<u32, String> {
-    if (1..=ENTRIES_MAX).contains(&limit) {
-        Ok(limit)
-    } else {
-        Err(format!("`{name}` is {limit}: 1 to {ENTRIES_MAX}"))
+    fn parse(tool: &str, arguments: Value) -> Result<Ask, String> {
+        let tools = all();
+        let spec = tools.iter().find(|spec| spec.tool.name == tool).unwrap();
+        let Value::Object(arguments) = arguments else { panic!("{arguments}") };
+        spec.parse(arguments, now())
     }
-}
 
-fn span(name: &str, text: &str) -> Result<u64, String> {
-    let secs =
-        parse_duration(&shorten(text, ID_BYTES_MAX)).map_err(|e| format!("`{name}`: {e}"))?;
-    if secs == 0 || secs > SINCE_SECS_MAX {
-        return Err(format!("`{name}` is {secs} s: 1s to {}d", SINCE_SECS_MAX / 86_400));
-    }
-    Ok(secs)
-}
-
-fn ago(name: &str, text: &str, now: Timestamp) -> Result<Timestamp, String> {
-    let secs = i64::try_from(span(name, text)?).map_err(|e| e.to_string())?;
-    now.checked_sub(SignedDuration::from_secs(secs)).map_err(|e| format!("`{name}`: {e}"))
-}
-
-fn kind(name: Option<String>) -> Result<Option<AlertKind>, String> {
-    let Some(name) = name else { return Ok(None) };
-    let name = bounded("alert_kind", name, ID_BYTES_MAX)?;
-    serde_json::from_value(Value::String(name)).map(Some).map_err(|error| told(&error))
-}
-
-/// Reads an action strictly: what it does not have (a claimed risk, a misspelt option) is an error,
-/// for a person would approve something else than the client meant.
-fn action(given: Value) -> Result<Action, String> {
-    let action: Action =
-        serde_json::from_value(given.clone()).map_err(|e| format!("`action`: {}", told(&e)))?;
-    let known = serde_json::to_value(&action).map_err(|error| told(&error))?;
-    unknown(&given, &known, "action").map_or(Ok(action), |field| {
-        Err(format!("`{}` is no field of this action", shorten(&field, ID_BYTES_MAX)))
-    })
-}
-
-/// The first field of `given` that was not read.
-fn unknown(given: &Value, known: &Value, place: &str) -> Option<String> {
-    match (given, known) {
-        (Value::Object(given), Value::Object(known)) => given.iter().find_map(|(name, value)| {
-            let place = format!("{place}.{name}");
-            match known.get(name) {
-                Some(known) => unknown(value, known, &place),
-                None => Some(place),
-            }
-        }),
-        (Value::Array(given), Value::Array(known)) => {
-            given.iter().zip(known).find_map(|(value, known)| unknown(value, known, place))
+    /// The tool that asks this. A new question does not compile before it has one.
+    fn tool_of(query: &Query) -> &'static str {
+        match query {
+            Query::Status { .. } => "status",
+            Query::Health => "health",
+            Query::Alerts { .. } => "alerts",
+            Query::Alert { .. } => "alert",
+            Query::Incidents { .. } => "incidents",
+            Query::Incident { .. } => "incident",
+            Query::Approvals { .. } => "approvals",
+            Query::Approval { .. } => "approval",
+            Query::Triage => "triage",
+            Query::Report { .. } => "report",
+            Query::Explain { .. } => "explain",
+            Query::Audit { .. } => "audit",
+            Query::AuditVerify => "audit_verify",
+            Query::Sql { .. } => "sql",
+            Query::Postmortem { .. } => "postmortem",
+            Query::Judge { .. } => "judge",
+            Query::Runbook { .. } => "runbook",
+            Query::RunbookSearch { .. } => "runbook_search",
+            Query::RunbookEntry { .. } => "runbook_show",
+            Query::RunbookExport => "runbook_export",
+            Query::Doctor => "doctor",
         }
-        (_, _) => None,
     }
-}
 
-fn told(error: &serde_json::Error) -> String {
-    shorten(&error.to_string(), 1024)
+    #[test]
+    fn every_tool_asks_its_own_question() {
+        let restart =
+            json!({ "kind": "service.restart", "unit": "a.service", "invocation_id": null });
+        let mut asked = Vec::new();
+        for (tool, arguments) in [
+            ("status", json!({})),
+            ("health", json!({})),
+            ("alerts", json!({ "states": ["closed"] })),
+            ("alert", json!({ "id": "al-1" })),
+            ("incidents", json!({ "state": "awaiting_approval" })),
+            ("incident", json!({ "id": "in-1" })),
+            ("approvals", json!({ "all": true })),
+            ("approval", json!({ "id": "ap-1" })),
+            ("triage", json!({})),
+            ("report", json!({ "since": "7d" })),
+            ("explain", json!({ "what": "1" })),
+            ("audit", json!({})),
+            ("audit_verify", json!({})),
+            ("sql", json!({ "sql": "SELECT 1" })),
+            ("postmortem", json!({ "id": "in-1" })),
+            ("judge", json!({ "action": restart })),
+            ("runbook", json!({ "alert_kind": "disk.space" })),
+            ("runbook_search", json!({ "text": "disk full" })),
+            ("runbook_show", json!({ "id": "zombies" })),
+            ("runbook_export", json!({})),
+            ("doctor", json!({})),
+        ] {
+            let Ok(Ask::Query(query)) = parse(tool, arguments) else { panic!("{tool}") };
+            assert_eq!(tool_of(&query), tool);
+            asked.push(tool);
+        }
+        // Of one kind with `judge`, of no kind, and the only one that is no question.
+        asked.extend(["guard", "log_health", "propose_action"]);
+        let mut listed: Vec<String> = all().iter().map(|spec| spec.tool.name.to_string()).collect();
+        listed.sort();
+        asked.sort_unstable();
+        assert_eq!(listed, asked);
+    }
+
+    #[test]
+    fn only_propose_action_says_that_it_changes_something() {
+        for spec in all() {
+            let hints = spec.tool.annotations.clone().unwrap();
+            let changes = spec.tool.name == "propose_action";
+            assert_eq!(hints.read_only_hint, Some(!changes), "{}", spec.tool.name);
+            let words = spec.tool.description.clone().unwrap();
+            assert!(changes || words.contains("never instructions"), "{words}");
+            assert_eq!(spec.tool.input_schema["type"], "object", "{}", spec.tool.name);
+            assert_eq!(spec.tool.input_schema["additionalProperties"], false);
+        }
+    }
+
+    #[test]
+    fn arguments_are_read_strictly() {
+        let kill = |extra: &str| {
+            let target = json!({ "pid": 7, "start_ticks": 9, "name": "x" });
+            let mut action = json!({ "kind": "process.kill", "targets": [target], "grace_secs": 10,
+                "force": false, "group": false });
+            if !extra.is_empty() {
+                action[extra] = json!("info");
+            }
+            action
+        };
+        assert!(parse("judge", json!({ "action": kill("") })).is_ok());
+        let mut nested = kill("");
+        nested["targets"][0]["approved"] = json!(true);
+        for (tool, arguments, expected) in [
+            ("status", json!({ "machine": 7 }), "invalid type: integer `7`"),
+            ("health", json!({ "x": 1 }), "unknown field `x`"),
+            ("alert", json!({}), "missing field `id`"),
+            ("alert", json!({ "id": "" }), "`id` is empty"),
+            ("alert", json!({ "id": "a\u{0}" }), "`id` holds a NUL"),
+            ("alert", json!({ "id": "x".repeat(257) }), "`id` has 257 bytes, over 256"),
+            ("alerts", json!({ "states": ["gone"] }), "unknown variant `gone`"),
+            ("alerts", json!({ "limit": 0 }), "`limit` is 0: 1 to 1000"),
+            ("audit", json!({ "limit": -1 }), "invalid value: integer `-1`"),
+            ("sql", json!({ "sql": "x".repeat(65537) }), "`sql` has 65537 bytes"),
+            ("sql", json!({ "sql": "SELECT 1", "limit_rows": 1001 }), "`limit_rows` is 1001"),
+            ("report", json!({ "since": "yesterday" }), "`since`: `yesterday` is not a duration"),
+            ("report", json!({ "since": "99999d" }), "1s to 366d"),
+            ("log_health", json!({ "since": "0s" }), "`since` is 0 s"),
+            ("judge", json!({ "action": { "kind": "approve" } }), "unknown variant `approve`"),
+            ("judge", json!({ "action": "rm -rf /" }), "`action`: "),
+            ("judge", json!({ "action": kill("risk") }), "`action.risk` is no field"),
+            ("judge", json!({ "action": nested }), "`action.targets.approved` is no field"),
+            ("propose_action", json!({ "action": kill("") }), "missing field `why`"),
+            ("propose_action", json!({ "action": kill(""), "why": " " }), "`why` is empty"),
+            ("propose_action", json!({ "action": kill(""), "why": "x".repeat(4097) }), "over 4096"),
+            (
+                "propose_action",
+                json!({ "action": kill(""), "why": "x", "approve": true }),
+                "unknown field `approve`",
+            ),
+        ] {
+            let error = parse(tool, arguments).unwrap_err();
+            assert!(error.contains(expected), "{tool}: {error}");
+        }
+    }
 }
