@@ -1,5 +1,7 @@
 //! The shell guard: levels of commands, whatever way they are written; and what it does with rubbish.
 
+#![allow(clippy::disallowed_methods, reason = "reads the case files; the guard does not")]
+
 use hale_brain::decide::shell::{self, judge};
 use hale_model::action::Risk;
 use proptest::prelude::*;

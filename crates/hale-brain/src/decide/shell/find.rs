@@ -121,6 +121,9 @@ impl Machine {
         // `-maxdepth 1 -name 'et*'` is the glob `et*`.
         let named =
             tests.iter().position(|t| t == "-name").and_then(|at| tests.get(at + 1)).cloned();
+        // Caches and build directories are made again, wherever they are found.
+        let artefact =
+            named.as_deref().is_some_and(paths::is_artefact) && !roots.iter().any(|r| r == "/");
         let shallow = tests.windows(2).any(|w| matches!(w, [a, b] if a == "-maxdepth" && b == "1"));
         if let (true, Some(pattern)) = (shallow, &named) {
             let wide: Vec<String> = roots
@@ -155,6 +158,14 @@ impl Machine {
         let mut at = 0;
         while let Some(test) = tests.get(at) {
             match test.as_str() {
+                "-delete" if artefact => {
+                    self.hit(
+                        "shell.delete.small",
+                        Risk::Warning,
+                        "deletes what can be made again",
+                        "",
+                    );
+                }
                 "-delete" => {
                     for root in &roots {
                         self.delete(
@@ -168,7 +179,16 @@ impl Machine {
                     let end = rest.iter().position(|a| a == ";" || a == "+").unwrap_or(rest.len());
                     let command: Vec<String> = rest.get(..end).unwrap_or_default().to_vec();
                     at += end + 1;
-                    self.on_found(&command, &roots, filtered);
+                    if artefact && command.first().is_some_and(|name| paths::base(name) == "rm") {
+                        self.hit(
+                            "shell.delete.small",
+                            Risk::Warning,
+                            "deletes what can be made again",
+                            "",
+                        );
+                    } else {
+                        self.on_found(&command, &roots, filtered);
+                    }
                 }
                 "-fprint" | "-fprintf" | "-fls" | "-fprint0" => {
                     if let Some(path) = tests.get(at + 1) {

@@ -47,6 +47,8 @@ pub enum Handler {
     Shell,
     /// python, perl, ruby, node, php, lua.
     Interpreter,
+    /// Interpreters of languages that are not folded: Tcl, R, Julia, Groovy, Erlang, PowerShell.
+    Foreign,
     /// Editors that run commands of their own: vim, ed, emacs.
     Editor,
     /// crontab.
@@ -133,6 +135,7 @@ pub(super) fn run(
         Handler::Xargs => machine.xargs(name, arguments),
         Handler::Shell => machine.shell(name, arguments, network),
         Handler::Interpreter => machine.interpreter(name, arguments, network),
+        Handler::Foreign => machine.foreign(name, arguments),
         Handler::Editor => machine.editor(name, arguments),
         Handler::Crontab => machine.crontab_command(parsed),
         Handler::At => machine.at(parsed),

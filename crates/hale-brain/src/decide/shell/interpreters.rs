@@ -1,5 +1,12 @@
 //! python, perl, ruby, node, php, lua, awk: what the programs on their command lines do.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "of the many tokens and values each place names the few that matter to it"
+)]
+
+use std::collections::BTreeSet;
+
 use hale_model::action::Risk;
 
 use super::effects::{Delete, Write};
@@ -19,6 +26,8 @@ struct Body<'a> {
     sends: bool,
     forks: bool,
     stdin: String,
+    /// Functions that were called and judged.
+    judged: BTreeSet<String>,
 }
 
 fn language(name: &str) -> Option<Language> {
@@ -63,6 +72,9 @@ impl Machine {
             match argument {
                 "--version" | "-V" | "--help" | "-h" => return ANY.to_string(),
                 "-v" if !matches!(language, Language::Ruby) && arguments.len() == 1 => {
+                    return ANY.to_string();
+                }
+                "-m" | "-i" | "--ini" if language == Language::Php && arguments.len() == 1 => {
                     return ANY.to_string();
                 }
                 "-m" if language == Language::Python => return self.python_module(rest.as_slice()),
@@ -196,8 +208,7 @@ impl Machine {
     /// Judges the body of a program; what it prints is not known.
     pub(super) fn run_body(&mut self, name: &str, source: &str) -> String {
         let Some(language) = language(name) else {
-            self.hit("shell.script", Risk::Warning, "runs a program that is not looked into", "");
-            return ANY.to_string();
+            return self.foreign_body(name, source);
         };
         if source.contains([FETCHED, FETCHED_UNSAFE]) {
             self.remote_code(source);
@@ -220,6 +231,7 @@ impl Machine {
             sends: false,
             forks: false,
             stdin,
+            judged: BTreeSet::new(),
         };
         script::fold(language, source, &mut body);
         body.conclude(source);
@@ -484,6 +496,9 @@ impl Host for Body<'_> {
     fn call(&mut self, name: &str, arguments: &[Value]) -> Value {
         let last = name.rsplit(['.', ':']).next().unwrap_or(name);
         let module = name.strip_suffix(last).unwrap_or_default().trim_end_matches(['.', ':']);
+        if is_dangerous(last) {
+            self.judged.insert(last.to_owned());
+        }
         if self.runs_code(name, last, module, arguments) {
             return Value::Text(ANY.to_string());
         }
@@ -600,8 +615,7 @@ impl Body<'_> {
             self.command_of(arguments);
             return true;
         }
-        if last.starts_with("exec") && module == "os"
-            || (last.starts_with("spawn") && module == "os")
+        if (module == "os" && (last.starts_with("exec") || last.starts_with("spawn")))
             || last.starts_with("posix_spawn")
         {
             let values: Vec<Value> = arguments
@@ -619,6 +633,16 @@ impl Body<'_> {
                 other => other.iter().map(Value::text).collect(),
             };
             self.words(words);
+            return true;
+        }
+        // new Deno.Command("rm", { args: ["-rf", "/"] })
+        if last == "Command" && module == "Deno" {
+            let rest = arguments.iter().find_map(|a| match a {
+                Value::List(items) => Some(items.iter().map(Value::text).collect::<Vec<_>>()),
+                _ => None,
+            });
+            let program = arguments.first().map(Value::text).unwrap_or_default();
+            self.words(std::iter::once(program).chain(rest.unwrap_or_default()).collect());
             return true;
         }
         let evaluates = matches!(
@@ -832,6 +856,10 @@ impl Body<'_> {
                         | "rimraf"
                 );
         match last {
+            "removeSync" | "remove" if module == "Deno" => {
+                let how = Delete { recursive: arguments.len() > 1, ..Delete::default() };
+                self.machine.delete(&first, how);
+            }
             "rmtree"
             | "remove_tree"
             | "rm_rf"
@@ -864,6 +892,7 @@ impl Body<'_> {
                     );
                 }
             }
+            "unlink" | "unlinkSync" if texts.is_empty() => self.unjudged(last),
             "unlink" | "unlinkSync" => {
                 for path in &texts {
                     self.machine
@@ -1035,7 +1064,56 @@ impl Body<'_> {
         if socket { Value::Name("socket".to_owned()) } else { Value::Unknown }
     }
 
+    /// A dangerous function whose arguments are not known.
+    fn unjudged(&mut self, function: &str) {
+        self.machine.hit(
+            "shell.program.unjudged",
+            Risk::Critical,
+            format!("uses {function} in a way that cannot be followed"),
+            "print what it would act on first",
+        );
+    }
+
+    /// Dangerous functions that the program names, yet does not call where it can be seen: given to
+    /// `map`, called with what a block holds, looked up by name.
+    fn uses(&mut self, source: &str) {
+        let tokens = script::tokens(self.language, source);
+        for (at, token) in tokens.iter().enumerate() {
+            let sign = |offset: usize| match tokens.get(offset) {
+                Some(script::Token::Sign(c)) => Some(*c),
+                _ => None,
+            };
+            let before = at.checked_sub(1);
+            let name = match token {
+                script::Token::Name(name) => name.as_str(),
+                // array_map("unlink", …), vars(os)["system"]
+                script::Token::Text(name, _)
+                    if before.and_then(sign) == Some('[')
+                        || (self.language == Language::Php
+                            && before.and_then(sign) == Some('(')
+                            && sign(at + 1) == Some(',')) =>
+                {
+                    name.as_str()
+                }
+                _ => continue,
+            };
+            let last = name.rsplit(['.', ':']).next().unwrap_or(name);
+            // `{ unlink: 1 }`, `def unlink`, `import unlink` name something else.
+            let defined = matches!(
+                before.and_then(|b| tokens.get(b)),
+                Some(script::Token::Name(word)) if matches!(word.as_str(), "def" | "function" | "sub" | "import")
+            );
+            if is_dangerous(last) && !defined && !self.judged.contains(last) {
+                let last = last.to_owned();
+                return self.unjudged(&last);
+            }
+        }
+    }
+
     fn conclude(&mut self, source: &str) {
+        if self.language != Language::Awk {
+            self.uses(source);
+        }
         let has = |words: &[&str]| words.iter().any(|w| source.contains(w));
         let sockets = self.sockets
             || has(&[
@@ -1114,6 +1192,60 @@ impl Body<'_> {
             self.machine.hit("shell.fork_bomb", Risk::Deny, "starts processes without end", "");
         }
     }
+}
+
+/// Functions that delete for good or run commands: a program that names one is never harmless.
+fn is_dangerous(name: &str) -> bool {
+    matches!(
+        name,
+        "unlink"
+            | "unlinkSync"
+            | "rmtree"
+            | "remove_tree"
+            | "rm_rf"
+            | "rm_r"
+            | "rmSync"
+            | "rmdirSync"
+            | "removeSync"
+            | "removedirs"
+            | "remove_entry"
+            | "remove_dir"
+            | "remove_entry_secure"
+            | "rimraf"
+            | "emptyDirSync"
+            | "system"
+            | "popen"
+            | "Popen"
+            | "popen2"
+            | "popen3"
+            | "getoutput"
+            | "getstatusoutput"
+            | "check_call"
+            | "check_output"
+            | "execSync"
+            | "spawnSync"
+            | "execFileSync"
+            | "execFile"
+            | "shell_exec"
+            | "passthru"
+            | "proc_open"
+            | "readpipe"
+            | "pcntl_exec"
+            | "execl"
+            | "execle"
+            | "execlp"
+            | "execv"
+            | "execve"
+            | "execvp"
+            | "execvpe"
+            | "spawnv"
+            | "spawnl"
+            | "spawnvp"
+            | "spawnlp"
+            | "posix_spawn"
+            | "create_subprocess_shell"
+            | "create_subprocess_exec"
+    )
 }
 
 fn is_shell(word: &str) -> bool {

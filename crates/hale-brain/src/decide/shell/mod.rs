@@ -16,6 +16,7 @@ mod deception;
 mod effects;
 mod files;
 mod find;
+mod foreign;
 mod handlers;
 mod http;
 mod interpreters;
@@ -112,7 +113,7 @@ pub fn problems() -> &'static [String] {
 
 fn verdict(mut rules: Vec<RuleHit>) -> ShellVerdict {
     // Stable: among equals the order of the command stays.
-    rules.sort_by(|a, b| b.risk.cmp(&a.risk));
+    rules.sort_by_key(|rule| std::cmp::Reverse(rule.risk));
     rules.retain(|rule| rule.risk > Risk::Info);
     let (risk, why) = match rules.first() {
         Some(worst) => (worst.risk, why(worst)),

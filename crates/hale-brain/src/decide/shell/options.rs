@@ -65,8 +65,7 @@ impl Parsed {
                 parsed.options.push((argument.clone(), value));
                 continue;
             }
-            let mut letters = argument.char_indices().skip(1);
-            while let Some((index, letter)) = letters.next() {
+            for (index, letter) in argument.char_indices().skip(1) {
                 let name = format!("-{letter}");
                 if takes(&name) {
                     let attached = argument.get(index + letter.len_utf8()..).unwrap_or_default();

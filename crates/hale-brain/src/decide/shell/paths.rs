@@ -242,7 +242,7 @@ pub fn is_system_tree(path: &str) -> bool {
     ];
     is_root(path)
         || is_system_top(path)
-        || TREES.iter().any(|tree| path == *tree)
+        || TREES.contains(&path)
         || [
             "/usr/bin",
             "/usr/sbin",
@@ -286,7 +286,7 @@ pub fn is_artefact(path: &str) -> bool {
         return true;
     }
     let last = components.iter().rev().find(|c| !component_is_star(c)).copied().unwrap_or_default();
-    let artefact = |c: &&str| ARTEFACTS.contains(c);
+    let artefact = |c: &str| ARTEFACTS.contains(&c);
     if matches!(last, "target" | "dist" | "build" | "out" | "obj" | "venv" | "cache" | "coverage") {
         return true;
     }
@@ -296,7 +296,7 @@ pub fn is_artefact(path: &str) -> bool {
         || last.starts_with("bazel-")
         || components
             .iter()
-            .any(|c| artefact(&c) && !matches!(*c, "build" | "out" | "obj" | "cache"))
+            .any(|c| artefact(c) && !matches!(*c, "build" | "out" | "obj" | "cache"))
 }
 
 /// A file or directory that the host needs to boot or to let anybody in.

@@ -393,13 +393,13 @@ impl Machine {
     ) -> String {
         let parsed = Parsed::new(rest, command.style, &command.value_options);
         let asks = |o: &(String, Option<String>)| matches!(o.0.as_str(), "--help" | "--version");
-        let harmless = |o: &(String, Option<String>)| command.harmless.iter().any(|h| *h == o.0);
+        let harmless = |o: &(String, Option<String>)| command.harmless.contains(&o.0);
         // A negated dry run (`--dry-run=none`, `=false`) is none.
         let denied = |o: &(String, Option<String>)| {
             matches!(o.1.as_deref(), Some("none" | "false" | "no" | "0"))
         };
         let wraps = command.runs.is_some();
-        let help = parsed.options.iter().any(asks) && !(wraps && !parsed.operands.is_empty());
+        let help = parsed.options.iter().any(asks) && (!wraps || parsed.operands.is_empty());
         if help || parsed.options.iter().any(|o| harmless(o) && !denied(o)) {
             return self.carried(rest);
         }

@@ -138,10 +138,9 @@ impl Machine {
                 String::new()
             }
             ast::CompoundCommand::ArithmeticForClause(clause) => {
-                for part in [&clause.initializer, &clause.condition, &clause.updater] {
-                    if let Some(part) = part {
-                        self.arithmetic_text(&part.value);
-                    }
+                let parts = [&clause.initializer, &clause.condition, &clause.updater];
+                for part in parts.into_iter().flatten() {
+                    self.arithmetic_text(&part.value);
                 }
                 self.list(&clause.body.list)
             }

@@ -623,7 +623,18 @@ impl Machine {
             if text::is_literal(&code) || code.chars().any(|c| !text::is_mark(c)) {
                 self.deferred(&code, root);
             } else {
-                self.unknown_code(&code);
+                if parsed.value(&["-f"]).is_some()
+                    && !code.contains([text::FETCHED, text::FETCHED_UNSAFE])
+                {
+                    self.hit(
+                        "shell.script",
+                        Risk::Warning,
+                        "runs a script later, which is not looked into",
+                        "read it first",
+                    );
+                } else {
+                    self.unknown_code(&code);
+                }
             }
         }
         String::new()
