@@ -14,6 +14,7 @@ mod kill;
 mod logs;
 mod lone;
 mod redact;
+mod mcp;
 mod reference;
 mod runbook;
 mod terminal;
