@@ -12,6 +12,7 @@ use hale_brain::diagnose::investigate::{
     CaseFile, Effect, Happened, Investigation, Limits, Message, ModelCall, Observation, ToolCall,
 };
 use hale_mind::{Part, Purpose, Reply, Request, Role};
+use hale_model::ids::hex_digest;
 use hale_model::incident::Agent;
 use hale_model::view::Explanation;
 use hale_model::{EvidenceId, IncidentId, Timestamp};
@@ -208,7 +209,8 @@ fn case_of(settings: &Settings, tools: &ToolBox, explanation: &Explanation) -> C
         text: format!("{name}: {text}"),
     });
     CaseFile {
-        incident_id: IncidentId::from(subject.as_str()),
+        // No incident, but the answer has to name what it is about all the same.
+        incident_id: IncidentId(format!("in-{}", hex_digest(&[subject], 10))),
         title: subject.clone(),
         machine: tools.machine(),
         local: explanation.advice.join(" "),
