@@ -285,4 +285,13 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn no_promise_is_broken_by_any_bytes(text in "(?s).{0,300}", bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        for bytes in [text.as_bytes(), bytes.as_slice()] {
+            super::fuzzing::shell_startup(bytes);
+            super::fuzzing::plans(bytes);
+            super::fuzzing::failures(bytes);
+        }
+    }
 }

@@ -91,7 +91,11 @@ fn push_note(out: &mut String, text: &str, style: Style) {
 fn reasons(step: &AskStep) -> Vec<String> {
     let says_more = |rule: &str| !matches!(rule, "guard.person" | "guard.critical_needs_yes");
     let reasons = step.verdict.reasons.iter().filter(|reason| says_more(&reason.rule));
-    reasons.map(|reason| format!("{} [{}]", reason.text, reason.rule)).collect()
+    // The command itself stands above already.
+    let about = format!("{}: ", step.command);
+    reasons
+        .map(|r| format!("{} [{}]", r.text.strip_prefix(&about).unwrap_or(&r.text), r.rule))
+        .collect()
 }
 
 /// Why a step is refused; none where it is not.
