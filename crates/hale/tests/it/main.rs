@@ -10,6 +10,7 @@ mod config;
 mod detect;
 mod doctor;
 mod history;
+mod guard;
 mod kill;
 mod logs;
 mod lone;
