@@ -18,34 +18,128 @@ const WORDS_MAX: usize = 2048;
 
 /// Options after which a program follows.
 const BODY_OPTIONS: [&str; 13] = [
-    "-e", "-E", "--eval", "-eval", "-c", "-C", "-Command", "-command", "-x", "--execute", "--command",
-    "-p:eval", "-s",
+    "-e",
+    "-E",
+    "--eval",
+    "-eval",
+    "-c",
+    "-C",
+    "-Command",
+    "-command",
+    "-x",
+    "--execute",
+    "--command",
+    "-p:eval",
+    "-s",
 ];
 
 /// Words that run a command.
 const RUNS: [&str; 38] = [
-    "system", "system2", "system*", "shell", "exec", "popen", "popen2", "spawn", "run", "execute",
-    "cmd", "open_port", "getruntime", "processbuilder", "callcommand", "readprocess", "rawsystem",
-    "createprocess", "run-program", "shell-command", "shell-command-to-string", "call-process",
-    "start-process", "invoke-expression", "iex", "run-shell-command", "rawcommand", "pipe", "proc",
-    "readcreateprocess", "process", "shell_exec", "open-pipe", "open-input-pipe", "pipeline", "success",
-    "execvp", "shellout",
+    "system",
+    "system2",
+    "system*",
+    "shell",
+    "exec",
+    "popen",
+    "popen2",
+    "spawn",
+    "run",
+    "execute",
+    "cmd",
+    "open_port",
+    "getruntime",
+    "processbuilder",
+    "callcommand",
+    "readprocess",
+    "rawsystem",
+    "createprocess",
+    "run-program",
+    "shell-command",
+    "shell-command-to-string",
+    "call-process",
+    "start-process",
+    "invoke-expression",
+    "iex",
+    "run-shell-command",
+    "rawcommand",
+    "pipe",
+    "proc",
+    "readcreateprocess",
+    "process",
+    "shell_exec",
+    "open-pipe",
+    "open-input-pipe",
+    "pipeline",
+    "success",
+    "execvp",
+    "shellout",
 ];
 
 /// Words that delete.
 const DELETES: [&str; 35] = [
-    "delete", "delete-file", "delete-directory", "deletedir", "deletedirectory", "unlink", "remove",
-    "file.remove", "rm", "rm!", "rm_rf", "rm_rf!", "rm_r", "rmtree", "rmdir", "del_dir_r", "del_dir",
-    "remove-item", "ri", "rd", "del", "erase", "clear-content", "removefile", "removeitem",
-    "removedirectoryrecursive", "removepathforcibly", "deletefile", "deleteifexists", "deleteonexit",
-    "delete-directory-tree", "delete-directory-and-files", "remove_file", "deletetree", "trash",
+    "delete",
+    "delete-file",
+    "delete-directory",
+    "deletedir",
+    "deletedirectory",
+    "unlink",
+    "remove",
+    "file.remove",
+    "rm",
+    "rm!",
+    "rm_rf",
+    "rm_rf!",
+    "rm_r",
+    "rmtree",
+    "rmdir",
+    "del_dir_r",
+    "del_dir",
+    "remove-item",
+    "ri",
+    "rd",
+    "del",
+    "erase",
+    "clear-content",
+    "removefile",
+    "removeitem",
+    "removedirectoryrecursive",
+    "removepathforcibly",
+    "deletefile",
+    "deleteifexists",
+    "deleteonexit",
+    "delete-directory-tree",
+    "delete-directory-and-files",
+    "remove_file",
+    "deletetree",
+    "trash",
 ];
 
 /// Words that write a file.
 const WRITES: [&str; 24] = [
-    "write", "writefile", "write!", "writelines", "sink", "set-content", "out-file", "add-content",
-    "new-item", "file.create", "file.copy", "file.rename", "spit", "with-output-to-file", "copy-item",
-    "move-item", "copyfile", "cp", "mv", "rename", "appendfile", "write_file", "truncate", "touch",
+    "write",
+    "writefile",
+    "write!",
+    "writelines",
+    "sink",
+    "set-content",
+    "out-file",
+    "add-content",
+    "new-item",
+    "file.create",
+    "file.copy",
+    "file.rename",
+    "spit",
+    "with-output-to-file",
+    "copy-item",
+    "move-item",
+    "copyfile",
+    "cp",
+    "mv",
+    "rename",
+    "appendfile",
+    "write_file",
+    "truncate",
+    "touch",
 ];
 
 /// What was found in one program.
@@ -83,7 +177,9 @@ impl Machine {
             match argument.as_str() {
                 "-" => {}
                 "-EncodedCommand" | "-enc" | "-ec" => self.unknown_code(&ANY.to_string()),
-                "-Command" | "-command" | "-c" if name.starts_with("pwsh") || name == "powershell" => {
+                "-Command" | "-command" | "-c"
+                    if name.starts_with("pwsh") || name == "powershell" =>
+                {
                     bodies.push(rest.by_ref().cloned().collect::<Vec<_>>().join(" "));
                 }
                 option if BODY_OPTIONS.contains(&option) => bodies.extend(rest.next().cloned()),
@@ -176,19 +272,37 @@ impl Machine {
             self.hit("shell.reverse_shell", Risk::Deny, "connects a shell to the network", "");
         }
         // In R, rm() forgets variables.
-        let forgets = matches!(name, "Rscript" | "R" | "littler" | "r") && !found.has(&["unlink", "file.remove", "remove-item"]);
+        let forgets = matches!(name, "Rscript" | "R" | "littler" | "r")
+            && !found.has(&["unlink", "file.remove", "remove-item"]);
         if !forgets && found.has(&DELETES) {
-            let recursive = ["recurs", "deletedir", "rm_rf", "rmtree", "del_dir", "tree", "forcibly", "force", " t)"]
-                .iter()
-                .any(|w| lower.contains(w));
+            let recursive = [
+                "recurs",
+                "deletedir",
+                "rm_rf",
+                "rmtree",
+                "del_dir",
+                "tree",
+                "forcibly",
+                "force",
+                " t)",
+            ]
+            .iter()
+            .any(|w| lower.contains(w));
             self.delete_all(&found.paths(), recursive);
         }
-        if found.has(&WRITES) || ["\"w\"", "'w'", ":write", "> "].iter().any(|w| lower.contains(w)) {
+        if found.has(&WRITES) || ["\"w\"", "'w'", ":write", "> "].iter().any(|w| lower.contains(w))
+        {
             for path in found.paths() {
                 self.write(&Write::new(&path, ""));
             }
         }
-        if found.has(&["chmod", "sys.chmod", "set-acl", "setpermissions", "setposixfilepermissions"]) {
+        if found.has(&[
+            "chmod",
+            "sys.chmod",
+            "set-acl",
+            "setpermissions",
+            "setposixfilepermissions",
+        ]) {
             for path in found.paths() {
                 self.mode_of(&path, "", lower.contains("recursive"));
             }
@@ -243,7 +357,11 @@ impl Machine {
                 let (word, rest) = tail.split_once(char::is_whitespace).unwrap_or((tail, ""));
                 match word {
                     "exec" | "spawn" | "system" => {
-                        let code = rest.trim_start_matches("-ignorestderr").trim_start().trim_start_matches("-- ").trim_end_matches('}');
+                        let code = rest
+                            .trim_start_matches("-ignorestderr")
+                            .trim_start()
+                            .trim_start_matches("-- ")
+                            .trim_end_matches('}');
                         let code = code.replace('{', "'").replace('}', "'");
                         self.in_subshell(|machine| machine.run_text(&code));
                         break;
@@ -278,12 +396,12 @@ impl Machine {
                 self.delete_all(&paths, words.contains(&"-force"));
             }
             Some("rename" | "copy") => {
-                for path in operands().last() {
+                if let Some(path) = operands().last() {
                     self.write(&Write::new(&path, &ANY.to_string()));
                 }
             }
             Some("attributes") if words.len() > 3 => {
-                for path in operands().next() {
+                if let Some(path) = operands().next() {
                     self.mode_of(&path, "", false);
                 }
             }
@@ -301,7 +419,9 @@ impl Machine {
         if has(&["invoke-expression", "iex"])
             && has(&["downloadstring", "iwr", "irm", "invoke-webrequest", "invoke-restmethod"])
         {
-            let mark = if is_unsafe_source(source.split(['\'', '"', ' ']).find(|w| w.contains("://")).unwrap_or("http://")) {
+            let mark = if is_unsafe_source(
+                source.split(['\'', '"', ' ']).find(|w| w.contains("://")).unwrap_or("http://"),
+            ) {
                 FETCHED_UNSAFE
             } else {
                 FETCHED
@@ -316,20 +436,32 @@ impl Machine {
             let mut words = statement.split_whitespace();
             let Some(first) = words.next() else { continue };
             let cmdlet = first.to_lowercase();
-            let operands: Vec<String> = words.clone().filter(|w| !w.starts_with('-')).map(unquoted).collect();
-            let options: Vec<String> = words.filter(|w| w.starts_with('-')).map(str::to_lowercase).collect();
-            if options.iter().any(|o| o == "-whatif") || first.starts_with(['$', '"', '\'', '@', '[', '?', '%']) {
+            let operands: Vec<String> =
+                words.clone().filter(|w| !w.starts_with('-')).map(unquoted).collect();
+            let options: Vec<String> =
+                words.filter(|w| w.starts_with('-')).map(str::to_lowercase).collect();
+            if options.iter().any(|o| o == "-whatif")
+                || first.starts_with(['$', '"', '\'', '@', '[', '?', '%'])
+            {
                 continue;
             }
             if DELETES.contains(&cmdlet.as_str()) {
-                let recursive = options.iter().any(|o| o.starts_with("-r") || o.starts_with("-fo") || o == "-fr");
+                let recursive = options
+                    .iter()
+                    .any(|o| o.starts_with("-r") || o.starts_with("-fo") || o == "-fr");
                 self.delete_all(&operands, recursive);
             } else if WRITES.contains(&cmdlet.as_str()) && cmdlet.contains('-') {
                 let empty = String::new();
-                let path = operands.iter().find(|o| o.contains('/')).or(operands.first()).unwrap_or(&empty);
+                let path = operands
+                    .iter()
+                    .find(|o| o.contains('/'))
+                    .or(operands.first())
+                    .unwrap_or(&empty);
                 self.write(&Write::new(path, &ANY.to_string()));
             } else if let Some((verb, noun)) = cmdlet.split_once('-').filter(|(v, n)| {
-                !v.is_empty() && n.chars().all(char::is_alphanumeric) && first.starts_with(|c: char| c.is_uppercase())
+                !v.is_empty()
+                    && n.chars().all(char::is_alphanumeric)
+                    && first.starts_with(|c: char| c.is_uppercase())
             }) {
                 self.verb(verb, noun, &options);
             } else {
@@ -343,9 +475,10 @@ impl Machine {
         let by_id = options.iter().any(|o| o == "-id");
         let (risk, why) = match (verb, noun) {
             (
-                "get" | "select" | "where" | "measure" | "format" | "sort" | "group" | "test" | "write"
-                | "convertto" | "convertfrom" | "compare" | "find" | "resolve" | "show" | "foreach"
-                | "join" | "split" | "out" | "tee" | "search" | "trace" | "wait" | "read",
+                "get" | "select" | "where" | "measure" | "format" | "sort" | "group" | "test"
+                | "write" | "convertto" | "convertfrom" | "compare" | "find" | "resolve" | "show"
+                | "foreach" | "join" | "split" | "out" | "tee" | "search" | "trace" | "wait"
+                | "read",
                 _,
             ) => return,
             ("restart" | "stop", "computer") => (Risk::Critical, "restarts or stops the machine"),
@@ -374,7 +507,10 @@ fn found(source: &str, lisp: bool) -> Found {
         if found.words.len() + found.literals.len() > WORDS_MAX {
             break;
         }
-        if c.is_alphanumeric() || matches!(c, '_' | '.' | ':' | '!' | '*') || (c == '-' && !word.is_empty()) {
+        if c.is_alphanumeric()
+            || matches!(c, '_' | '.' | ':' | '!' | '*')
+            || (c == '-' && !word.is_empty())
+        {
             word.extend(c.to_lowercase());
             continue;
         }
