@@ -4,6 +4,9 @@
 use std::path::Path;
 
 pub use hale_mind::keys::{ExposeSecret, KeyError, Keys, Place, Places, SecretString};
+pub use hale_mind::oauth::{
+    CLIENT_SECRET_NAME, Device, Loopback, OauthClient, OauthError, SIGN_IN_SECS_MAX, SignInState,
+};
 use hale_model::view::DoctorCheck;
 
 use crate::Settings;

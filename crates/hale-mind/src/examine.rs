@@ -12,6 +12,7 @@ use crate::error::{Fault, FaultKind, ProviderError};
 use crate::gemini;
 use crate::http::{self, Patience};
 use crate::mind::{Mind, Seat};
+use crate::oauth::SignInState;
 
 /// One provider's answer to a probe.
 const PROBE_SECS_MAX: u64 = 10;
@@ -62,12 +63,19 @@ impl Mind {
         let provider = &seat.provider;
         let now = self.now();
         let (mut key, mut trouble) = (None, None);
-        if self.keys().has_bearer(provider, now) {
+        let sign_in = self.keys().sign_in_of(provider).await;
+        if self.keys().has_bearer(provider, now) || matches!(sign_in, SignInState::Kept(_)) {
             key = Some("a sign-in".to_owned());
         } else if provider.needs_key() {
             match self.keys().find(provider.key_name()).await {
                 Ok(Some((_, place))) => key = Some(place.to_string()),
-                Ok(None) => trouble = Some(seat.error(Fault::new(FaultKind::NoKey, ""), None)),
+                Ok(None) => {
+                    let why = match &sign_in {
+                        SignInState::Failing(error) => format!("{error}; {}", error.hint()),
+                        SignInState::Absent | SignInState::Kept(_) => String::new(),
+                    };
+                    trouble = Some(seat.error(Fault::new(FaultKind::NoKey, why), None));
+                }
                 Err(error) => {
                     let fault = Fault::new(FaultKind::NoKey, error.to_string());
                     trouble = Some(seat.error(fault, None));
@@ -86,6 +94,10 @@ impl Mind {
                 seat.price.input_usd_per_mtok, seat.price.output_usd_per_mtok
             )
         });
+        let note = match sign_in {
+            SignInState::Failing(error) => Some(format!("{error}; {}", error.hint())),
+            SignInState::Absent | SignInState::Kept(_) => note,
+        };
         ProviderState {
             provider: provider.provider.as_str().to_owned(),
             model: provider.model().to_owned(),

@@ -292,7 +292,7 @@ fn of_transport(error: reqwest::Error) -> Fault {
 }
 
 /// The innermost cause says what happened; the outer ones say that something did.
-fn innermost(error: &reqwest::Error) -> String {
+pub(crate) fn innermost(error: &reqwest::Error) -> String {
     let mut cause: &dyn std::error::Error = error;
     while let Some(source) = cause.source() {
         cause = source;

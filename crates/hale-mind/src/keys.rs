@@ -9,13 +9,14 @@ mod keyring;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hale_model::Timestamp;
 use hale_model::config::{AiProvider, ProviderKind};
 pub use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
+use crate::oauth::session::SharedSession;
 use crate::provider::Credential;
 
 /// Bytes of one key.
@@ -129,10 +130,12 @@ struct Bearer {
     expires_at: Timestamp,
 }
 
-/// Finds, stores and removes keys. Holds none itself, but for tokens of a sign-in.
+/// Finds, stores and removes keys. Holds none itself, but for tokens of a sign-in, which all clones share.
+#[derive(Clone)]
 pub struct Keys {
-    places: Places,
-    bearers: Mutex<HashMap<ProviderKind, Bearer>>,
+    places: Arc<Places>,
+    bearers: Arc<Mutex<HashMap<ProviderKind, Bearer>>>,
+    pub(crate) session: SharedSession,
 }
 
 impl fmt::Debug for Keys {
@@ -144,7 +147,11 @@ impl fmt::Debug for Keys {
 impl Keys {
     /// Looks nowhere yet.
     pub fn new(places: Places) -> Keys {
-        Keys { places, bearers: Mutex::default() }
+        Keys {
+            places: Arc::new(places),
+            bearers: Arc::default(),
+            session: SharedSession::default(),
+        }
     }
 
     /// The key of this name, and where it was. None: nowhere.
@@ -276,6 +283,9 @@ impl Keys {
                 .filter(|bearer| now < bearer.expires_at)
         {
             found.push(Credential::Bearer(bearer.token.clone()));
+        }
+        if found.is_empty() {
+            found.extend(self.token_for(provider, now).await.map(Credential::Bearer));
         }
         // A key that the user keeps for the provider itself is not sent to another address.
         let name = provider.key_name();

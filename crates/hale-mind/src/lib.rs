@@ -36,6 +36,7 @@ mod governor;
 mod http;
 pub mod keys;
 mod mind;
+pub mod oauth;
 mod ollama;
 mod openai;
 mod prices;

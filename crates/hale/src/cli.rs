@@ -108,6 +108,8 @@ pub enum Command {
     Health(crate::commands::health::HealthArgs),
     /// Choose a model, keep its key, set the mode: by questions, or wholly by flags
     Setup(crate::commands::setup::SetupArgs),
+    /// Sign in to Google, instead of a key for Gemini
+    Login(crate::commands::login::LoginArgs),
     /// Check hale itself: files, permissions, sources, agent
     Doctor(crate::commands::doctor::DoctorArgs),
     /// The same answers for programs: a JSON envelope on stdout, always

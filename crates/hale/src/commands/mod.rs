@@ -17,6 +17,7 @@ pub mod health;
 mod incidents;
 mod keep;
 mod kill;
+pub mod login;
 pub mod logs;
 mod mcp;
 mod pause;
@@ -120,6 +121,7 @@ async fn dispatch(context: &Context, command: Command) -> Ended {
         Command::Undo { id } => undo::run(context, &id).await,
         Command::Config(command) => config::run(context, command),
         Command::Health(arguments) => health::run(context, arguments).await,
+        Command::Login(arguments) => login::run(context, arguments).await,
         Command::Setup(arguments) => setup::run(context, arguments).await,
         Command::Doctor(arguments) => doctor::run(context, arguments).await,
         Command::Robot(command) => robot::run(context, command).await,

@@ -235,7 +235,8 @@ fn key_name(config: &Config) -> Result<String, Failure> {
     Ok(name.to_owned())
 }
 
-fn key_from_stdin() -> Result<SecretString, Failure> {
+/// A key, or a secret like it.
+pub fn key_from_stdin() -> Result<SecretString, Failure> {
     let mut text = String::new();
     let read = std::io::stdin().lock().take(LIMIT_KEY_BYTES + 1).read_to_string(&mut text);
     let hint = "give the key alone, for example: hale setup --provider anthropic --key-stdin --yes < KEYFILE";
