@@ -167,7 +167,7 @@ impl Server {
             Ask::Query(query) => {
                 let handle = (self.options.connect)().await?;
                 let view = handle.query(query).await?;
-                answer::of_view(&view, &handle.staleness())
+                answer::of_view(&view, handle.as_ref())
             }
             Ask::LogHealth(request) => {
                 answer::of_data("log_health", (self.options.log_health)(request).await?)
@@ -189,10 +189,12 @@ impl Server {
             .hint("a person has to decide some of them first: `hale approvals list`"));
         }
         // Over its socket the agent knows only the user; the person has to see who really asks.
-        let why = answer::clean_text(&format!("proposed over MCP by {client}: {why}"));
+        // On one line, so that it cannot look like lines of hale's own.
+        let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
+        let why = printable(&format!("proposed over MCP by {client}: {why}"));
         let command = Command::Propose { action, why };
         let view = handle.command(command, self.options.actor.clone()).await?;
-        answer::of_view(&view, &handle.staleness())
+        answer::of_view(&view, handle.as_ref())
     }
 
     async fn list(&self) -> Result<ListResourcesResult, ApiError> {

@@ -1,9 +1,7 @@
 //! Answers as MCP clients read them: JSON whose text can neither write to a terminal nor show
 //! something else than what is there, of a bounded size.
 
-use std::collections::BTreeMap;
-
-use hale_model::api::{ApiError, ErrorKind, View};
+use hale_model::api::{ApiError, ErrorKind, Handle, View};
 use hale_model::text::{printable, printable_lines};
 use rmcp::model::CallToolResult;
 use serde_json::{Map, Value, json};
@@ -11,16 +9,17 @@ use serde_json::{Map, Value, json};
 /// Bytes of an answer: what is more helps no language model.
 pub(super) const ANSWER_BYTES_MAX: usize = 512 * 1024;
 
-/// `{view, data, staleness}`
+/// `{view, data, staleness, warnings}`
 ///
 /// # Errors
 /// It is too long, or is not JSON.
-pub(super) fn of_view(view: &View, staleness: &BTreeMap<String, u64>) -> Result<Value, ApiError> {
+pub(super) fn of_view(view: &View, handle: &dyn Handle) -> Result<Value, ApiError> {
     let mut value = serde_json::to_value(view).map_err(|error| {
         ApiError::new(ErrorKind::Failed, format!("the answer cannot be written as JSON: {error}"))
     })?;
     if let Value::Object(object) = &mut value {
-        object.insert("staleness".to_owned(), json!(staleness));
+        object.insert("staleness".to_owned(), json!(handle.staleness()));
+        object.insert("warnings".to_owned(), json!(handle.warnings()));
     }
     bounded(clean(value))
 }
@@ -72,8 +71,7 @@ fn clean(value: Value) -> Value {
     }
 }
 
-/// See [`clean`].
-pub(super) fn clean_text(text: &str) -> String {
+fn clean_text(text: &str) -> String {
     let parts: Vec<String> = text.split('\t').map(printable_lines).collect();
     parts.join("\t")
 }
@@ -99,13 +97,12 @@ mod tests {
 
     #[test]
     fn too_much_is_an_error_that_says_what_to_do() {
-        let view = View::Markdown("x".repeat(ANSWER_BYTES_MAX));
-        let error = of_view(&view, &BTreeMap::new()).unwrap_err();
+        let error = of_data("markdown", json!("x".repeat(ANSWER_BYTES_MAX))).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Usage);
         assert!(error.hint.as_deref().unwrap().starts_with("ask for less"), "{error:?}");
         let told = result(Err(error));
         assert_eq!(told.is_error, Some(true));
-        let small = of_view(&View::Markdown("x".to_owned()), &BTreeMap::new()).unwrap();
-        assert_eq!(small, json!({ "view": "markdown", "data": "x", "staleness": {} }));
+        let small = of_data("markdown", json!("x")).unwrap();
+        assert_eq!(small, json!({ "view": "markdown", "data": "x" }));
     }
 }

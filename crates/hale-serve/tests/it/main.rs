@@ -3,6 +3,7 @@
 
 mod access;
 mod client;
+mod mcp;
 mod page;
 mod routes;
 mod scripted;
