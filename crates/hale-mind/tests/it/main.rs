@@ -7,5 +7,6 @@ mod doctor;
 mod faults;
 mod keyring;
 mod keys;
+mod oauth;
 mod support;
 mod wire;

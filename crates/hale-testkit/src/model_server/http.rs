@@ -40,7 +40,7 @@ impl Received {
 }
 
 /// None: the connection was closed without a request.
-pub(super) fn read(connection: &mut TcpStream) -> io::Result<Option<Received>> {
+pub(crate) fn read(connection: &mut TcpStream) -> io::Result<Option<Received>> {
     let mut bytes = Vec::new();
     let mut piece = [0; 8192];
     let head_end = loop {

@@ -3,7 +3,7 @@
 //! requests it got. Threads and plain sockets only, so that faults below HTTP (a stream cut within a
 //! chunk, a server that says nothing) are the test's to choose, and tests need no runtime for it.
 
-mod http;
+pub(crate) mod http;
 mod wire;
 
 use std::collections::VecDeque;
