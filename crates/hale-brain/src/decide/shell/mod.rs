@@ -11,19 +11,26 @@
 //! enough for the 2 MiB stack of an ordinary thread, so that no thread of its own is needed.
 
 mod arithmetic;
+mod bodies;
+mod braces;
 mod builtins;
+mod databases;
 mod deception;
 mod effects;
 mod files;
 mod find;
+mod folding;
 mod foreign;
 mod handlers;
 mod http;
 mod interpreters;
+mod lexer;
 mod machine;
 mod network;
 mod options;
+mod parameters;
 mod paths;
+mod processes;
 mod produce;
 mod redirect;
 mod registry;

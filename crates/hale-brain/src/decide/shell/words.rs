@@ -1,34 +1,33 @@
 //! Words: quotes, variables, substitutions, braces, tilde and globs, folded as bash would.
 
 use super::arithmetic;
+use super::braces::braces;
 use super::machine::Machine;
 use super::scan;
 use super::text::{self, ANY, BRACKET, HOME, QUESTION, SEGMENT, STAR};
 
 /// Nesting of quotes and substitutions within one word.
 pub(super) const WORD_NESTING_MAX: u32 = 24;
-/// Words that brace expansion may make of one.
-const BRACE_WORDS_MAX: usize = 64;
 /// Fields that one word may become.
 const FIELDS_MAX: usize = 256;
 
 /// Fields under construction.
 #[derive(Default)]
-struct Fields {
-    done: Vec<String>,
+pub(super) struct Fields {
+    pub(super) done: Vec<String>,
     current: Option<String>,
 }
 
 impl Fields {
-    fn push(&mut self, c: char) {
+    pub(super) fn push(&mut self, c: char) {
         self.current.get_or_insert_default().push(c);
     }
 
-    fn quoted(&mut self, text: &str) {
+    pub(super) fn quoted(&mut self, text: &str) {
         self.current.get_or_insert_default().push_str(text);
     }
 
-    fn end(&mut self) {
+    pub(super) fn end(&mut self) {
         if let Some(field) = self.current.take()
             && self.done.len() < FIELDS_MAX
         {
@@ -98,7 +97,7 @@ impl Machine {
         text::bounded(fields.done.join(" "))
     }
 
-    fn walk_word(&mut self, raw: &str, fields: &mut Fields) {
+    pub(super) fn walk_word(&mut self, raw: &str, fields: &mut Fields) {
         match tilde(raw) {
             Some((user, rest)) => {
                 let directory = self.tilde_directory(user);
@@ -212,7 +211,7 @@ impl Machine {
         Some(end)
     }
 
-    fn add(&mut self, value: &str, quoted: bool, fields: &mut Fields) {
+    pub(super) fn add(&mut self, value: &str, quoted: bool, fields: &mut Fields) {
         if quoted || !self.splitting {
             fields.quoted(value);
         } else {
@@ -221,7 +220,13 @@ impl Machine {
         }
     }
 
-    fn add_all(&mut self, values: &[String], quoted: bool, at: bool, fields: &mut Fields) {
+    pub(super) fn add_all(
+        &mut self,
+        values: &[String],
+        quoted: bool,
+        at: bool,
+        fields: &mut Fields,
+    ) {
         if quoted && !at {
             fields.quoted(&values.join(" "));
             return;
@@ -342,7 +347,7 @@ impl Machine {
         }
     }
 
-    fn arithmetic_value(&mut self, expression: &str) -> Option<i64> {
+    pub(super) fn arithmetic_value(&mut self, expression: &str) -> Option<i64> {
         let expanded = self.expand_heredoc(expression);
         let lookup = |name: &str| -> Option<i64> {
             self.peek(name).and_then(|value| value.trim().parse().ok())
@@ -350,7 +355,7 @@ impl Machine {
         arithmetic::evaluate(&expanded, &lookup)
     }
 
-    fn special_parameter(&mut self, c: char) -> String {
+    pub(super) fn special_parameter(&mut self, c: char) -> String {
         match c {
             '0' => "bash".to_owned(),
             '1'..='9' => {
@@ -362,306 +367,6 @@ impl Machine {
             _ => SEGMENT.to_string(),
         }
     }
-
-    fn parameter_expression(&mut self, expression: &str, quoted: bool, fields: &mut Fields) {
-        // ${#x}, ${#a[@]}
-        if let Some(name) = expression.strip_prefix('#')
-            && !name.is_empty()
-            && let Some((name, index, "")) = parameter_name(name)
-        {
-            let length = match (self.parameter(name, index), index) {
-                (Some(values), Some("@" | "*")) => values.len().to_string(),
-                (Some(values), _) => match values.first() {
-                    Some(v) if text::is_literal(v) => v.chars().count().to_string(),
-                    _ => SEGMENT.to_string(),
-                },
-                (None, _) => SEGMENT.to_string(),
-            };
-            return self.add(&length, quoted, fields);
-        }
-        let (indirect, expression) = match expression.strip_prefix('!') {
-            Some(rest) if !rest.is_empty() => (true, rest),
-            _ => (false, expression),
-        };
-        let Some((name, index, operation)) = parameter_name(expression) else {
-            self.unresolved_word();
-            return fields.push(ANY);
-        };
-        let all = matches!(index, Some("@" | "*")) || matches!(name, "@" | "*");
-        let joined_at = index == Some("@") || name == "@";
-        let mut values = self.parameter(name, index);
-        if indirect {
-            if operation == "*" || operation == "@" {
-                return fields.push(ANY);
-            }
-            values = match values.as_deref().and_then(<[String]>::first) {
-                Some(target) if text::is_literal(target) => {
-                    let target = target.clone();
-                    parameter_name(&target).and_then(|(n, i, _)| self.parameter(n, i))
-                }
-                _ => None,
-            };
-        }
-        let values = self.operate(name, values, operation, all);
-        if all {
-            self.add_all(&values, quoted, joined_at, fields);
-        } else {
-            let value = values.into_iter().next().unwrap_or_default();
-            self.add(&value, quoted, fields);
-        }
-    }
-
-    /// The values of a parameter; `None` where it is not set as far as is known.
-    fn parameter(&mut self, name: &str, index: Option<&str>) -> Option<Vec<String>> {
-        if name == "@" || name == "*" {
-            return Some(self.state.positional.clone());
-        }
-        if let Ok(number) = name.parse::<usize>() {
-            return match number {
-                0 => Some(vec!["bash".to_owned()]),
-                n => self.state.positional.get(n - 1).cloned().map(|value| vec![value]),
-            };
-        }
-        if let [c @ ('#' | '?' | '-' | '$' | '!')] = *name.chars().collect::<Vec<_>>() {
-            return Some(vec![self.special_parameter(c)]);
-        }
-        match index {
-            None => self.variable(name).map(|value| vec![value]),
-            Some("@" | "*") => self.state.array(name),
-            Some(index) => {
-                let elements = self.state.array(name)?;
-                let number = self.arithmetic_value(index);
-                let at = match number {
-                    Some(n) if n < 0 => usize::try_from(elements.len() as i64 + n).ok(),
-                    Some(n) => usize::try_from(n).ok(),
-                    None => None,
-                };
-                Some(vec![match at {
-                    Some(at) => elements.get(at).cloned().unwrap_or_default(),
-                    None => ANY.to_string(),
-                }])
-            }
-        }
-    }
-
-    /// Applies `:-x`, `#x`, `/x/y`, `:1:2`, `^^`, `@Q` and their like.
-    fn operate(
-        &mut self,
-        name: &str,
-        values: Option<Vec<String>>,
-        operation: &str,
-        all: bool,
-    ) -> Vec<String> {
-        if operation.is_empty() {
-            return values.unwrap_or_else(|| vec![ANY.to_string()]);
-        }
-        let (colon, conditional) = match operation.strip_prefix(':') {
-            Some(rest) if rest.starts_with(['-', '=', '?', '+']) => (true, rest),
-            _ => (false, operation),
-        };
-        if conditional.starts_with(['-', '=', '?', '+']) {
-            return self.conditional(name, values, conditional, colon);
-        }
-        let values = values.unwrap_or_else(|| vec![ANY.to_string()]);
-        if let Some(range) = operation.strip_prefix(':') {
-            return self.range(values, range, all);
-        }
-        values.iter().map(|value| self.transformed(value, operation)).collect()
-    }
-
-    fn conditional(
-        &mut self,
-        name: &str,
-        values: Option<Vec<String>>,
-        operation: &str,
-        colon: bool,
-    ) -> Vec<String> {
-        let word = operation.get(1..).unwrap_or_default();
-        let word = self.operand(word);
-        let empty = |values: &[String]| colon && values.iter().all(String::is_empty);
-        let known = values.filter(|values| !empty(values));
-        match (operation.chars().next(), known) {
-            // Set or not is not known where the variable comes from outside: the text that is
-            // written here counts.
-            (Some('+'), _) => vec![word],
-            (Some('?'), None) => vec![ANY.to_string()],
-            (_, Some(values)) => values,
-            (Some('='), None) => {
-                self.assign(name, word.clone());
-                vec![word]
-            }
-            (_, None) => vec![word],
-        }
-    }
-
-    /// The expanded operand of an expansion, without its quotes.
-    fn operand(&mut self, raw: &str) -> String {
-        let mut fields = Fields::default();
-        let saved = std::mem::replace(&mut self.splitting, false);
-        self.walk_word(raw, &mut fields);
-        self.splitting = saved;
-        fields.end();
-        fields.done.join(" ")
-    }
-
-    fn range(&mut self, values: Vec<String>, range: &str, all: bool) -> Vec<String> {
-        let (offset, length) = match range.split_once(':') {
-            Some((offset, length)) => (offset.to_owned(), Some(length.to_owned())),
-            None => (range.to_owned(), None),
-        };
-        let offset = self.arithmetic_value(&offset);
-        let length = length.map(|length| self.arithmetic_value(&length));
-        let (Some(offset), None | Some(Some(_))) = (offset, length) else {
-            return vec![ANY.to_string()];
-        };
-        let length = length.flatten();
-        if all {
-            // ${@:1} counts from the shell's name.
-            let from = usize::try_from(offset).unwrap_or(0).saturating_sub(1);
-            let take = length.and_then(|n| usize::try_from(n).ok()).unwrap_or(usize::MAX);
-            return values.into_iter().skip(from).take(take).collect();
-        }
-        values.iter().map(|value| substring(value, offset, length)).collect()
-    }
-
-    fn transformed(&mut self, value: &str, operation: &str) -> String {
-        let mut characters = operation.chars();
-        let first = characters.next();
-        let doubled = first.is_some() && characters.next() == first;
-        let pattern = operation.get(if doubled { 2 } else { 1 }..).unwrap_or_default();
-        if text::has_unknown(value) && first != Some('@') {
-            return text::residue(value);
-        }
-        match first {
-            Some('#') => {
-                let pattern = self.operand(pattern);
-                trimmed(value, &pattern, true, doubled)
-            }
-            Some('%') => {
-                let pattern = self.operand(pattern);
-                trimmed(value, &pattern, false, doubled)
-            }
-            Some('/') => self.replaced(value, pattern, doubled),
-            Some('^') if doubled => value.to_uppercase(),
-            Some(',') if doubled => value.to_lowercase(),
-            Some('^') => first_changed(value, |c| c.to_ascii_uppercase()),
-            Some(',') => first_changed(value, |c| c.to_ascii_lowercase()),
-            Some('@') => match operation {
-                "@U" => value.to_uppercase(),
-                "@L" => value.to_lowercase(),
-                "@u" => first_changed(value, |c| c.to_ascii_uppercase()),
-                "@E" => ansi_c(value),
-                "@P" => self.expand_heredoc(value),
-                _ => value.to_owned(),
-            },
-            _ => {
-                self.unresolved_word();
-                ANY.to_string()
-            }
-        }
-    }
-
-    fn replaced(&mut self, value: &str, operand: &str, every: bool) -> String {
-        let (anchor, operand) = match operand.chars().next() {
-            Some(c @ ('#' | '%')) if !every => (Some(c), operand.get(1..).unwrap_or_default()),
-            _ => (None, operand),
-        };
-        let split = unescaped_slash(operand);
-        let pattern = self.operand(operand.get(..split).unwrap_or_default());
-        let replacement = self.operand(operand.get(split + 1..).unwrap_or_default());
-        if pattern.is_empty() {
-            return value.to_owned();
-        }
-        let characters: Vec<char> = value.chars().collect();
-        // Every start is tried with every end.
-        if !self.spend(u32::try_from(characters.len().pow(2) / 16).unwrap_or(u32::MAX)) {
-            return text::residue(value);
-        }
-        let mut out = String::new();
-        let mut at = 0;
-        let mut replaced = false;
-        while at < characters.len() {
-            let may = (every || !replaced) && (anchor != Some('#') || at == 0);
-            let end = (at + 1..=characters.len()).rev().find(|end| {
-                let piece: String = characters.get(at..*end).unwrap_or_default().iter().collect();
-                may && (anchor != Some('%') || *end == characters.len())
-                    && text::glob_matches(&pattern, &piece)
-            });
-            if !self.spend(1) {
-                return ANY.to_string();
-            }
-            match end {
-                Some(end) => {
-                    out.push_str(&replacement);
-                    replaced = true;
-                    at = end;
-                }
-                None => {
-                    out.extend(characters.get(at));
-                    at += 1;
-                }
-            }
-        }
-        out
-    }
-}
-
-fn unescaped_slash(operand: &str) -> usize {
-    let bytes = operand.as_bytes();
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'\\' => at += 2,
-            b'/' if at > 0 => return at,
-            _ => at += 1,
-        }
-    }
-    operand.len()
-}
-
-fn first_changed(value: &str, change: impl Fn(char) -> char) -> String {
-    let mut characters = value.chars();
-    characters.next().map(change).into_iter().chain(characters).collect()
-}
-
-fn trimmed(value: &str, pattern: &str, front: bool, longest: bool) -> String {
-    let mut cuts: Vec<usize> = value.char_indices().map(|(at, _)| at).collect();
-    cuts.push(value.len());
-    let matching = |cut: &&usize| {
-        let (head, tail) = value.split_at_checked(**cut).unwrap_or((value, ""));
-        text::glob_matches(pattern, if front { head } else { tail })
-    };
-    // The shortest prefix is the first cut, the shortest suffix the last.
-    let cut = if front != longest {
-        cuts.iter().find(matching)
-    } else {
-        cuts.iter().rev().find(matching)
-    };
-    match cut {
-        Some(cut) if front => value.get(*cut..).unwrap_or_default().to_owned(),
-        Some(cut) => value.get(..*cut).unwrap_or_default().to_owned(),
-        None => value.to_owned(),
-    }
-}
-
-fn substring(value: &str, offset: i64, length: Option<i64>) -> String {
-    // A home directory begins with a slash, whoever owns it.
-    if value.starts_with([HOME]) && offset == 0 && length == Some(1) {
-        return "/".to_owned();
-    }
-    if !text::is_literal(value) {
-        return text::residue(value);
-    }
-    let characters: Vec<char> = value.chars().collect();
-    let count = characters.len() as i64;
-    let from = if offset < 0 { count + offset } else { offset };
-    let to = match length {
-        None => count,
-        Some(n) if n < 0 => count + n,
-        Some(n) => from.saturating_add(n),
-    };
-    let index = |n: i64| usize::try_from(n.clamp(0, count)).unwrap_or(0);
-    characters.get(index(from)..index(to)).unwrap_or_default().iter().collect()
 }
 
 /// `~user` at the front of a word, and the rest of it.
@@ -671,28 +376,6 @@ fn tilde(raw: &str) -> Option<(&str, &str)> {
     let (user, rest) = rest.split_at_checked(end)?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '+');
     user.chars().all(plain).then_some((user, rest))
-}
-
-/// Name, index and operation of the inside of `${…}`.
-fn parameter_name(expression: &str) -> Option<(&str, Option<&str>, &str)> {
-    let first = expression.chars().next()?;
-    let end = if first == '_' || first.is_ascii_alphabetic() {
-        expression.find(|c: char| c != '_' && !c.is_ascii_alphanumeric())
-    } else if first.is_ascii_digit() {
-        expression.find(|c: char| !c.is_ascii_digit())
-    } else if "@*#?-$!".contains(first) {
-        Some(1)
-    } else {
-        return None;
-    };
-    let (name, rest) = expression.split_at_checked(end.unwrap_or(expression.len()))?;
-    match rest.strip_prefix('[') {
-        Some(inner) => {
-            let close = inner.find(']')?;
-            Some((name, inner.get(..close), inner.get(close + 1..)?))
-        }
-        None => Some((name, None, rest)),
-    }
 }
 
 fn unescaped_backquote(inner: &str, quoted: bool) -> String {
@@ -779,127 +462,4 @@ pub(super) fn ansi_c(text: &str) -> String {
         bytes.extend(code.and_then(|code| u8::try_from(code).ok()));
     }
     text::clean_bytes(bytes, text)
-}
-
-/// Brace expansion of a raw word; quotes and substitutions are left alone.
-fn braces(raw: &str) -> Vec<String> {
-    let mut out = Vec::new();
-    expand_braces(raw, 0, &mut out);
-    out
-}
-
-fn expand_braces(raw: &str, nesting: u32, out: &mut Vec<String>) {
-    let found =
-        if nesting < WORD_NESTING_MAX && raw.contains('{') { brace_part(raw) } else { None };
-    let Some((open, close, members)) = found else {
-        if out.len() < BRACE_WORDS_MAX {
-            out.push(raw.to_owned());
-        }
-        return;
-    };
-    let head = raw.get(..open).unwrap_or_default();
-    let tail = raw.get(close..).unwrap_or_default();
-    for member in members {
-        if out.len() >= BRACE_WORDS_MAX {
-            return;
-        }
-        expand_braces(&format!("{head}{member}{tail}"), nesting + 1, out);
-    }
-}
-
-/// The first brace expression: where it begins, the byte after it, and its members.
-fn brace_part(raw: &str) -> Option<(usize, usize, Vec<String>)> {
-    let bytes = raw.as_bytes();
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        if *byte == b'{'
-            && let Some((end, members)) = brace_members(raw, at)
-        {
-            return Some((at, end, members));
-        }
-        at = after_piece(raw, at)?;
-    }
-    None
-}
-
-/// The byte after the quoted, substituted or plain piece at `at`.
-fn after_piece(raw: &str, at: usize) -> Option<usize> {
-    let bytes = raw.as_bytes();
-    match (bytes.get(at)?, bytes.get(at + 1)) {
-        (b'\\', _) => Some(at + 2),
-        (b'\'', _) => scan::after_single_quote(raw, at + 1),
-        (b'"', _) => scan::after_double_quote(raw, at + 1, WORD_NESTING_MAX),
-        (b'`', _) => scan::after_backquote(raw, at + 1),
-        (b'$', Some(b'\'')) => scan::after_ansi_quote(raw, at + 2),
-        (b'$', Some(b'{')) => scan::after_brace(raw, at + 2, WORD_NESTING_MAX),
-        (b'$' | b'<' | b'>', Some(b'(')) => scan::after_parenthesis(raw, at + 2, WORD_NESTING_MAX),
-        _ => Some(at + 1),
-    }
-}
-
-fn brace_members(raw: &str, open: usize) -> Option<(usize, Vec<String>)> {
-    let bytes = raw.as_bytes();
-    let mut at = open + 1;
-    let mut start = at;
-    let mut depth = 0_u32;
-    let mut members = Vec::new();
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'{' => {
-                depth += 1;
-                at += 1;
-            }
-            b'}' if depth > 0 => {
-                depth -= 1;
-                at += 1;
-            }
-            b'}' => {
-                members.push(raw.get(start..at)?.to_owned());
-                if members.len() > 1 {
-                    return Some((at + 1, members));
-                }
-                let sequence = sequence(members.first()?)?;
-                return Some((at + 1, sequence));
-            }
-            b',' if depth == 0 => {
-                members.push(raw.get(start..at)?.to_owned());
-                at += 1;
-                start = at;
-            }
-            b' ' | b'\t' | b'\n' => return None,
-            _ => at = after_piece(raw, at)?,
-        }
-    }
-    None
-}
-
-/// `1..5`, `a..e`, `0..10..2`.
-fn sequence(text: &str) -> Option<Vec<String>> {
-    let mut parts = text.split("..");
-    let (from, to, step) = (parts.next()?, parts.next()?, parts.next());
-    if parts.next().is_some() {
-        return None;
-    }
-    let step = step.map_or(Some(1), |s| s.parse::<i64>().ok())?.unsigned_abs().max(1);
-    let letter = |s: &str| match *s.as_bytes() {
-        [b] if b.is_ascii_alphabetic() => Some(i64::from(b)),
-        _ => None,
-    };
-    let (numeric, from, to) = match (from.parse::<i64>(), to.parse::<i64>()) {
-        (Ok(from), Ok(to)) => (true, from, to),
-        _ => (false, letter(from)?, letter(to)?),
-    };
-    let count = (from.abs_diff(to) / step).min(BRACE_WORDS_MAX as u64);
-    (0..=count)
-        .map(|n| {
-            let offset = i64::try_from(n.checked_mul(step)?).ok()?;
-            let value =
-                if from <= to { from.checked_add(offset)? } else { from.checked_sub(offset)? };
-            if numeric {
-                Some(value.to_string())
-            } else {
-                u8::try_from(value).ok().map(|b| char::from(b).to_string())
-            }
-        })
-        .collect()
 }
