@@ -16,13 +16,13 @@ use serde::Serialize;
 
 use self::draft::{Choices, ProviderChoice};
 use super::config::{beside, write_new};
-use super::{consent, doctor};
+use super::doctor;
 use crate::context::Context;
 use crate::exit::{Ended, Exit, Failure};
 use crate::screen::{CYAN, DIM, GREEN, RED, paint};
 
 mod draft;
-pub mod secret;
+mod typed;
 mod wizard;
 
 /// Bytes of a key on standard input.
@@ -285,7 +285,7 @@ fn agreed() -> Result<bool, Failure> {
         let error = ApiError::new(ErrorKind::NeedsApproval, "nothing is written without a yes");
         return Err(error.hint("run this on a terminal, or add --yes").into());
     }
-    Ok(matches!(consent::prompt("Write this? [Y/n] ")?.as_str(), "" | "y" | "Y" | "yes"))
+    Ok(matches!(typed::line("Write this? [Y/n] ")?.as_str(), "" | "y" | "Y" | "yes"))
 }
 
 async fn store(

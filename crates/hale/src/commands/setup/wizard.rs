@@ -3,8 +3,7 @@
 use hale_model::config::{Config, Mode, ProviderKind};
 
 use super::draft::{Choices, ProviderChoice};
-use super::{Wish, in_words, secret};
-use crate::commands::consent::prompt;
+use super::{Wish, in_words, typed};
 use crate::exit::Failure;
 use crate::screen::{BOLD, CYAN, DIM, paint};
 
@@ -74,7 +73,7 @@ fn provider(now: &Config, wish: &mut Wish) -> Result<(), Failure> {
     if !name.is_empty() {
         // An own address wants a key only where the name of one is written.
         choice.key_env = choice.base_url.is_some().then(|| name.to_owned());
-        wish.key = secret::ask(&format!(
+        wish.key = typed::secret(&format!(
             "Its key, which is not shown and never stands in the config (Enter: none, or {name} in the environment): "
         ))?;
         if wish.key.is_none() && choice.base_url.is_some() && held.is_none() {
@@ -120,7 +119,7 @@ fn choose(question: &str, lines: &[String], default: usize) -> Result<usize, Fai
         anstream::eprintln!("  {} {line}", paint(CYAN, &format!("{}", index + 1)));
     }
     for _ in 0..LIMIT_TRIES {
-        let answer = prompt(&format!("1 to {} [{}] ", lines.len(), default + 1))?;
+        let answer = typed::line(&format!("1 to {} [{}] ", lines.len(), default + 1))?;
         if answer.is_empty() {
             return Ok(default);
         }
@@ -141,7 +140,7 @@ fn text(
 ) -> Result<String, Failure> {
     let shown = if default.is_empty() { String::new() } else { format!(" [{default}]") };
     for _ in 0..LIMIT_TRIES {
-        let answer = prompt(&format!("{question}{shown}: "))?;
+        let answer = typed::line(&format!("{question}{shown}: "))?;
         let answer = if answer.is_empty() { default.to_owned() } else { answer };
         match check(&answer) {
             Ok(()) => return Ok(answer),
@@ -153,7 +152,7 @@ fn text(
 
 fn yes(question: &str, default: bool) -> Result<bool, Failure> {
     let choice = if default { "[Y/n]" } else { "[y/N]" };
-    let answer = prompt(&format!("{question} {choice} "))?;
+    let answer = typed::line(&format!("{question} {choice} "))?;
     Ok(match answer.as_str() {
         "" => default,
         "y" | "Y" | "yes" | "Yes" => true,
