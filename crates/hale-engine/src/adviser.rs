@@ -62,6 +62,13 @@ impl Adviser {
         Redactor::new(self.known.clone())
     }
 
+    /// The same, where further names of machines are known.
+    pub fn redactor_knowing(&self, machines: &[String]) -> Redactor {
+        let mut known = self.known.clone();
+        known.host_names.extend_from_slice(machines);
+        Redactor::new(known)
+    }
+
     /// The exact bytes that a request would send to each provider, masked.
     pub fn outgoing(&self, redactor: &mut Redactor, request: &Request) -> Vec<Outgoing> {
         self.mind.outgoing(&masked(redactor, request))

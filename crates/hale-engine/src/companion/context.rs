@@ -190,6 +190,13 @@ fn ssh_hosts(places: &Places) -> Vec<String> {
     hosts.into_iter().take(NAMES_MAX).collect()
 }
 
+/// Names of machines that tell more than a word of the language would. `web` or `backup` stay: masking
+/// them would take the sense out of sentences that mean no machine.
+pub(super) fn private_names(machines: &[String]) -> Vec<String> {
+    let tells = |name: &&String| name.contains(|c: char| c.is_ascii_digit() || "-_.".contains(c));
+    machines.iter().filter(tells).cloned().collect()
+}
+
 /// The beginning of a regular file; nothing where it cannot be read. A pipe is never opened.
 fn small_text(path: &Path, limit_bytes: u64) -> String {
     if !std::fs::metadata(path).is_ok_and(|m| m.is_file()) {

@@ -27,7 +27,7 @@ use hale_model::sample::Source;
 use hale_model::snapshot::Snapshot;
 use hale_model::{PlanId, Timestamp};
 use hale_observe::{LocalObserver, Roots};
-use hale_store::{Access, State};
+use hale_store::{Access, State, StoreError};
 
 use crate::Settings;
 use crate::adviser::Adviser;
@@ -80,7 +80,7 @@ impl Companion {
         let context = context::machine(&places, &host, &snapshot, &working_dir);
         let adviser = Adviser::new(&settings);
         let redactor = match &adviser {
-            Some(adviser) => adviser.redactor(),
+            Some(adviser) => adviser.redactor_knowing(&context::private_names(&context.machines)),
             None => Redactor::new(Default::default()),
         };
         Companion {
@@ -163,17 +163,17 @@ impl Companion {
     fn read<T>(
         &self,
         nothing: T,
-        read: impl FnOnce(&State) -> std::result::Result<T, hale_store::StoreError>,
+        read: impl FnOnce(&State) -> std::result::Result<T, StoreError>,
     ) -> Result<T> {
         if let Some(state) = &self.state {
             return read(state).map_err(store_error);
         }
-        let path = self.files.state();
-        if !path.exists() {
-            return Ok(nothing);
+        match State::open(&self.files.state(), Access::Read) {
+            Ok(state) => read(&state).map_err(store_error),
+            // Also while another hale is just making it.
+            Err(StoreError::Missing { .. }) => Ok(nothing),
+            Err(error) => Err(store_error(error)),
         }
-        let state = State::open(&path, Access::Read).map_err(store_error)?;
-        read(&state).map_err(store_error)
     }
 
     /// The state, open for writing.
@@ -198,10 +198,9 @@ impl Companion {
 /// # Errors
 /// It cannot be read.
 pub fn runs(settings: &Settings, limit: u32) -> Result<Vec<Run>> {
-    let path = Files::new(&settings.data_dir).state();
-    if !path.exists() {
-        return Ok(Vec::new());
+    match State::open(&Files::new(&settings.data_dir).state(), Access::Read) {
+        Ok(state) => state.runs(limit).map_err(store_error),
+        Err(StoreError::Missing { .. }) => Ok(Vec::new()),
+        Err(error) => Err(store_error(error)),
     }
-    let state = State::open(&path, Access::Read).map_err(store_error)?;
-    state.runs(limit).map_err(store_error)
 }
