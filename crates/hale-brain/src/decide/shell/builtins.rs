@@ -151,6 +151,16 @@ impl Machine {
         {
             return self.run_body(language, content);
         }
+        // A script that starts itself more than once breeds.
+        let breeds = starts_itself(&content) > 1 && content.contains(['&', '|']);
+        if breeds {
+            self.hit(
+                "shell.fork_bomb",
+                Risk::Deny,
+                "a script that starts itself over and over",
+                "limit how many processes it starts",
+            );
+        }
         let name = name.to_owned();
         let content = content.to_owned();
         self.in_subshell(|machine| {
@@ -160,6 +170,20 @@ impl Machine {
             machine.run_text(&content)
         })
     }
+}
+
+/// How often a script starts the file it is in.
+fn starts_itself(content: &str) -> usize {
+    let commands = ["sh", "exec", "nohup", "setsid", "do", "then", "else", "source"];
+    content
+        .match_indices("$0")
+        .filter(|(at, _)| {
+            let before = content.get(..*at).unwrap_or_default().trim_end_matches([' ', '"', '{']);
+            before.is_empty()
+                || before.ends_with(['\n', ';', '&', '|', '('])
+                || commands.iter().any(|word| before.ends_with(word))
+        })
+        .count()
 }
 
 fn source(machine: &mut Machine, arguments: &[String]) -> String {
@@ -218,13 +242,11 @@ fn declare(machine: &mut Machine, name: &str, arguments: &[String]) -> String {
                     machine.state.variables.entry(name.to_owned()).or_default().values = values;
                 }
                 None => {
-                    let reference = parsed.has(&["-n"]);
-                    let value = if reference {
-                        machine.peek(value).unwrap_or_default()
+                    if parsed.has(&["-n"]) {
+                        machine.state.references.insert(name.to_owned(), value.to_owned());
                     } else {
-                        value.to_owned()
-                    };
-                    machine.assign(name.trim_end_matches('+'), value);
+                        machine.assign(name.trim_end_matches('+'), value.to_owned());
+                    }
                 }
             }
             let value = value.to_owned();
@@ -248,6 +270,7 @@ fn declare(machine: &mut Machine, name: &str, arguments: &[String]) -> String {
 fn unset(machine: &mut Machine, arguments: &[String]) {
     for name in arguments {
         machine.state.variables.remove(name);
+        machine.state.references.remove(name);
         machine.state.functions.remove(name);
         if matches!(name.as_str(), "HISTFILE" | "PROMPT_COMMAND") && name == "HISTFILE" {
             machine.hit(

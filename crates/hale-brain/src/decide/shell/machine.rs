@@ -49,6 +49,10 @@ pub(super) struct State {
     /// Whether commands run as root for certain.
     pub root: bool,
     pub place: Place,
+    /// Whether commands run in a container, whose first process is its own.
+    pub container: bool,
+    /// Names that stand for other variables: `declare -n`.
+    pub references: BTreeMap<String, String>,
     /// Paths here that are other paths on the host: (here, host).
     pub mounts: Vec<(String, String)>,
     /// Descriptors that lead to a network connection.
@@ -56,7 +60,21 @@ pub(super) struct State {
 }
 
 impl State {
+    /// The variable that a name stands for.
+    pub fn target<'a>(&'a self, name: &'a str) -> &'a str {
+        const HOPS_MAX: u32 = 8;
+        let mut name = name;
+        for _ in 0..HOPS_MAX {
+            match self.references.get(name) {
+                Some(next) => name = next,
+                None => break,
+            }
+        }
+        name
+    }
+
     pub fn array(&self, name: &str) -> Option<Vec<String>> {
+        let name = self.target(name);
         self.variables.get(name).map(|v| v.values.clone())
     }
 }
@@ -106,6 +124,8 @@ impl Machine {
                 cwd: START_DIRECTORY.to_string(),
                 root: false,
                 place: Place::Real,
+                container: false,
+                references: BTreeMap::new(),
                 mounts: Vec::new(),
                 network_fds: Vec::new(),
             },
@@ -205,6 +225,7 @@ impl Machine {
 
     /// As [`Machine::variable`], without note of alternatives.
     pub fn peek(&self, name: &str) -> Option<String> {
+        let name = self.state.target(name);
         if let Some(variable) = self.state.variables.get(name) {
             let other = self.alternative.checked_sub(1).and_then(|n| variable.otherwise.get(n));
             return Some(match other {
@@ -229,8 +250,9 @@ impl Machine {
     }
 
     pub fn assign(&mut self, name: &str, value: String) {
+        let name = self.state.target(name).to_owned();
         let variable = Variable { values: vec![text::bounded(value)], otherwise: Vec::new() };
-        self.state.variables.insert(name.to_owned(), variable);
+        self.state.variables.insert(name, variable);
     }
 
     /// Runs code in a copy of the shell; what it prints without the last line ends.

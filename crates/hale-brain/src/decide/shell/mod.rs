@@ -22,6 +22,7 @@ mod find;
 mod folding;
 mod foreign;
 mod handlers;
+mod hidden;
 mod http;
 mod interpreters;
 mod lexer;

@@ -46,7 +46,10 @@ impl Machine {
                 "signals every process",
                 "name the process",
             );
-        } else if first && !matches!(signal.as_deref(), Some("HUP" | "1" | "CHLD")) {
+        } else if first
+            && !self.state.container
+            && !matches!(signal.as_deref(), Some("HUP" | "1" | "CHLD"))
+        {
             self.hit(
                 "processes.kill.init",
                 Risk::Critical,

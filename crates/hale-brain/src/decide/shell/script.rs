@@ -698,9 +698,10 @@ impl Folder<'_> {
             return if matches!(name, "new" | "await") { self.postfix() } else { Value::Unknown };
         }
         let words = matches!(self.language, Language::Perl | Language::Ruby | Language::Php);
-        let starts =
-            matches!(self.peek(), Some(Token::Text(..) | Token::Name(_) | Token::Command(_)))
-                || (self.sign(0) == Some('[') && self.language == Language::Ruby);
+        let starts = matches!(
+            self.peek(),
+            Some(Token::Text(..) | Token::Name(_) | Token::Command(_) | Token::Number(_))
+        ) || (self.sign(0) == Some('[') && self.language == Language::Ruby);
         if words && starts && !name.starts_with(['$', '@', '%']) && is_word_call(name) {
             let mut arguments = vec![self.expression()];
             while self.eat(',') {

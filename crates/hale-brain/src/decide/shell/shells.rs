@@ -302,7 +302,7 @@ impl Machine {
         }
         let file = parsed.value(&["-f", "--file", "--makefile"]).map(str::to_owned);
         let content = match file.as_deref() {
-            Some("-") => self.stdin.clone(),
+            Some("-" | "/dev/stdin" | "/dev/fd/0") => self.stdin.clone(),
             Some(path) => self.files.get(&self.resolve(path)).cloned(),
             None => self.files.get(&self.resolve("Makefile")).cloned(),
         };

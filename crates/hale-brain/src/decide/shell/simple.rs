@@ -241,6 +241,49 @@ impl Machine {
                     self.in_subshell(|machine| machine.run(&code));
                 }
             }
+            // Prompts and options are expanded, and what is substituted in them runs.
+            "PS0" | "PS1" | "PS4" | "ENV" | "MAKEFLAGS" | "GNUMAKEFLAGS" | "TAR_OPTIONS"
+                if value.contains(['$', '`']) || name == "TAR_OPTIONS" =>
+            {
+                let code = match value.split_once("(shell ").or(value.split_once("command=")) {
+                    Some((_, code)) => code.trim_end_matches(')').replace('\\', ""),
+                    None => format!("echo \"{value}\""),
+                };
+                self.critical_only(|machine| machine.in_subshell(|machine| machine.run(&code)));
+            }
+            _ if [
+                "PAGER",
+                "EDITOR",
+                "_RSH",
+                "_COMMAND",
+                "_CMD",
+                "ASKPASS",
+                "LESSCLOSE",
+                "_SHELL",
+                "_HOOK",
+            ]
+            .iter()
+            .any(|part| name.ends_with(part))
+                && value.trim().contains(char::is_whitespace)
+                && !matches!(
+                    name,
+                    "PAGER"
+                        | "EDITOR"
+                        | "MANPAGER"
+                        | "GIT_PAGER"
+                        | "GIT_EDITOR"
+                        | "SUDO_EDITOR"
+                        | "GIT_SEQUENCE_EDITOR"
+                        | "GIT_SSH_COMMAND"
+                        | "PROMPT_COMMAND"
+                        | "GIT_ASKPASS"
+                        | "SSH_ASKPASS"
+                        | "RSYNC_RSH"
+                ) =>
+            {
+                let code = value.to_owned();
+                self.critical_only(|machine| machine.in_subshell(|machine| machine.run(&code)));
+            }
             "BASH_ENV" | "ENV" | "PYTHONSTARTUP" | "PERL5OPT" | "RUBYOPT" | "NODE_OPTIONS" => {
                 let content = self.content(value);
                 if text::is_literal(&content) {
@@ -347,6 +390,7 @@ impl Machine {
             Some(Known::ReadOnly) => self.carried(rest),
             Some(Known::Command(command)) => self.described(command, plain, rest, network),
             None => {
+                self.hidden(plain, rest, None);
                 self.unknown_program(plain);
                 self.carried(rest)
             }
@@ -420,6 +464,7 @@ impl Machine {
             None => {}
         }
         self.code_options(command.handler, &parsed);
+        self.hidden(name, rest, Some(command));
         self.effects_of(command, &parsed, rest);
         if let Some(runs) = &command.runs {
             self.wrapped(runs, name, &parsed, rest);
@@ -450,6 +495,7 @@ impl Machine {
                     | H::Git
                     | H::Docker
                     | H::Filter
+                    | H::Archive
                     | H::Ansible
             )
         ) {

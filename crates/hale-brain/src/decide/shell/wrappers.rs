@@ -455,7 +455,10 @@ impl Machine {
         if command.is_empty() {
             return ANY.to_string();
         }
-        self.elsewhere(false, |machine| machine.execute(&command, (false, false)))
+        self.elsewhere(false, |machine| {
+            machine.state.container = true;
+            machine.execute(&command, (false, false))
+        })
     }
 
     fn container_run(&mut self, arguments: &[String]) -> String {
@@ -529,8 +532,10 @@ impl Machine {
                 if command.is_empty() {
                     return ANY.to_string();
                 }
-                let output =
-                    self.elsewhere(false, |machine| machine.execute(&command, (false, false)));
+                let output = self.elsewhere(false, |machine| {
+                    machine.state.container = sub == "exec";
+                    machine.execute(&command, (false, false))
+                });
                 return output;
             }
             "get" | "describe" | "view" => {
