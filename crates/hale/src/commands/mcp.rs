@@ -25,7 +25,8 @@ pub async fn run(context: Context) -> Ended {
     let options = McpOptions {
         connect: connect(Arc::clone(&context)),
         log_health: judge_logs(context),
-        actor: Actor::User { uid: rustix::process::getuid().as_raw() },
+        // Who speaks here is a model, whoever started it. A running agent names the user of its socket.
+        actor: Actor::Model,
     };
     serve_mcp(options, tokio::io::stdin(), tokio::io::stdout()).await.map_err(failure)?;
     Ok(Exit::Done)

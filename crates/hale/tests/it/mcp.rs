@@ -230,7 +230,27 @@ fn hostile_arguments_are_answered_with_what_is_wrong() {
 
 #[test]
 fn a_proposal_only_asks_with_no_agent() {
-    proposals_only_ask(&Bed::new());
+    let bed = Bed::new();
+    bed.config("[general]\nmode = \"approve\"\n");
+    proposals_only_ask(&bed);
+}
+
+#[test]
+fn where_hale_only_watches_nothing_is_asked() {
+    let bed = Bed::new();
+    let mut child = sleeper();
+    let requests =
+        json!([call("propose_action", json!({ "action": renice(&child), "why": "it is busy" }))]);
+    let said = met(&bed, "initialize", &requests);
+    let nice = nice_of(&child);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let Some(said) = said else { return };
+    let error = &said["answers"][0]["structuredContent"]["error"];
+    assert_eq!(error["kind"], "refused", "{said}");
+    assert!(error["message"].as_str().unwrap().contains("guard.mode.observe"), "{error}");
+    assert_eq!(nice, "0");
+    assert!(!bed.hale(&["approvals", "list"]).stdout.contains("ap-"));
 }
 
 #[test]
