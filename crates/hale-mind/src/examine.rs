@@ -50,6 +50,8 @@ impl Mind {
     pub async fn probe(&self) -> Vec<ProviderState> {
         let mut states = Vec::new();
         for seat in self.seats() {
+            // Whether a sign-in is still taken shows only when a token is fetched for it.
+            self.keys().token_for(&seat.provider, self.now()).await;
             let mut state = self.state(seat).await;
             if state.trouble.is_none() {
                 state.trouble = self.probe_seat(seat).await.err();

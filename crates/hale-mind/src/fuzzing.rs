@@ -59,6 +59,17 @@ pub fn scrubbing(bytes: &[u8]) {
     }
 }
 
+/// What a browser, or whatever else, says at the port of a sign-in; and the same bytes as the answer of
+/// a token endpoint.
+pub fn sign_in(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    // Only who knows the state brings a code.
+    let brings_code = crate::oauth::brings_code(&text, "127.0.0.1:8085", "S7Kq");
+    assert!(!brings_code || text.contains("callback"));
+    assert!(!crate::oauth::brings_code(&text, "127.0.0.1:8085", "never\0said"));
+    crate::oauth::read_tokens(bytes);
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
@@ -106,6 +117,26 @@ mod tests {
         fn any_bytes_are_read_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             answers(&bytes);
             scrubbing(&bytes);
+            sign_in(&bytes);
+        }
+
+        /// Heads of requests with some bytes changed or dropped.
+        #[test]
+        fn damaged_answers_of_a_browser_are_read_without_a_panic(
+            which in any::<Index>(),
+            slips in proptest::collection::vec((any::<Index>(), any::<u8>(), any::<bool>()), 0..6),
+        ) {
+            let seeds = seeds("sign_in");
+            let mut bytes = which.get(&seeds).clone();
+            for (at, byte, drops) in slips {
+                let at = at.index(bytes.len().max(1));
+                if drops && at < bytes.len() {
+                    bytes.remove(at);
+                } else if at < bytes.len() {
+                    bytes[at] = byte;
+                }
+            }
+            sign_in(&bytes);
         }
     }
 }

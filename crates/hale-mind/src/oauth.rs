@@ -216,3 +216,15 @@ impl SignedIn {
         keys.store(SIGN_IN_NAME, &sealed).await.map_err(OauthError::Unkept)
     }
 }
+
+/// Whether the head of a request brings a code to whoever waits with this state. For the fuzz target.
+pub(crate) fn brings_code(head: &str, host: &str, state: &str) -> bool {
+    loopback::brings_code(head, host, state)
+}
+
+/// Reads the answer of a token endpoint, success or error. For the fuzz target.
+pub(crate) fn read_tokens(body: &[u8]) {
+    for status in [200, 400, 503] {
+        let _ = endpoint::read::<endpoint::Tokens>(status, body, "reading");
+    }
+}

@@ -91,14 +91,23 @@ pub(super) async fn post<T: DeserializeOwned>(
         operation,
         why: format!("no answer within {EXCHANGE_SECS_MAX} s"),
     })??;
+    read(status, &body, operation)
+}
+
+/// What a status and a body mean. Pure.
+pub(super) fn read<T: DeserializeOwned>(
+    status: u16,
+    body: &[u8],
+    operation: &'static str,
+) -> Result<T, OauthError> {
     if (200..300).contains(&status) {
-        return serde_json::from_slice(&body).map_err(|e| OauthError::Garbage {
+        return serde_json::from_slice(body).map_err(|e| OauthError::Garbage {
             operation,
             // Its words may hold a token; where it stopped does not.
             why: format!("no such JSON at line {} column {}", e.line(), e.column()),
         });
     }
-    match serde_json::from_slice::<ErrorAnswer>(&body) {
+    match serde_json::from_slice::<ErrorAnswer>(body) {
         Ok(answer) if status < 500 => Err(meaning(&answer, operation)),
         Ok(_) | Err(_) => {
             Err(OauthError::Unreachable { operation, why: format!("the server says {status}") })

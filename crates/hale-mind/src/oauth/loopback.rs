@@ -177,6 +177,10 @@ enum Verdict {
     Heard(Heard),
 }
 
+pub(super) fn brings_code(head: &str, host: &str, state: &str) -> bool {
+    matches!(judge(head, host, state), Verdict::Heard(Heard::Code(_)))
+}
+
 /// What a request says. Pure.
 fn judge(head: &str, host: &str, state: &str) -> Verdict {
     let mut lines = head.split("\r\n");

@@ -24,10 +24,9 @@ fn through_browser(bed: &Bed) -> (i32, String, u16) {
     (child.wait().unwrap().code().unwrap_or(-1), said, status)
 }
 
-fn models(bed: &Bed) -> String {
-    let mut command = bed.command(&["doctor", "--json"]);
-    command.env_remove("GEMINI_API_KEY");
-    let view: serde_json::Value = serde_json::from_str(&bed.finish(command).stdout).unwrap();
+fn models(bed: &Bed, arguments: &[&str]) -> String {
+    let ended = bed.hale(&[&["doctor", "--json"], arguments].concat());
+    let view: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
     let checks = view["checks"].as_array().unwrap().iter();
     let gemini = checks.filter(|c| c["name"] == "model gemini");
     gemini.map(|c| format!("{}: {}", c["state"], c["found"])).collect()
@@ -49,7 +48,7 @@ fn signing_in_is_kept_told_of_and_undone() {
     let (code, said, page) = through_browser(&bed);
     assert_eq!((code, page), (0, 200), "{said}");
     assert!(!said.contains("refresh-") && !said.contains(CLIENT_SECRET), "{said}");
-    assert!(models(&bed).contains("key from a sign-in"), "{}", models(&bed));
+    assert!(models(&bed, &[]).contains("key from a sign-in"), "{}", models(&bed, &[]));
     let status = bed.hale(&["login", "--status"]);
     assert_eq!(status.code, 0, "{}", status.stdout);
     assert!(status.stdout.contains("and Google takes it"), "{}", status.stdout);
@@ -59,8 +58,11 @@ fn signing_in_is_kept_told_of_and_undone() {
     assert_eq!(status.code, 1);
     assert!(status.stdout.contains("it was withdrawn or has expired"), "{}", status.stdout);
 
+    let asked = models(&bed, &["--online"]);
+    assert!(asked.contains("it was withdrawn or has expired; sign in again"), "{asked}");
+
     assert_eq!(bed.hale(&["login", "--logout"]).code, 0);
-    assert!(models(&bed).contains("no key"), "{}", models(&bed));
+    assert!(models(&bed, &[]).contains("no key"), "{}", models(&bed, &[]));
 }
 
 #[test]
