@@ -36,7 +36,17 @@ fn level(name: &str) -> Risk {
 
 #[test]
 fn every_case_has_its_level() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/shell/cases.tsv");
+    judge_file("cases.tsv", 300);
+}
+
+/// Cases that were written before the rules they test.
+#[test]
+fn every_held_out_case_has_its_level() {
+    judge_file("round2.tsv", 300);
+}
+
+fn judge_file(name: &str, count_min: usize) {
+    let path = format!("{}/../../fixtures/shell/{name}", env!("CARGO_MANIFEST_DIR"));
     let cases = std::fs::read_to_string(path).unwrap();
     let mut wrong = Vec::new();
     let mut count = 0;
@@ -49,7 +59,7 @@ fn every_case_has_its_level() {
             wrong.push(format!("{expected}, not {}: {command}", verdict.risk));
         }
     }
-    assert!(count >= 300, "{count}");
+    assert!(count >= count_min, "{count}");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

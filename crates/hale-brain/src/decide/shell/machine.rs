@@ -102,6 +102,8 @@ pub(super) struct Machine {
     pub run_nesting: u32,
     /// The simple command at hand, for people.
     pub part: String,
+    /// Whether the number of a process that watches over the machine was looked up.
+    pub guard_listed: bool,
     /// Which alternative of variables with several is looked at, and how many there are.
     pub alternative: usize,
     pub alternatives: usize,
@@ -140,6 +142,7 @@ impl Machine {
             word_nesting: 0,
             run_nesting: 0,
             part: String::new(),
+            guard_listed: false,
             alternative: 0,
             alternatives: 1,
             substitutions: 0,

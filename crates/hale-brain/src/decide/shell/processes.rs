@@ -6,6 +6,27 @@ use super::machine::Machine;
 use super::options::Parsed;
 use super::text::{self, ANY};
 
+/// Programs that watch over the machine.
+const GUARDS: [&str; 11] = [
+    "auditd",
+    "falco",
+    "ossec",
+    "wazuh",
+    "osqueryd",
+    "crowdstrike",
+    "falcon-sensor",
+    "hale",
+    "fail2ban",
+    "aide",
+    "sysdig",
+];
+
+/// Whether these operands name a program that watches over the machine.
+pub(super) fn names_guard(operands: &[String]) -> bool {
+    let found = |o: &String| GUARDS.iter().any(|g| o.trim_start_matches('^').starts_with(g));
+    operands.iter().any(found)
+}
+
 impl Machine {
     pub(super) fn kill(&mut self, arguments: &[String]) -> String {
         let mut operands: Vec<&String> = Vec::new();
@@ -39,7 +60,9 @@ impl Machine {
         let group = operands.iter().any(|o| o.starts_with('-') && o.len() > 1);
         let first = operands.iter().any(|o| o.as_str() == "1");
         let glob = operands.iter().any(|o| text::has_glob(o));
-        if everything || glob {
+        if self.guard_listed {
+            self.hit("security.guard.kill", Risk::Deny, "ends what watches over this machine", "");
+        } else if everything || glob {
             self.hit(
                 "processes.kill.all",
                 Risk::Critical,
@@ -146,25 +169,7 @@ impl Machine {
             "systemd-networkd",
             "agetty",
         ];
-        let guards = [
-            "auditd",
-            "falco",
-            "ossec",
-            "wazuh",
-            "osqueryd",
-            "crowdstrike",
-            "falcon-sensor",
-            "hale",
-            "node_exporter",
-            "fail2ban",
-            "aide",
-            "sysdig",
-            "filebeat",
-        ];
-        if guards.iter().any(|g| pattern.trim_start_matches('^').starts_with(g))
-            && pattern != "node_exporter"
-            && pattern != "filebeat"
-        {
+        if GUARDS.iter().any(|g| pattern.trim_start_matches('^').starts_with(g)) {
             self.hit("security.guard.kill", Risk::Deny, "ends what watches over this machine", "");
         } else if system.iter().any(|s| pattern.trim_matches(['^', '$']) == *s) {
             self.hit(

@@ -109,6 +109,10 @@ impl Machine {
                 }
             }
             "which" | "whereis" => self.which(&parsed.operands),
+            "pgrep" | "pidof" if super::processes::names_guard(&parsed.operands) => {
+                self.guard_listed = true;
+                SEGMENT.to_string()
+            }
             // Whatever matches: as many as there are.
             "pgrep" | "pidof"
                 if parsed.has(&[

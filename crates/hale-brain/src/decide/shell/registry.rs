@@ -35,6 +35,7 @@ const FILES: &[(&str, &str)] = &[
     ("databases", include_str!("../../../../../rules/shell/databases.toml")),
     ("backup", include_str!("../../../../../rules/shell/backup.toml")),
     ("development", include_str!("../../../../../rules/shell/development.toml")),
+    ("tools", include_str!("../../../../../rules/shell/tools.toml")),
 ];
 
 #[derive(Debug, Deserialize)]

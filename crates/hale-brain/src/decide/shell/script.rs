@@ -98,10 +98,29 @@ pub trait Host {
 /// Folds a body, reporting calls to the host.
 pub fn fold(language: Language, body: &str, host: &mut dyn Host) {
     let tokens = tokens(language, body);
-    let mut folder =
-        Folder { language, tokens: &tokens, at: 0, nesting: 0, names: BTreeMap::new(), host };
-    folder.program();
+    let mut folder = Folder {
+        language,
+        tokens: &tokens,
+        at: 0,
+        nesting: 0,
+        names: BTreeMap::new(),
+        host,
+        turn: 0,
+        longest: 0,
+    };
+    // A loop is folded once for each of its constants.
+    loop {
+        folder.program();
+        folder.turn += 1;
+        if folder.turn >= folder.longest.min(TURNS_MAX) {
+            break;
+        }
+        folder.at = 0;
+    }
 }
+
+/// Constants of a loop that are looked at.
+const TURNS_MAX: usize = 8;
 
 struct Folder<'a> {
     language: Language,
@@ -110,6 +129,9 @@ struct Folder<'a> {
     nesting: u32,
     names: BTreeMap<String, Value>,
     host: &'a mut dyn Host,
+    /// Which of its constants a loop variable stands for, and how many the longest loop has.
+    turn: usize,
+    longest: usize,
 }
 
 impl Folder<'_> {
@@ -276,7 +298,11 @@ impl Folder<'_> {
         };
         self.at += skip;
         let value = match self.expression() {
-            Value::List(values) => values.into_iter().next().unwrap_or(Value::Unknown),
+            Value::List(mut values) if !values.is_empty() => {
+                self.longest = self.longest.max(values.len());
+                values.swap_remove(self.turn.min(values.len() - 1))
+            }
+            Value::List(_) => Value::Unknown,
             other => other,
         };
         self.names.insert(variable, value);
@@ -576,6 +602,7 @@ impl Folder<'_> {
                 break;
             }
             let before = self.at;
+            let generator = self.generator();
             let keyword = self
                 .name(0)
                 .map(str::to_owned)
@@ -588,6 +615,7 @@ impl Folder<'_> {
                 values.push(self.expression());
             }
             self.skip_lines();
+            self.at = self.at.max(generator);
             // A comprehension: `X for x in Y`.
             if self.name(0) == Some("for") {
                 self.loop_variable();
@@ -610,6 +638,41 @@ impl Folder<'_> {
             }
         }
         values
+    }
+
+    /// Sets the variable of a comprehension (`X for x in Y`) before X is looked at; where it ends.
+    fn generator(&mut self) -> usize {
+        if self.language != Language::Python {
+            return 0;
+        }
+        let before = self.at;
+        let mut depth = 0_u32;
+        let found = self.tokens.iter().enumerate().skip(before).find_map(|(at, token)| {
+            match token {
+                Token::Sign('(' | '[' | '{') => depth += 1,
+                Token::Sign(')' | ']' | '}') if depth == 0 => return Some(None),
+                Token::Sign(')' | ']' | '}') => depth -= 1,
+                Token::Sign(',') if depth == 0 => return Some(None),
+                Token::Name(name) if name == "for" && depth == 0 => return Some(Some(at)),
+                _ => {}
+            }
+            None
+        });
+        let Some(Some(at)) = found else { return 0 };
+        if at == before {
+            return 0;
+        }
+        self.at = at;
+        self.nesting += 1;
+        if self.nesting <= NESTING_MAX {
+            while self.name(0) == Some("for") {
+                self.loop_variable();
+            }
+        }
+        self.nesting -= 1;
+        let end = self.at;
+        self.at = before;
+        end
     }
 
     fn primary(&mut self) -> Value {
