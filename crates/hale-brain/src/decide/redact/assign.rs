@@ -77,6 +77,9 @@ fn secret_value(found: &mut Found<'_>, key: Key, start: usize, end: usize) -> Op
     let name = found.slice(start, end);
     // name=value, name: value, name => value
     if let Some((join, value_at)) = separator(bytes, after, closed > end || after == end) {
+        if let Some(assigned) = typed(bytes, after, value_at) {
+            return take(found, key, Join::Equals, start, assigned);
+        }
         if let Some(done) = block_scalar(found, key, start, value_at) {
             return Some(done);
         }
@@ -158,6 +161,19 @@ fn separator(bytes: &[u8], at: usize, _tight: bool) -> Option<(Join, usize)> {
     Some((join, blanks(bytes, at + length)))
 }
 
+/// `token: &str = "…"`: after the colon stands a type; where the value begins.
+fn typed(bytes: &[u8], colon: usize, at: usize) -> Option<usize> {
+    if bytes.get(colon) != Some(&b':') {
+        return None;
+    }
+    let end = ahead(bytes, at, 32, |b| {
+        is_word(b) || matches!(b, b'&' | b'<' | b'>' | b'\'' | b' ' | b'?' | b':')
+    });
+    let quoted =
+        bytes.get(end) == Some(&b'=') && opening_quote(bytes, blanks(bytes, end + 1)).is_some();
+    (end > at && quoted).then(|| blanks(bytes, end + 1))
+}
+
 /// `name: |` and the indented lines below it.
 fn block_scalar(found: &mut Found<'_>, key: Key, start: usize, at: usize) -> Option<usize> {
     let bytes = found.bytes;
@@ -218,6 +234,14 @@ fn sibling(bytes: &[u8], closed: usize) -> Option<usize> {
     let at = ahead(bytes, closed, 80, |b| {
         b.is_ascii_whitespace() || matches!(b, b',' | b'"' | b'\'' | b'\\' | b';' | b'{' | b'/')
     });
+    // <name>db.password</name><value>…, <key>AuthPassword</key><string>…
+    if bytes[closed..].starts_with(b"</") {
+        let tag = ahead(bytes, closed, 32, |b| b != b'>') + 1;
+        let next = ahead(bytes, tag, 80, |b| b.is_ascii_whitespace());
+        let end = ahead(bytes, next, 32, |b| b != b'>' && b != b'/');
+        let opens = bytes.get(next) == Some(&b'<') && bytes.get(end) == Some(&b'>');
+        return (opens && end > next + 1).then_some(end + 1);
+    }
     if at == closed {
         return None;
     }
@@ -321,11 +345,15 @@ fn accept(found: &mut Found<'_>, key: Key, join: Join, start: usize, v: Value) -
             Join::Told | Join::Blank => {
                 trimmed.len() >= 12
                     && shapes::is_credential(trimmed)
-                    && (shapes::is_random(trimmed) || shapes::is_strong_password(trimmed))
+                    && (shapes::is_random(trimmed)
+                        || shapes::is_strong_password(trimmed)
+                        || shapes::is_uuid(trimmed)
+                            && !look::contains(line_before(found.bytes, v.start), b"id "))
             }
             Join::Quote => shapes::is_random(trimmed) || shapes::is_strong_password(trimmed),
             Join::Equals | Join::Colon | Join::Option | Join::Argument => {
                 shapes::is_credential(trimmed)
+                    || join == Join::Equals && is_named_secret(found, start, trimmed)
                     || join == Join::Equals && is_weak_secret(found, start, trimmed)
             }
         },
@@ -335,6 +363,7 @@ fn accept(found: &mut Found<'_>, key: Key, join: Join, start: usize, v: Value) -
             }
             Join::Equals | Join::Colon | Join::Option | Join::Argument => {
                 shapes::is_credential(trimmed) && !shapes::is_name(trimmed)
+                    || is_chosen(trimmed)
                     || join == Join::Equals && is_weak_secret(found, start, trimmed)
             }
         },
@@ -342,7 +371,9 @@ fn accept(found: &mut Found<'_>, key: Key, join: Join, start: usize, v: Value) -
             Join::Told | Join::Blank | Join::Quote | Join::Option => {
                 trimmed.len() >= 20 && shapes::is_random(trimmed)
             }
-            Join::Equals | Join::Colon | Join::Argument => shapes::is_random(trimmed),
+            Join::Equals | Join::Colon | Join::Argument => {
+                shapes::is_random(trimmed) || is_mnemonic(trimmed)
+            }
         },
         Key::Digits => {
             (3..=8).contains(&trimmed.len())
@@ -355,6 +386,12 @@ fn accept(found: &mut Found<'_>, key: Key, join: Join, start: usize, v: Value) -
         return None;
     }
     let long = trimmed.len() >= 8 || (trimmed.len() >= 6 && shapes::is_told_password(trimmed));
+    // `"old" -> "new"` of a plan
+    if let Some(next) = found.bytes[v.end..].strip_prefix(b"\" -> \"") {
+        let from = found.bytes.len() - next.len();
+        let to = ahead(found.bytes, from, values::VALUE_BYTES_MAX, |b| b != b'"' && b != b'\n');
+        found.add(from, to, Kind::Secret);
+    }
     if long && !shapes::is_name(trimmed) {
         found.add_everywhere(v.start, v.end, Kind::Secret);
     } else {
@@ -374,6 +411,41 @@ fn is_weak_secret(found: &Found<'_>, start: usize, v: &str) -> bool {
         && !shapes::is_number(v)
         && !shapes::is_stop_word(v)
         && !shapes::is_nothing(v)
+}
+
+/// Parts that a name could have, but in both cases and with a number, as people choose passwords:
+/// `Radius-Dummy_8`. Names of objects are of one case.
+fn is_chosen(v: &str) -> bool {
+    let c = shapes::classes(v);
+    v.len() >= 8
+        && c.lower
+        && c.upper
+        && c.digit
+        && !v.contains([' ', '/', '.', ':'])
+        && !shapes::is_nothing(v)
+}
+
+/// `jwt.secret=my-secret-key-2026`: a name's look, but this secret has no name.
+fn is_named_secret(found: &Found<'_>, start: usize, v: &str) -> bool {
+    let name = found.slice(start, ahead(found.bytes, start, NAME_BYTES_MAX, is_key));
+    let lower = name.to_ascii_lowercase();
+    let of_program =
+        ["jwt", "session", "cookie", "client", "signing", "hmac", "webhook", "consumer"]
+            .iter()
+            .any(|part| lower.contains(part));
+    lower.ends_with("secret")
+        && of_program
+        && v.len() >= 12
+        && v.bytes().any(|b| b.is_ascii_digit())
+        && !shapes::is_nothing(v)
+        && !shapes::is_path(v)
+}
+
+/// Twelve words or more that stand for a seed (BIP 39).
+fn is_mnemonic(v: &str) -> bool {
+    let words = v.split(' ').count();
+    matches!(words, 12 | 15 | 18 | 21 | 24)
+        && v.bytes().all(|b| b.is_ascii_lowercase() || b == b' ')
 }
 
 fn password(found: &Found<'_>, join: Join, start: usize, v: &str, at: Value) -> bool {
@@ -400,6 +472,7 @@ fn password(found: &Found<'_>, join: Join, start: usize, v: &str, at: Value) -> 
                 && !v.contains(' ')
                 && (shapes::is_told_password(v) || !shapes::is_name(v) && v.len() >= 6)
         }
+        Join::Quote if v.contains(' ') => is_quoted_phrase(v),
         Join::Quote => {
             !v.contains(' ')
                 && !shapes::is_stop_word(v)
@@ -432,6 +505,36 @@ fn password(found: &Found<'_>, join: Join, start: usize, v: &str, at: Value) -> 
     }
 }
 
+/// `use X as the password`
+fn as_the_password(found: &mut Found<'_>, key: Key, start: usize) {
+    if !matches!(key, Key::Password | Key::Token) {
+        return;
+    }
+    let mut words = look::words_before(found.bytes, start);
+    let value = match (words.next(), words.next(), words.next()) {
+        (Some("as"), Some(value), _) => value,
+        (Some("the" | "your" | "my" | "new"), Some("as"), Some(value)) => value,
+        _ => return,
+    };
+    if shapes::is_strong_password(value) {
+        let line = line_before(found.bytes, start);
+        let from = start - line.len() + (value.as_ptr() as usize - line.as_ptr() as usize);
+        found.add_everywhere(from, from + value.len(), Kind::Secret);
+    }
+}
+
+/// A password of several words, between quotes: with a number or a mark, or of words that no sentence
+/// is made of.
+fn is_quoted_phrase(v: &str) -> bool {
+    let words: Vec<&str> = v.split(' ').collect();
+    let c = shapes::classes(v);
+    let sentence = words.iter().any(|w| shapes::is_stop_word(w));
+    words.len() <= 8
+        && !v.contains(['(', ')', '<', '>'])
+        && (c.digit || c.special || !sentence)
+        && !(sentence && words.len() > 4)
+}
+
 /// `password is X`, `the token X expired`, `PASSWORD 'X'`, `requirepass X`.
 fn spoken(
     found: &mut Found<'_>,
@@ -441,6 +544,15 @@ fn spoken(
     after: usize,
 ) -> Option<usize> {
     let bytes = found.bytes;
+    // `$TOKEN --next`: a reference, and after it something else.
+    if matches!(byte_before(bytes, start), Some(b'$')) || bytes[after..].starts_with(b"--") {
+        return None;
+    }
+    as_the_password(found, key, start);
+    // The command's first word is the name of the network.
+    if is_one_of(found.slice(start, end), &["wpa_passphrase"]) {
+        return None;
+    }
     if opening_quote(bytes, after).is_some() {
         let v = value(found.text, after)?;
         return accept(found, key, Join::Quote, start, v);
@@ -451,23 +563,46 @@ fn spoken(
     let mut at = after;
     let mut join = Join::Blank;
     let mut whose = false;
-    for _ in 0..5 {
+    for _ in 0..7 {
         let word_end = ahead(bytes, at, 256, |b| !b.is_ascii_whitespace());
         let word = found.text.get(at..word_end)?;
         let link = bare(word);
         // `password for root@db1: X`: whose it is, then the value.
-        if (!List::Links.has(link) || word.len() > link.len() + 1)
-            && !(whose && word.ends_with(':'))
-        {
+        // `Unseal Key 1: X`, `Unseal Key (will be hidden): X`
+        let number =
+            !link.is_empty() && link.len() <= 2 && link.bytes().all(|b| b.is_ascii_digit());
+        let aside = word.starts_with('(') && !word.ends_with(':') || word.ends_with("):");
+        // `PASSWORD elastic = X`
+        let next = blanks(bytes, word_end);
+        if bytes[next..].starts_with(b"= ") && shapes::is_name(word) {
+            at = blanks(bytes, next + 1);
+            join = Join::Told;
+            break;
+        }
+        let arrow = matches!(word, "→" | "->" | "=>");
+        let linked = List::Links.has(link) && word.len() <= link.len() + 2;
+        let of_whom = whose && (shapes::is_name(word) || word.ends_with(':'));
+        if !(linked || arrow || number || of_whom || aside) {
             break;
         }
         whose = is_one_of(link, &["for", "of", "user"]);
-        if List::TellingLinks.has(link) || word.ends_with(':') {
+        if List::TellingLinks.has(link) || word.ends_with(':') || arrow {
             join = Join::Told;
         }
         at = blanks(bytes, word_end);
     }
     let v = if join == Join::Blank { shell_word(found.text, at)? } else { value(found.text, at)? };
+    // The last word of a line, told as the password, whatever marks are in it.
+    let line_left =
+        found.slice(v.start, line_end(bytes, v.start)).trim_end().trim_end_matches(['.', ')', ',']);
+    if join == Join::Told
+        && !v.quoted
+        && !line_left.contains(' ')
+        && v.end < v.start + line_left.len()
+    {
+        let v = Value { end: v.start + line_left.len(), ..v };
+        return accept(found, key, join, start, v);
+    }
     let trimmed = found.slice(v.start, v.end).trim_end_matches(['.', ',', ':', ';', '!', '?', ')']);
     accept(found, key, join, start, Value { end: v.start + trimmed.len(), ..v })
 }
@@ -562,7 +697,11 @@ fn host_value(found: &mut Found<'_>, name: &str, end: usize) {
         && (host.contains('-')
             || host.bytes().any(|b| b.is_ascii_digit())
             || name.starts_with('_'));
-    if sure || names::is_host_shaped(host) {
+    let numbered = is_one_of(name, &["host"])
+        && host.contains('-')
+        && host.bytes().any(|b| b.is_ascii_digit())
+        && !names::is_region(host);
+    if sure || numbered || names::is_host_shaped(host) {
         found.add_everywhere(start, end, Kind::Host);
     }
 }

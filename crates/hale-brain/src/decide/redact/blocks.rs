@@ -155,7 +155,10 @@ pub(super) fn kubernetes_secret(found: &mut Found<'_>, at: usize, floor: usize) 
         }
         let body = ahead(found.bytes, closed + 1, 64, |b| b.is_ascii_whitespace() && b != b'\n');
         match found.bytes.get(body) {
-            Some(b'{') => json_values(found, body + 1, end),
+            Some(b'{') => {
+                json_values(found, body + 1, end);
+                flow_values(found, body + 1, end);
+            }
             Some(b'\n' | b'\r') => yaml_values(found, from, body, end),
             _ => {}
         }
@@ -237,6 +240,39 @@ fn json_values(found: &mut Found<'_>, mut at: usize, end: usize) {
         hidden_datum(found, v.start, v.end);
         at = ahead(bytes, v.end, 8, |b| matches!(b, b'"' | b'\\' | b'\''));
     }
+}
+
+/// `{name: value, other: value}` without quotes.
+fn flow_values(found: &mut Found<'_>, start: usize, end: usize) {
+    let Some(text) = found.text.get(start..end) else { return };
+    let text = &text[..text.find(['}', '"', '\n']).unwrap_or(text.len())];
+    let mut at = start;
+    for pair in text.split(',') {
+        if let Some((name, v)) = pair.split_once(": ") {
+            let from = at + name.len() + 2;
+            hidden_datum(found, from, from + v.trim_end().len());
+        }
+        at += pair.len() + 1;
+    }
+}
+
+/// `name:1001:LM-HASH:NT-HASH:`, as Samba and dumps of Windows have it; the colon before the number
+/// stands at `colon`. Returns whether it was one.
+pub(super) fn windows_hashes(found: &mut Found<'_>, colon: usize) -> bool {
+    let bytes = found.bytes;
+    let hash = |at: usize| {
+        let end = ahead(bytes, at, 33, |b| b.is_ascii_hexdigit() || b == b'*' || b == b'X');
+        (end - at == 32 && bytes.get(end) == Some(&b':')).then_some(end)
+    };
+    let number = ahead(bytes, colon + 1, 10, |b| b.is_ascii_digit());
+    if number == colon + 1 || bytes.get(number) != Some(&b':') {
+        return false;
+    }
+    let Some(first) = hash(number + 1) else { return false };
+    let Some(second) = hash(first + 1) else { return false };
+    found.add_everywhere(number + 1, first, Kind::Secret);
+    found.add_everywhere(first + 1, second, Kind::Secret);
+    true
 }
 
 /// Lines indented more than `data:` itself.

@@ -212,7 +212,9 @@ fn is_option_word(w: &str) -> bool {
 /// `user:password`
 fn login(found: &mut Found<'_>, v: Value, separator: char) {
     let w = found.slice(v.start, v.end);
-    let Some((user, password)) = w.split_once(separator) else {
+    // lftp writes `user,password`.
+    let comma = (separator == ':' && !w.contains(':')).then(|| w.split_once(',')).flatten();
+    let Some((user, password)) = w.split_once(separator).or(comma) else {
         if shapes::is_random(w) {
             add(found, v.start, v.end);
         }

@@ -2,7 +2,7 @@
 
 use super::keys::{Key, classify};
 use super::kinds::{Found, Kind};
-use super::look::{ahead, blanks, byte_before, line_end};
+use super::look::{ahead, blanks, byte_before, is_one_of, line_end};
 use super::shapes;
 use super::values::opening_quote;
 use super::words::List;
@@ -46,6 +46,15 @@ fn credential(found: &mut Found<'_>, start: usize, stop: usize, line: usize) {
     let scheme_end = start + text.find([' ', '\t']).unwrap_or(text.len());
     let scheme = found.slice(start, scheme_end);
     if !List::AuthSchemes.has(scheme) {
+        // A scheme that nobody knows: `Authorization: Acme 5d0bda75-…`.
+        let second = blanks(bytes, scheme_end);
+        let word = found.slice(second, stop).split([' ', ',']).next().unwrap_or_default();
+        if scheme.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-')
+            && (shapes::is_random(word) || shapes::is_uuid(word))
+        {
+            found.add_everywhere(second, second + word.len(), Kind::Secret);
+            return;
+        }
         // No scheme: the first word is the credential, if it looks like one.
         let word = scheme.trim_end_matches([',', ';', '.']);
         if shapes::is_credential(word) || shapes::is_strong_password(word) {
@@ -93,6 +102,12 @@ fn parameters(found: &mut Found<'_>, start: usize, stop: usize) {
         let name = part[..equals].trim_matches(|c: char| !c.is_alphanumeric() && c != '_');
         let raw = part[equals + 1..].trim_matches(['"', '\'', '\\']);
         let begin = at + equals + 1 + part[equals + 1..].find(raw).unwrap_or(0);
+        // `Credential=AKIA…/20261120/eu-west-1/s3/aws4_request`: what follows is the scope.
+        let raw = if is_one_of(name, &["credential"]) {
+            raw.split_once('/').map_or(raw, |(id, _)| id)
+        } else {
+            raw
+        };
         if List::AuthProofs.has(name) && shapes::is_credential(raw) {
             found.add(begin, begin + raw.len(), Kind::Secret);
         }
@@ -112,7 +127,11 @@ pub(super) fn scheme_alone(found: &mut Found<'_>, start: usize, end: usize) {
     });
     let word = found.slice(at, stop).trim_end_matches('.');
     let basic = found.slice(start, end).trim_end().eq_ignore_ascii_case("basic");
-    let yes = if basic { holds_user_and_password(word) } else { shapes::is_random(word) };
+    let yes = if basic {
+        holds_user_and_password(word)
+    } else {
+        shapes::is_random(word) || shapes::is_uuid(word)
+    };
     if yes {
         found.add_everywhere(at, at + word.len(), Kind::Secret);
     }

@@ -69,6 +69,11 @@ fn ends_with(word: &str, ends: List) -> bool {
     })
 }
 
+/// `-dev-root-token-id`: Vault calls the token itself so.
+fn any_before_is_root(before: &[&str]) -> bool {
+    before.iter().any(|w| is_one_of(w, &["root"]))
+}
+
 /// What a value of this name is.
 pub(super) fn classify(name: &str) -> Key {
     if !name.is_ascii() {
@@ -90,6 +95,12 @@ pub(super) fn classify(name: &str) -> Key {
     if is_one_of(head, &["cookie", "cookie2"]) {
         return Key::Cookie;
     }
+    if is_one_of(head, &["id"]) && is_one_of(last, &["secret"]) {
+        return Key::Token;
+    }
+    if is_one_of(head, &["id"]) && is_one_of(last, &["token"]) && any_before_is_root(before) {
+        return Key::Token;
+    }
     if List::NoPasswords.has(head) {
         return Key::Other;
     }
@@ -110,9 +121,15 @@ pub(super) fn classify(name: &str) -> Key {
             Key::Token
         };
     }
+    // Of a kubeconfig: the certificate that says who one is. That of the authority is public.
+    if is_one_of(head, &["certificate"]) {
+        return if is_one_of(last, &["client"]) { Key::Random } else { Key::Other };
+    }
     if is_one_of(head, &["key"]) {
         return match () {
             () if any_before(List::OpenKeyWords) => Key::Other,
+            // Headers of one's own: `X-Gotify-Key`.
+            () if name.len() > 6 && name[..2].eq_ignore_ascii_case("x-") => Key::Token,
             () if any_before(List::SecretKeyWords) => Key::Token,
             () => Key::Random,
         };
@@ -122,7 +139,7 @@ pub(super) fn classify(name: &str) -> Key {
     {
         return Key::Random;
     }
-    if is_one_of(head, &["cvv", "cvc", "cvv2", "otp", "passcode"]) {
+    if is_one_of(head, &["cvv", "cvc", "cvv2", "otp", "passcode", "pin"]) {
         return Key::Digits;
     }
     if is_one_of(head, &["hash", "digest"]) {
@@ -165,7 +182,8 @@ mod tests {
             ("public_key", Key::Other),
             ("idempotency-key", Key::Other),
             ("client-key-data", Key::Token),
-            ("client-certificate-data", Key::Other),
+            ("client-certificate-data", Key::Random),
+            ("certificate-authority-data", Key::Other),
             ("X-Api-Key", Key::Token),
             ("SECRET_KEY_BASE", Key::Token),
             ("monkey", Key::Other),

@@ -20,6 +20,7 @@ mod kinds;
 mod look;
 mod names;
 mod network;
+mod piped;
 mod scan;
 mod shapes;
 mod tokens;

@@ -129,7 +129,7 @@ pub(super) fn is_host_shaped(name: &str) -> bool {
 }
 
 /// `eu-west-1a`, `us-east1`, `europe-west4-b`
-fn is_region(name: &str) -> bool {
+pub(super) fn is_region(name: &str) -> bool {
     let mut parts = name.split('-');
     let (Some(area), Some(side)) = (parts.next(), parts.next()) else { return false };
     List::RegionAreas.has(area)
@@ -191,7 +191,12 @@ pub(super) fn at_sign(found: &mut Found<'_>, at: usize) {
         && byte_before(bytes, start.saturating_sub(1)) == Some(b'/')
         && bytes.get(end).is_some_and(|b| matches!(b, b'/' | b':'))
     {
-        // scheme://user@host: the URL's own look finds the host.
+        // scheme://user@host: the URL's own look finds the host. With a password and another `@` after
+        // it, it is an address that logs in.
+        let rest = &bytes[end..ahead(bytes, end, 256, |b| !b.is_ascii_whitespace() && b != b'/')];
+        if bytes.get(end) == Some(&b':') && rest.contains(&b'@') {
+            found.add_everywhere(start, end, Kind::Email);
+        }
         return;
     }
     if path_follows && !private {
@@ -384,15 +389,101 @@ fn timestamp(line: &[u8]) -> Option<usize> {
     None
 }
 
+/// Whether the parts of a name are what machines are called by, and nothing before it says otherwise:
+/// `sqlprod-04`, `cache-ams-04`, `web07`.
+fn has_host_role(found: &Found<'_>, name: &str, start: usize, end: usize) -> bool {
+    let bytes = found.bytes;
+    let slashes = bytes[..start].ends_with(b"//");
+    let glued = byte_before(bytes, start)
+        .is_some_and(|b| matches!(b, b'.' | b'-' | b'$' | b'{' | b'%' | b'+' | b'~' | b'#'))
+        && !bytes[..start].ends_with(b"{{")
+        && !is_braced(bytes, start, end)
+        || byte_before(bytes, start) == Some(b'/') && !slashes && !is_proxied(bytes, start, end);
+    let goes_on = match bytes.get(end) {
+        Some(b'.') => bytes.get(end + 1).is_some_and(|b| is_word(*b)),
+        Some(b'=' | b'+' | b'~' | b'%') => true,
+        Some(_) | None => false,
+    };
+    if glued || goes_on || is_one_of(name, &["dns-01", "http-01", "tls-alpn-01"]) {
+        return false;
+    }
+    let parts: Vec<&str> = name.split(['-', '_']).collect();
+    let letters = |p: &str| p.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    let count = |is: fn(&str) -> bool| parts.iter().filter(|p| is(&p[..letters(p)])).count();
+    let (roles, places) = (count(is_role), count(|w| List::HostPlaces.has(w)));
+    let composed = parts.iter().any(|p| is_composed_role(&p[..letters(p)]));
+    let last = parts.last().copied().unwrap_or_default();
+    let number = &last[letters(last)..];
+    let padded = number.len() >= 2 && number.starts_with('0');
+    let end_word = &last[..letters(last)];
+    let strange = parts.len() > 1
+        && !end_word.is_empty()
+        && !is_role(end_word)
+        && !List::HostPlaces.has(end_word);
+    let year = number.len() == 4 && (number.starts_with("19") || number.starts_with("20"));
+    let account = byte_before(bytes, start) == Some(b'@');
+    let told = match (parts.len(), number.len()) {
+        (_, 0) => false,
+        _ if strange || year && !padded => false,
+        (1, _) => padded && roles == 1 || composed,
+        (2, 1) => composed,
+        (2, _) => {
+            roles > 0 && (padded || !is_one_of(number, &["14", "16", "18", "20", "22", "24"]))
+        }
+        (_, 1) => number != "0" && (roles > 0 && places > 0 || roles >= 2 && account),
+        (_, _) => roles + places > 0,
+    };
+    let thing = words_before(bytes, start).next().is_some_and(|w| List::NamedThings.has(bare(w)));
+    told && !thing
+}
+
+/// `be/app-02 0/0/1/5/6 200` in the log of HAProxy: the server after its backend, timers after both.
+fn is_proxied(bytes: &[u8], start: usize, end: usize) -> bool {
+    let timers =
+        ahead(bytes, end + 1, 32, |b| b.is_ascii_digit() || matches!(b, b'/' | b'-' | b'+'));
+    let slashes =
+        bytes[end.min(bytes.len())..timers.max(end)].iter().filter(|b| **b == b'/').count();
+    byte_before(bytes, start) == Some(b'/') && bytes.get(end) == Some(&b' ') && slashes >= 3
+}
+
+/// `{es-data-05}`: one member of a list of nodes.
+fn is_braced(bytes: &[u8], start: usize, end: usize) -> bool {
+    byte_before(bytes, start) == Some(b'{')
+        && byte_before(bytes, start - 1) != Some(b'$')
+        && bytes.get(end) == Some(&b'}')
+}
+
+fn is_role(word: &str) -> bool {
+    List::HostRoles.has(word) || is_composed_role(word)
+}
+
+/// Two words put together, one of them a role: `sqlprod`.
+fn is_composed_role(word: &str) -> bool {
+    let (role, place) = (|w| List::HostRoles.has(w), |w| List::HostPlaces.has(w));
+    (4..=16).contains(&word.len())
+        && word.is_ascii()
+        && !role(word)
+        && (2..=word.len() - 2).any(|at| {
+            let (a, b) = word.split_at(at);
+            role(a) && (role(b) || place(b)) || place(a) && role(b)
+        })
+}
+
 /// A name of the form of a host, in a place where a host stands: `backend api/api-prod-32`,
 /// `node worker-3`, `db-2:5432`. Called at the last digit of a word with a dash.
 pub(super) fn shaped_host(found: &mut Found<'_>, start: usize, end: usize) {
     let bytes = found.bytes;
     let name = found.slice(start, end);
-    if !is_host_shaped(name) || !name.contains('-') {
+    if name.is_empty() || !is_host_shaped(name) {
         return;
     }
     let before = byte_before(bytes, start);
+    if has_host_role(found, name, start, end) {
+        return found.add_everywhere(start, end, Kind::Host);
+    }
+    if !name.contains('-') {
+        return;
+    }
     let port = bytes.get(end) == Some(&b':') && {
         let digits = ahead(bytes, end + 1, 6, |b| b.is_ascii_digit());
         (2..=5).contains(&(digits - end - 1))
@@ -401,6 +492,10 @@ pub(super) fn shaped_host(found: &mut Found<'_>, start: usize, end: usize) {
     let mount = bytes.get(end) == Some(&b':')
         && bytes.get(end + 1) == Some(&b'/')
         && bytes.get(end + 2) != Some(&b'/');
+    // `adb-1.example.net`: the first part of a whole name, which tells itself or is public.
+    if bytes.get(end) == Some(&b'.') && bytes.get(end + 1).is_some_and(|b| is_word(*b)) {
+        return;
+    }
     let unc = before == Some(b'\\')
         && byte_before(bytes, start - 1) == Some(b'\\')
         && bytes.get(end) == Some(&b'\\');
@@ -428,7 +523,26 @@ pub(super) fn shaped_host(found: &mut Found<'_>, start: usize, end: usize) {
     let assigned = !glued
         && words_before(bytes, start).next() == Some("to")
         && look::contains(line_before(bytes, start), b"assigned ");
-    if reported || assigned || proxied || told || unc || (!glued && (port || mount)) {
+    // Pacemaker: `Online: [ pcmk-1 pcmk-2 ]`; Consul: `Node name cons-2 has joined`.
+    let line = line_before(bytes, start);
+    let listed = line.iter().rposition(|b| *b == b'[').is_some_and(|open| {
+        !line[open..].contains(&b']') && line[..open].to_ascii_lowercase().ends_with(b"line: ")
+    });
+    let named = {
+        let mut words = words_before(bytes, outside).map(bare);
+        !glued
+            && words.next().is_some_and(|w| is_one_of(w, &["name", "named", "called"]))
+            && words.next().is_some_and(|w| List::HostWords.has(w))
+    };
+    if listed
+        || named
+        || reported
+        || assigned
+        || proxied
+        || told
+        || unc
+        || (!glued && (port || mount))
+    {
         found.add_everywhere(start, end, Kind::Host);
     }
 }

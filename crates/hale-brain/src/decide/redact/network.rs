@@ -36,7 +36,8 @@ pub(super) fn ipv4_at(found: &mut Found<'_>, dot: usize) -> usize {
     let start = back(bytes, dot, 4, |b| b.is_ascii_digit());
     let end = ahead(bytes, start, IPV4_BYTES_MAX + 8, |b| b.is_ascii_digit() || b == b'.');
     let whole_end = end;
-    let end = if byte_before(bytes, end) == Some(b'.') { end - 1 } else { end };
+    // `Trying 10.7.7.7...`
+    let end = start + found.slice(start, end).trim_end_matches('.').len();
     let Ok(address) = found.slice(start, end).parse::<Ipv4Addr>() else {
         address_and_port(found, start, end);
         return whole_end;
@@ -165,6 +166,10 @@ pub(super) fn colons_at(found: &mut Found<'_>, at: usize) -> usize {
     if end - start == IPV6_BYTES_MAX
         || byte_before(bytes, start).is_some_and(|b| is_word(b) || b == b'.')
     {
+        // Dots: an address of IPv4 may stand in the rest.
+        if bytes[start..end].contains(&b'.') {
+            return at + 1;
+        }
         // Longer than any address: a fingerprint, or a word that ends in hex digits.
         return at.max(ahead(bytes, end, bytes.len(), run)).max(at + 1);
     }

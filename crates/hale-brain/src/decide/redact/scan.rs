@@ -8,7 +8,7 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use super::kinds::Found;
 use super::look::{ahead, back, byte_before, is_word};
 use super::words::List;
-use super::{assign, blocks, cards, commands, headers, names, network, urls};
+use super::{assign, blocks, cards, commands, headers, names, network, piped, urls};
 
 /// What a word announces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,18 @@ enum Word {
     GoLogin,
     /// `IDENTIFIED `, as in `IDENTIFIED BY 'X'`.
     Identified,
+    /// `echo `, `printf `
+    Echo,
+    /// `<<<`
+    HereString,
+    /// `"AUTH" "X"`, `AUTH PLAIN X`
+    Protocol,
+    /// A command that shows a secret.
+    Shows,
+    /// A word before `user:password`.
+    Login,
+    /// A command of a network device that ends in keys.
+    Device,
     /// A command, by the number of its rule.
     Command(usize),
 }
@@ -60,12 +72,67 @@ static WORDS: LazyLock<Option<(AhoCorasick, Vec<Word>)>> = LazyLock::new(|| {
         ]
         .map(|n| (n, Word::KubernetesSecret)),
     );
-    all.extend(["bearer ", "basic ", "bearer\t"].map(|n| (n, Word::Scheme)));
+    all.extend(
+        ["bearer ", "basic ", "bearer\t", "geniekey ", "splunk ", "apikey "]
+            .map(|n| (n, Word::Scheme)),
+    );
     all.extend(
         ["jdbc:oracle:thin:", "jdbc:oracle:oci:", "jdbc:oracle:oci8:"].map(|n| (n, Word::Oracle)),
     );
     all.push(("identified ", Word::Identified));
     all.extend(["@tcp(", "@unix(", "@tcp6("].map(|n| (n, Word::GoLogin)));
+    all.extend(["echo ", "printf "].map(|n| (n, Word::Echo)));
+    all.push(("<<<", Word::HereString));
+    all.extend(
+        ["\"auth\"", "auth plain", "auth login", "authcommunity log,execute", "authcommunity log"]
+            .map(|n| (n, Word::Protocol)),
+    );
+    // Phrases, which the lists of words cannot hold.
+    all.extend(
+        [
+            "get secret ",
+            "get secrets ",
+            "kv get ",
+            "get-secret-value",
+            "get-parameter",
+            "pass show ",
+            "versions access ",
+            "op read ",
+            "secret show ",
+            "get password ",
+            "find-generic-password",
+        ]
+        .map(|n| (n, Word::Shows)),
+    );
+    all.extend(
+        [
+            "auth ",
+            "auth=",
+            "auth:",
+            "auth\":",
+            "auth'",
+            "userpwd",
+            "login=",
+            "login with",
+            "credentials",
+            "static:",
+            "creds",
+        ]
+        .map(|n| (n, Word::Login)),
+    );
+    all.extend(
+        [
+            "snmp-server user ",
+            "createuser ",
+            "message-digest-key ",
+            "tacacs-server ",
+            "radius-server ",
+            "isakmp ",
+            "key-string ",
+            "authentication md5 ",
+        ]
+        .map(|n| (n, Word::Device)),
+    );
     all.extend(commands::names().map(|(n, rule)| (n, Word::Command(rule))));
     let words: Vec<Word> = all.iter().map(|(_, w)| *w).collect();
     AhoCorasick::builder()
@@ -110,6 +177,16 @@ fn words(found: &mut Found<'_>) {
             Word::Oracle => urls::oracle_login(found, end),
             Word::GoLogin => urls::go_login(found, start),
             Word::Identified => assign::identified(found, end),
+            Word::Echo => piped::echo(found, start, end),
+            Word::HereString => piped::here_string(found, start, end),
+            Word::Protocol => piped::protocol(found, end),
+            Word::Shows => piped::shown(found, end),
+            Word::Login => {
+                piped::login(found, start, end.min(start + text[start..end].trim_end().len()))
+            }
+            Word::Device => {
+                piped::device(found, start + text[start..end].find(' ').unwrap_or(end - start))
+            }
             Word::Command(rule) => commands::at(found, start, end, rule),
         }
     }
@@ -123,6 +200,9 @@ fn lines(found: &mut Found<'_>) {
         if line.as_bytes()[0].is_ascii_alphanumeric() || line.as_bytes()[0] == b'<' {
             names::syslog_header(found, at);
             names::hosts_line(found, at);
+        }
+        if line.as_bytes()[0] == b'[' {
+            piped::relay_line(found, at);
         }
         at += line.len();
     }
@@ -168,6 +248,7 @@ fn colon(found: &mut Found<'_>, at: usize, next: Option<u8>) -> usize {
     let bytes = found.bytes;
     let before = byte_before(bytes, at);
     if next.is_some_and(|b| b.is_ascii_digit() || b == b'*') {
+        blocks::windows_hashes(found, at);
         blocks::pgpass(found, at);
     }
     let hexes = before.is_some_and(|b| b.is_ascii_hexdigit())
@@ -182,7 +263,7 @@ fn colon(found: &mut Found<'_>, at: usize, next: Option<u8>) -> usize {
 fn digits(found: &mut Found<'_>, at: usize) -> usize {
     let bytes = found.bytes;
     let run = ahead(bytes, at, 32, |b| b.is_ascii_digit());
-    if run - at <= 4 && byte_before(bytes, at).is_some_and(|b| b == b'-' || b.is_ascii_alphabetic())
+    if run - at <= 5 && byte_before(bytes, at).is_some_and(|b| b == b'-' || b.is_ascii_alphabetic())
     {
         let ends = !bytes.get(run).is_some_and(|b| is_word(*b) || *b == b'-');
         if ends {

@@ -72,7 +72,18 @@ pub(super) fn is_path(v: &str) -> bool {
     if b.len() > 3 && b[0].is_ascii_alphabetic() && b[1] == b':' && matches!(b[2], b'\\' | b'/') {
         return true;
     }
-    if v.contains('/') && v.split('/').all(|p| is_name(p) || p.bytes().all(|b| b.is_ascii_digit()))
+    if v.contains('/')
+        && v.trim_start_matches('/')
+            .split('/')
+            .all(|p| is_name(p.trim_start_matches('.')) || p.bytes().all(|b| b.is_ascii_digit()))
+    {
+        return true;
+    }
+    let c = classes(v);
+    if v.starts_with('/')
+        && v.matches('/').count() >= 2
+        && !(c.lower && c.upper && c.digit || c.special)
+        && v.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'.' | b'_' | b'-'))
     {
         return true;
     }
@@ -97,7 +108,11 @@ pub(super) fn is_name(v: &str) -> bool {
         }
         let lower = !piece.bytes().any(|b| b.is_ascii_uppercase());
         let upper = !piece.bytes().any(|b| b.is_ascii_lowercase());
-        let camel = digits == 0 && letters <= 24 && case_switches(piece) * 4 <= letters;
+        let uppers = piece.bytes().filter(u8::is_ascii_uppercase).count();
+        let camel = digits == 0
+            && letters <= 24
+            && case_switches(piece) * 4 <= letters
+            && (letters < 12 || uppers * 2 <= letters);
         let word = (lower || upper) && letters <= 16 && digits == 0 || camel;
         let numbered = (lower || upper)
             && letters <= 12
@@ -209,6 +224,24 @@ fn is_list_of_pairs(v: &str) -> bool {
         .is_some_and(|(name, rest)| is_identifier(name) && rest.bytes().any(|b| b != b'='))
 }
 
+/// `spec.containers[0].image`: a way into an object.
+fn is_expression(v: &str) -> bool {
+    v.contains('[')
+        && v.split(['.', '[', ']'])
+            .filter(|p| !p.is_empty())
+            .all(|p| is_name(p) || p.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// The public half of vendors' pairs: Twilio's account, Stripe's objects, Oracle's and Amazon's names.
+fn is_open_id(v: &str) -> bool {
+    let account =
+        v.len() == 34 && v.starts_with("AC") && v[2..].bytes().all(|b| b.is_ascii_hexdigit());
+    account
+        || ["ocid1.", "arn:", "cus_", "acct_", "sub_", "evt_", "req_", "price_", "projects/"]
+            .iter()
+            .any(|open| v.starts_with(open))
+}
+
 /// Long and without structure: 16 characters or more that nobody chose.
 pub(super) fn is_random(v: &str) -> bool {
     if v.len() < 16
@@ -225,6 +258,8 @@ pub(super) fn is_random(v: &str) -> bool {
         || is_name(v)
         || is_time_or_measure(v)
         || is_number(v)
+        || is_open_id(v)
+        || is_expression(v)
     {
         return false;
     }

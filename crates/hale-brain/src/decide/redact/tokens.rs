@@ -35,6 +35,9 @@ struct Rule {
     /// So many bytes of the token stand before the prefix at most.
     #[serde(default)]
     back: usize,
+    /// What is shorter is no token, in bytes.
+    #[serde(default)]
+    least: usize,
     /// So many digits of the token stand before the prefix at most, and four at least.
     #[serde(default)]
     back_digits: usize,
@@ -106,6 +109,9 @@ impl Rule {
                 return None;
             }
         }
+        if end - start < self.least {
+            return None;
+        }
         if self.random && !has_no_structure(&text[start..end]) {
             return None;
         }
@@ -152,7 +158,7 @@ fn aws_secrets_beside_ids(found: &mut Found<'_>) {
     let ids: Vec<usize> = found
         .spans
         .iter()
-        .filter(|s| matches!(bytes.get(s.start..s.start + 4), Some(b"AKIA" | b"ASIA")))
+        .filter(|s| matches!(bytes.get(s.start..s.start + 4), Some(b"AKIA" | b"ASIA" | b"GOOG")))
         .map(|s| s.end)
         .collect();
     for id_end in ids {

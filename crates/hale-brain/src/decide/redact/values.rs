@@ -46,8 +46,9 @@ pub(super) fn value(text: &str, at: usize) -> Option<Value> {
 /// `Some("…")`, `Secret("…")`, `b"…"`, `!!str …`, `$'…'`
 fn skip_wrappers(bytes: &[u8], mut at: usize) -> usize {
     for _ in 0..3 {
-        if bytes[at.min(bytes.len())..].starts_with(b"!!str ") {
-            at += 6;
+        if bytes[at.min(bytes.len())..].starts_with(b"!!") {
+            let tag = ahead(bytes, at + 2, 16, |b| b.is_ascii_alphabetic());
+            at = blanks(bytes, tag);
             continue;
         }
         let letters = ahead(bytes, at, 16, |b| b.is_ascii_alphabetic());

@@ -21,6 +21,10 @@ macro_rules! lists {
 }
 
 lists! {
+    StdinReaders "stdin_readers",
+    HostRoles "host_roles",
+    HostPlaces "host_places",
+    NamedThings "named_things",
     AnsibleStates "ansible_states",
     Links "links",
     TellingLinks "telling_links",
