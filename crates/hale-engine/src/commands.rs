@@ -364,8 +364,10 @@ impl Core {
     async fn propose_for(&mut self, action: Action, why: String, actor: &Actor) -> Result<View> {
         self.see_targets(&action).await;
         let snapshot = self.snapshot().ok_or_else(nothing_observed)?;
-        let verdict = self.judge(&action, None, actor, &snapshot, false, true);
-        let record = self.record_for(action, why, actor, verdict, &snapshot);
+        // Whoever speaks for it: it is judged as what a model wants, never as a person's confirmed wish.
+        let proposer = Actor::Model;
+        let verdict = self.judge(&action, None, &proposer, &snapshot, false, false);
+        let record = self.record_for(action, why, &proposer, verdict, &snapshot);
         let details = json!({ "action": record.step.action, "verdict": record.verdict });
         self.audit(&actor.to_string(), "proposal", record.id.as_str(), &details);
         if record.verdict.decision == Decision::Deny {

@@ -220,6 +220,27 @@ pub enum Subject {
         /// The message with its changing parts left out.
         template: String,
     },
+    /// A container.
+    Container {
+        /// Its id, whole, in hexadecimal: what an action is aimed at.
+        id: String,
+        /// Its name: what stays when it is made anew.
+        name: String,
+    },
+    /// A service, as traces and webhooks name it.
+    Service {
+        /// `checkout`
+        service: String,
+    },
+    /// A Kubernetes workload.
+    Workload {
+        /// Its namespace.
+        namespace: String,
+        /// `Deployment`
+        kind: String,
+        /// Its name.
+        name: String,
+    },
     /// One of hale's own sources.
     Source {
         /// Which.
@@ -243,6 +264,11 @@ impl Subject {
             Subject::Journal { origin, template } => {
                 format!("journal:{origin}:{}", hex_digest(&[template], 12))
             }
+            Subject::Container { name, .. } => format!("container:{name}"),
+            Subject::Service { service } => format!("service:{service}"),
+            Subject::Workload { namespace, kind, name } => {
+                format!("workload:{namespace}/{kind}/{name}")
+            }
             Subject::Source { source } => format!("source:{source}"),
         }
     }
@@ -258,6 +284,9 @@ impl Subject {
             | Subject::Sensor { .. }
             | Subject::Metric { .. }
             | Subject::Journal { .. }
+            | Subject::Container { .. }
+            | Subject::Service { .. }
+            | Subject::Workload { .. }
             | Subject::Source { .. } => &[],
         }
     }
@@ -274,6 +303,11 @@ impl fmt::Display for Subject {
             Subject::Sensor { label } => f.write_str(label),
             Subject::Metric { metric } => f.write_str(metric),
             Subject::Journal { origin, template } => write!(f, "{origin}: {template}"),
+            Subject::Container { name, .. } => write!(f, "container {name}"),
+            Subject::Service { service } => write!(f, "service {service}"),
+            Subject::Workload { namespace, kind, name } => {
+                write!(f, "{} {namespace}/{name}", kind.to_lowercase())
+            }
             Subject::Source { source } => write!(f, "source {source}"),
         }
     }

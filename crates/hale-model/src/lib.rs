@@ -23,7 +23,7 @@ pub mod text;
 pub mod view;
 
 pub use ids::{
-    ActionId, AlertId, ApprovalId, EvidenceId, Fingerprint, IncidentId, LessonId, MachineId, PlanId,
-    ProcRef, RunId,
+    ActionId, AlertId, ApprovalId, EvidenceId, Fingerprint, IncidentId, LessonId, MachineId,
+    PlanId, ProcRef, RunId,
 };
 pub use jiff::Timestamp;

@@ -34,10 +34,16 @@ pub enum Source {
     Network,
     /// systemd units over D-Bus
     Unit,
+    /// Containers, as their engine reports them
+    Container,
+    /// Traces, metrics and logs that services send (OTLP)
+    Otlp,
+    /// Incidents that others report over HTTP
+    Webhook,
 }
 
 impl Source {
-    /// Every source, in the order in which screens list them.
+    /// Every source that hale asks by itself, in the order in which screens list them.
     pub const ALL: [Source; 8] = [
         Source::Process,
         Source::Memory,
@@ -60,6 +66,9 @@ impl Source {
             Source::Journal => "journal",
             Source::Network => "network",
             Source::Unit => "unit",
+            Source::Container => "container",
+            Source::Otlp => "otlp",
+            Source::Webhook => "webhook",
         }
     }
 }

@@ -425,6 +425,9 @@ fn is_gone(snapshot: &Snapshot, alert: &Alert) -> bool {
         | Subject::Sensor { .. }
         | Subject::Metric { .. }
         | Subject::Journal { .. }
+        | Subject::Container { .. }
+        | Subject::Service { .. }
+        | Subject::Workload { .. }
         | Subject::Source { .. } => false,
     }
 }

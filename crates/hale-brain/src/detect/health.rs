@@ -147,7 +147,10 @@ fn by_subject(subject: &Subject) -> &'static str {
     match subject {
         Subject::Mount { .. } => "disk",
         Subject::Process { .. } | Subject::ProcessGroup { .. } => "process",
-        Subject::Unit { .. } => "service",
+        Subject::Unit { .. }
+        | Subject::Container { .. }
+        | Subject::Service { .. }
+        | Subject::Workload { .. } => "service",
         Subject::Sensor { .. } => "temperature",
         Subject::Journal { .. } => "journal",
         Subject::Source { .. } => "sources",

@@ -240,6 +240,9 @@ fn unit_of(alert: &Alert) -> Option<&str> {
         | Subject::Sensor { .. }
         | Subject::Metric { .. }
         | Subject::Journal { .. }
+        | Subject::Container { .. }
+        | Subject::Service { .. }
+        | Subject::Workload { .. }
         | Subject::Source { .. } => None,
     }
 }

@@ -34,6 +34,9 @@ impl Scope {
             Subject::Machine
             | Subject::Sensor { .. }
             | Subject::Metric { .. }
+            | Subject::Container { .. }
+            | Subject::Service { .. }
+            | Subject::Workload { .. }
             | Subject::Source { .. } => {}
         }
         if alert.kind == AlertKind::ProcessZombie {

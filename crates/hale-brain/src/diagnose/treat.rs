@@ -67,7 +67,10 @@ pub(super) fn treat(input: &DiagnoseInput<'_>, alert: &Alert, alerts: &[&Alert])
 }
 
 /// The process the alert names, unless it is one that hale must not think of touching.
-pub(super) fn touchable<'a>(input: &DiagnoseInput<'a>, process: &ProcRef) -> Result<&'a Process, Treatment> {
+pub(super) fn touchable<'a>(
+    input: &DiagnoseInput<'a>,
+    process: &ProcRef,
+) -> Result<&'a Process, Treatment> {
     let Some(found) = input.snapshot.living(process) else {
         return Err(none(format!("{process} is gone by now")));
     };
@@ -93,6 +96,9 @@ fn only_process(alert: &Alert) -> Option<&ProcRef> {
         | Subject::Sensor { .. }
         | Subject::Metric { .. }
         | Subject::Journal { .. }
+        | Subject::Container { .. }
+        | Subject::Service { .. }
+        | Subject::Workload { .. }
         | Subject::Source { .. } => None,
     }
 }

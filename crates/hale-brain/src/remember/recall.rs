@@ -75,6 +75,11 @@ pub fn subject_class(subject: &Subject, snapshot: &Snapshot) -> String {
         Subject::Sensor { label } => bounded(label),
         Subject::Metric { metric } => bounded(metric),
         Subject::Journal { origin, template } => bounded(&format!("{origin}: {template}")),
+        Subject::Container { name, .. } => bounded(&format!("container {name}")),
+        Subject::Service { service } => bounded(&format!("service {service}")),
+        Subject::Workload { namespace, kind, name } => {
+            bounded(&format!("{kind} {namespace}/{name}"))
+        }
         Subject::Source { source } => source.to_string(),
     }
 }

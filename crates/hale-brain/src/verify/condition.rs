@@ -167,7 +167,10 @@ fn sources_of(kind: &AlertKind, subject: &Subject) -> Vec<Source> {
             | Subject::Mount { .. }
             | Subject::Sensor { .. }
             | Subject::Metric { .. }
-            | Subject::Journal { .. } => Source::ALL.to_vec(),
+            | Subject::Journal { .. }
+            | Subject::Container { .. }
+            | Subject::Service { .. }
+            | Subject::Workload { .. } => Source::ALL.to_vec(),
         },
     }
 }
@@ -179,6 +182,8 @@ fn sources_of_subject(subject: &Subject) -> Vec<Source> {
         Subject::Mount { .. } => vec![Source::Disk],
         Subject::Sensor { .. } => vec![Source::Cpu, Source::Gpu],
         Subject::Journal { .. } => vec![Source::Journal],
+        Subject::Container { .. } => vec![Source::Container],
+        Subject::Service { .. } | Subject::Workload { .. } => vec![Source::Otlp],
         Subject::Source { source } => vec![*source],
         Subject::Machine | Subject::Metric { .. } => {
             vec![Source::Memory, Source::Cpu, Source::Disk, Source::Network, Source::Process]

@@ -222,6 +222,8 @@ pub fn alert(kind: AlertKind, subject: Subject, summary: &str) -> Alert {
         Subject::Process { .. } | Subject::ProcessGroup { .. } => Source::Process,
         Subject::Sensor { .. } | Subject::Metric { .. } => Source::Cpu,
         Subject::Journal { .. } => Source::Journal,
+        Subject::Container { .. } => Source::Container,
+        Subject::Service { .. } | Subject::Workload { .. } => Source::Otlp,
         Subject::Source { source } => *source,
     };
     Alert {

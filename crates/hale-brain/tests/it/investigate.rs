@@ -1,4 +1,5 @@
 //! The conversation with a model, played by a script: what hostile, confused and good models lead to.
+#![allow(clippy::wildcard_enum_match_arm, reason = "tests")]
 
 use hale_brain::diagnose::investigate::{
     CaseFile, Conclusion, Effect, Happened, Investigation, Limits, Message, ModelCall, Observation,
@@ -115,8 +116,11 @@ fn a_model_looks_answers_and_is_doubted() {
     assert_eq!(found.diagnosis.evidence.len(), 2);
     assert_eq!(found.claims[1].invented, ["ob-9999999999"]);
     assert_eq!(found.tokens, 300);
-    let thoughts: Vec<String> =
-        talk.take_thoughts().into_iter().map(|t| format!("{}: {}", t.agent.as_str(), t.text)).collect();
+    let thoughts: Vec<String> = talk
+        .take_thoughts()
+        .into_iter()
+        .map(|t| format!("{}: {}", t.agent.as_str(), t.text))
+        .collect();
     insta::assert_snapshot!(thoughts.join("\n"), @r"
     Scout: looks: the journal of web.service of the last 15m
     Scout: looks: the first 5 processes by memory
@@ -195,8 +199,12 @@ fn a_model_that_loops_on_tools_is_made_to_answer() {
             Effect::CallModel(asked) if asked.tools.is_empty() => {
                 assert!(round >= 5, "it may look a few times");
                 assert!(runs_seen <= 1, "the same question was run {runs_seen} times");
-                assert!(discarded(talk.step(calls(&[("containers", json!({}))]))
-                    .clone_or_repeat(&mut talk)).contains("twice"));
+                assert!(
+                    discarded(
+                        talk.step(calls(&[("containers", json!({}))])).clone_or_repeat(&mut talk)
+                    )
+                    .contains("twice")
+                );
                 return;
             }
             Effect::CallModel(_) => talk.step(calls(&[("containers", json!({}))])),
@@ -228,7 +236,8 @@ impl OnceMore for Effect {
 fn what_is_too_much_ends_it() {
     let (mut talk, _) = Investigation::begin(case(), Limits::default());
     assert!(discarded(talk.step(replied(&"x".repeat(50_000_000)))).contains("50000000 bytes"));
-    let (mut talk, _) = Investigation::begin(case(), Limits { tokens_max: 50, ..Limits::default() });
+    let (mut talk, _) =
+        Investigation::begin(case(), Limits { tokens_max: 50, ..Limits::default() });
     assert!(discarded(talk.step(replied("{}"))).contains("50 tokens"));
     let (mut talk, _) = Investigation::begin(case(), Limits::default());
     assert!(discarded(talk.step(Happened::TimeUp)).contains("time"));

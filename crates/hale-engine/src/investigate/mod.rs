@@ -47,8 +47,8 @@ pub(crate) async fn investigate(
     purpose: Purpose,
     mut think: impl FnMut(Thought) + Send,
 ) -> (Conclusion, Spent) {
-    let mut limits = Limits::default();
-    limits.reply_tokens_max = adviser.mind().config().max_tokens;
+    let limits =
+        Limits { reply_tokens_max: adviser.mind().config().max_tokens, ..Limits::default() };
     let (mut talk, mut effect) = Investigation::begin(case, limits);
     let mut redactor = adviser.redactor();
     let mut spent = Spent::default();

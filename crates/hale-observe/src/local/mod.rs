@@ -26,7 +26,9 @@ use self::cpu::CpuCollector;
 use self::disk::DiskCollector;
 use self::gpu::GpuCollector;
 use self::journal::JournalCollector;
-pub use self::journal::window::{LogSource, Logged, log_dir, read_log_file, read_log_stream, read_logs};
+pub use self::journal::window::{
+    LogSource, Logged, log_dir, read_log_file, read_log_stream, read_logs,
+};
 use self::memory::MemoryCollector;
 use self::network::NetworkCollector;
 use self::process::ProcessCollector;

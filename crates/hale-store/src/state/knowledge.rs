@@ -57,7 +57,9 @@ impl State {
     /// If it cannot be read.
     pub fn holds_knowledge(&self) -> Result<bool, StoreError> {
         let sql = "SELECT name FROM sqlite_schema WHERE name = 'runbook_index'";
-        self.value::<String>("look for knowledge", sql, []).map(|found| found.is_some())
+        let table = self.value::<String>("look for knowledge", sql, [])?;
+        // A file that another command made holds the table, and nothing in it yet.
+        Ok(table.is_some() && self.setting(SHIPPED_KEY)?.is_some())
     }
 
     /// Brings the entries that are part of hale up to date; those that a person has replaced stay.

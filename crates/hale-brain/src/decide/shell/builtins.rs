@@ -152,7 +152,7 @@ impl Machine {
             return self.run_body(language, content);
         }
         // A script that starts itself more than once breeds.
-        let breeds = starts_itself(&content) > 1 && content.contains(['&', '|']);
+        let breeds = starts_itself(content) > 1 && content.contains(['&', '|']);
         if breeds {
             self.hit(
                 "shell.fork_bomb",

@@ -362,7 +362,7 @@ impl Machine {
                             .trim_start()
                             .trim_start_matches("-- ")
                             .trim_end_matches('}');
-                        let code = code.replace('{', "'").replace('}', "'");
+                        let code = code.replace(['{', '}'], "'");
                         self.in_subshell(|machine| machine.run_text(&code));
                         break;
                     }
@@ -396,7 +396,7 @@ impl Machine {
                 self.delete_all(&paths, words.contains(&"-force"));
             }
             Some("rename" | "copy") => {
-                if let Some(path) = operands().last() {
+                if let Some(path) = operands().next_back() {
                     self.write(&Write::new(&path, &ANY.to_string()));
                 }
             }
@@ -475,14 +475,14 @@ impl Machine {
         let by_id = options.iter().any(|o| o == "-id");
         let (risk, why) = match (verb, noun) {
             (
-                "get" | "select" | "where" | "measure" | "format" | "sort" | "group" | "test"
-                | "write" | "convertto" | "convertfrom" | "compare" | "find" | "resolve" | "show"
-                | "foreach" | "join" | "split" | "out" | "tee" | "search" | "trace" | "wait"
-                | "read",
+                "get" | "select" | "where" | "measure" | "sort" | "group" | "test" | "write"
+                | "convertto" | "convertfrom" | "compare" | "find" | "resolve" | "show" | "foreach"
+                | "join" | "split" | "out" | "tee" | "search" | "trace" | "wait" | "read",
                 _,
             ) => return,
             ("restart" | "stop", "computer") => (Risk::Critical, "restarts or stops the machine"),
             ("stop", "process") if !by_id => (Risk::Critical, "stops every process of a name"),
+            ("format", "table" | "list" | "wide" | "custom" | "hex") => return,
             ("remove" | "clear" | "format" | "initialize" | "uninstall" | "disable", _) => {
                 (Risk::Critical, "removes, empties or disables something")
             }

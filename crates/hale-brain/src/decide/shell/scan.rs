@@ -214,7 +214,32 @@ pub fn is_too_deep(text: &str, limit: usize) -> bool {
         deepest.1 = deepest.1.max(cases);
         word.clear();
     }
-    deepest.0 > PARENTHESES_MAX || deepest.1 > CASES_MAX || nesting_bound(text) > limit
+    has_long_chain(text)
+        || deepest.0 > PARENTHESES_MAX
+        || deepest.1 > CASES_MAX
+        || nesting_bound(text) > limit
+}
+
+/// Whether a test or an arithmetic expression may hold more signs in a row (`! ! !`, `- - -`), or more
+/// joined parts (`a && b && …`), than the parser has stack for: it goes down once for each.
+fn has_long_chain(text: &str) -> bool {
+    const SIGNS_MAX: usize = 64;
+    const PARTS_MAX: usize = 128;
+    if !["[[", "((", "$["].iter().any(|open| text.contains(open)) {
+        return false;
+    }
+    let mut run = 0_usize;
+    for c in text.chars() {
+        match c {
+            '!' | '-' | '+' | '~' => run += 1,
+            _ if c.is_whitespace() => {}
+            _ => run = 0,
+        }
+        if run > SIGNS_MAX {
+            return true;
+        }
+    }
+    text.matches("&&").count() + text.matches("||").count() > PARTS_MAX
 }
 
 /// How deep brackets, quotes and compound commands may be nested in the text, at most. Never too

@@ -124,7 +124,9 @@ impl Machine {
     fn gather<'a>(&mut self, item: &'a Item, gathered: &mut Gathered<'a>) {
         match item {
             Item::AssignmentWord(assignment, _) => gathered.assignments.push(assignment),
-            other => self.gather_argument(other, gathered),
+            Item::IoRedirect(_) | Item::Word(_) | Item::ProcessSubstitution(..) => {
+                self.gather_argument(item, gathered);
+            }
         }
     }
 
@@ -449,19 +451,16 @@ impl Machine {
         }
         let stdin = self.stdin.clone();
         match command.rule.iter().find(|rule| rule.matches(&parsed, stdin.as_deref())) {
-            Some(rule) => {
-                if rule.risk > Risk::Info {
-                    let reason =
-                        if rule.reason.is_empty() { &command.reason } else { &rule.reason };
-                    self.hit(&rule.id, rule.risk, reason.clone(), &rule.instead);
-                }
+            Some(rule) if rule.risk > Risk::Info => {
+                let reason = if rule.reason.is_empty() { &command.reason } else { &rule.reason };
+                self.hit(&rule.id, rule.risk, reason.clone(), &rule.instead);
             }
             None if command.risk > Risk::Info => {
                 let reason =
                     if command.reason.is_empty() { "changes state" } else { &command.reason };
                 self.hit(&command.id, command.risk, reason, &command.instead);
             }
-            None => {}
+            Some(_) | None => {}
         }
         self.code_options(command.handler, &parsed);
         self.hidden(name, rest, Some(command));

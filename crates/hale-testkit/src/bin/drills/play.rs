@@ -346,6 +346,9 @@ fn names(alert: &AlertView, case: &Case) -> bool {
         | Subject::Sensor { .. }
         | Subject::Metric { .. }
         | Subject::Journal { .. }
+        | Subject::Container { .. }
+        | Subject::Service { .. }
+        | Subject::Workload { .. }
         | Subject::Source { .. } => true,
     };
     case.kinds.contains(&alert.kind.as_str())
