@@ -170,7 +170,7 @@ fn judged(data: &Path, windows: &[(String, String)]) -> [usize; 4] {
 /// feels them, with the threshold that is shipped. The benchmark's own score needs its own scorer.
 #[test]
 fn the_benchmark_at_hand_is_met() {
-    let Some(bench) = std::env::var_os("HALE_BENCH_DIR") else {
+    let Some(bench) = std::env::var_os("HALE_BENCH_DIR").filter(|dir| !dir.is_empty()) else {
         eprintln!("SKIPPED the_benchmark_at_hand_is_met: HALE_BENCH_DIR is not set");
         return;
     };

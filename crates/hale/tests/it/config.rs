@@ -35,7 +35,6 @@ hale: ~/.config/hale/config.toml:2: [general] mode: `a�[31muto` is not one of 
 ~/.config/hale/config.toml is valid.
 == from_the_manual: exit 0
 ~/.config/hale/config.toml is valid.
-~/.config/hale/config.toml:19: [ai] has no effect in this version
 ~/.config/hale/config.toml:58: [polling] has no effect in this version
 ~/.config/hale/config.toml:63: [machines] has no effect in this version
 == key_without_section: exit 2

@@ -19,7 +19,7 @@ const LOG_LINES: f64 = 1_000_000.0;
 
 /// Every filter, on the sets in this directory.
 pub fn filters(hale: &Path, dir: &Path) -> Result<Vec<Figure>> {
-    let Some(sets) = std::env::var_os("HALE_BENCH_DIR") else {
+    let Some(sets) = std::env::var_os("HALE_BENCH_DIR").filter(|dir| !dir.is_empty()) else {
         let why = "HALE_BENCH_DIR names no directory with labelled sets";
         return Ok(vec![Figure::skipped("guard, redaction, logs, anomalies", why)]);
     };
@@ -258,7 +258,7 @@ fn anomalies(hale: &Path, set: &Path, dir: &Path) -> Result<Vec<Figure>> {
     python(&[&scorer, bench, set, out, &results, report, &json, threshold, half])?;
     let text = fs::read_to_string(&json).with_context(|| format!("read {}", json.display()))?;
     let found: Value = serde_json::from_str(&text).context("read the scorer's JSON")?;
-    let score = found["standard"].as_f64().or_else(|| found["score"].as_f64()).unwrap_or(f64::NAN);
+    let score = found["profiles"]["standard"]["score"].as_f64().unwrap_or(f64::NAN);
     let what = "anomalies: NAB standard at 0.5 (numenta 70.6, contextOSE 71.9, ARTime 76.6)";
     Ok(vec![above(what, score, 70.6, "")])
 }
