@@ -6,11 +6,13 @@ use serde::{Deserialize, Serialize};
 
 mod ai;
 mod load;
+mod notify;
 mod reference;
 mod shape;
 
 pub use ai::{Ai, AiProvider, Google, ProviderKind};
 pub use load::{ConfigError, ConfigErrors, Loaded, check_listen, parse};
+pub use notify::{ChannelKind, NotifyChannel};
 pub use reference::reference_page;
 
 /// What hale may do by itself.
@@ -236,6 +238,8 @@ pub struct Notifications {
     /// The same alert is not told again within this many seconds.
     #[schemars(range(max = 604_800))]
     pub repeat_after_secs: u64,
+    /// Where a team is told about incidents: Slack, Discord, e-mail, PagerDuty.
+    pub channels: Vec<NotifyChannel>,
 }
 
 impl Default for Notifications {
@@ -249,6 +253,7 @@ impl Default for Notifications {
             min_severity: crate::alert::Severity::Medium,
             digest_over_per_minute: 10,
             repeat_after_secs: 3600,
+            channels: Vec::new(),
         }
     }
 }

@@ -270,7 +270,7 @@ fn away(name: &str) -> String {
     )
 }
 
-fn flaw_of_url(url: &str, name: &str) -> Option<(&'static str, String, String)> {
+pub(super) fn flaw_of_url(url: &str, name: &str) -> Option<(&'static str, String, String)> {
     if url.is_empty() {
         return None;
     }

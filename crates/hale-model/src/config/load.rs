@@ -25,6 +25,10 @@ const LIKENESS_MIN: f64 = 0.75;
 const KEYS_ELSEWHERE: &str = "keys have no place in this file: put it into the environment, or \
      store it with `hale setup`; api_key_env names the variable";
 
+/// The same for the channels of a team.
+const SECRETS_ELSEWHERE: &str = "secrets have no place in this file: put it into the environment; \
+     secret_env names the variable";
+
 /// A configuration that was read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loaded {
@@ -205,6 +209,9 @@ impl Check<'_> {
                     };
                     let hint = if section.starts_with("ai") && is_named_like_a_key(name_text) {
                         Some(KEYS_ELSEWHERE.to_owned())
+                    } else if section.starts_with("notifications") && is_named_like_a_key(name_text)
+                    {
+                        Some(SECRETS_ELSEWHERE.to_owned())
                     } else {
                         self.nearest_key(name_text, keys, section)
                     };
@@ -474,6 +481,14 @@ fn disagreements(config: &Config, places: &Places) -> Vec<ConfigError> {
             let path = format!("{table}.{key}");
             let path = if places.0.contains_key(&path) { path } else { table };
             errors.push(places.error_at(&path, "ai.providers", key, what, hint));
+        }
+    }
+    for (index, channel) in config.notifications.channels.iter().enumerate() {
+        for (key, what, hint) in super::notify::flaws(channel) {
+            let table = format!("notifications.channels.{index}");
+            let path = format!("{table}.{key}");
+            let path = if places.0.contains_key(&path) { path } else { table };
+            errors.push(places.error_at(&path, "notifications.channels", key, what, hint));
         }
     }
     for (index, pair) in config.autonomy.allow.iter().enumerate() {
