@@ -15,6 +15,7 @@ use crate::audit::AuditEntry;
 use crate::ids::{AlertId, ApprovalId, IncidentId, MachineId};
 use crate::incident::{IncidentState, TimelineEntry};
 use crate::knowledge::{Runbook, RunbookEntryView, RunbookImported, RunbookView};
+use crate::report::{Receipt, Report};
 use crate::view::{
     ActionView, AlertView, AlertsView, ApprovalView, ApprovalsView, DoctorView, Explanation,
     HealthView, IncidentView, IncidentsView, ReportView, StatusView, Table, TriageView,
@@ -361,6 +362,10 @@ pub enum Event {
 /// A future that a [`Handle`] returns.
 pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<View, ApiError>> + Send + 'a>>;
 
+/// What [`Handle::receive`] returns.
+pub type Receiving<'a> =
+    Pin<Box<dyn Future<Output = Result<Vec<Receipt>, ApiError>> + Send + 'a>>;
+
 /// The way into hale, in this process or over its socket.
 pub trait Handle: Send + Sync {
     /// Asks.
@@ -368,6 +373,19 @@ pub trait Handle: Send + Sync {
 
     /// Wishes.
     fn command(&self, command: Command, actor: Actor) -> Answer<'_>;
+
+    /// Takes in what others report: a receipt for each, in the same order, once all of them are on
+    /// disk. [`ErrorKind::Degraded`]: none was taken, too many wait already; try again in a moment.
+    fn receive(&self, reports: Vec<Report>) -> Receiving<'_> {
+        let count = reports.len();
+        Box::pin(async move {
+            Err(ApiError::new(
+                ErrorKind::Failed,
+                format!("no agent runs here that could take in {count} reports"),
+            )
+            .hint("start it: `hale up`"))
+        })
+    }
 
     /// Seconds since each source was last read well, for the robot envelope.
     fn staleness(&self) -> std::collections::BTreeMap<String, u64>;

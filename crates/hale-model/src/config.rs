@@ -386,10 +386,28 @@ impl Default for History {
 pub struct Server {
     /// Address and port; empty: only the unix socket.
     pub listen: String,
+    /// Whoever sends webhooks has to show this (`Authorization: Bearer TOKEN`); empty: on this
+    /// machine nobody has to.
+    pub webhook_token: String,
+    /// Name of the environment variable with the secret that GitHub signs its webhooks with; without
+    /// a value there, GitHub's are refused.
+    pub github_secret_env: String,
+    /// Reports a second that one address may send; more are answered 429.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub webhook_rate_per_sec: u32,
+    /// Other names of this machine in reports (`instance` labels): host names or addresses, without
+    /// port. What is reported about another machine leads to no action here.
+    pub webhook_hosts: Vec<String>,
 }
 
 impl Default for Server {
     fn default() -> Self {
-        Server { listen: "127.0.0.1:7979".to_owned() }
+        Server {
+            listen: "127.0.0.1:7979".to_owned(),
+            webhook_token: String::new(),
+            github_secret_env: "HALE_GITHUB_SECRET".to_owned(),
+            webhook_rate_per_sec: 20_000,
+            webhook_hosts: Vec::new(),
+        }
     }
 }

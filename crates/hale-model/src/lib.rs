@@ -16,6 +16,7 @@ pub mod ids;
 pub mod incident;
 pub mod knowledge;
 pub mod lesson;
+pub mod report;
 pub mod run;
 pub mod sample;
 pub mod snapshot;

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{MachineId, ProcRef};
+use crate::report::OpenReport;
 use crate::sample::{
     CpuSample, CpuTicks, DeviceCounters, GpuStat, HostFacts, InterfaceCounters, JournalEntry,
     JournalSample, Listener, MountUsage, OriginalParent, Pressure, ProcessInfo, ProcessStat,
@@ -56,6 +57,9 @@ pub struct Snapshot {
     pub units: Vec<UnitStat>,
     /// Journal entries since the snapshot before.
     pub journal: Vec<JournalEntry>,
+    /// What others report that is not over.
+    #[serde(default)]
+    pub reports: Vec<OpenReport>,
 }
 
 /// Whole-machine figures. None: not measured.
@@ -278,6 +282,7 @@ impl Snapshot {
                 .as_ref()
                 .map(|j: &JournalSample| j.entries.clone())
                 .unwrap_or_default(),
+            reports: Vec::new(),
             system,
         }
     }
