@@ -17,6 +17,8 @@ pub use super::lexer::tokens;
 use super::produce::{decode_base, decode_hex};
 use super::text::{self, ANY};
 
+mod statements;
+
 /// Nesting of expressions.
 const NESTING_MAX: u32 = 24;
 
@@ -163,149 +165,6 @@ impl Folder<'_> {
             Some(Token::Name(name)) => Some(name),
             _ => None,
         }
-    }
-
-    fn program(&mut self) {
-        while self.at < self.tokens.len() {
-            let before = self.at;
-            self.statement();
-            if self.at == before {
-                self.at += 1;
-            }
-        }
-    }
-
-    fn statement(&mut self) {
-        let name = self.name(0).map(str::to_owned);
-        match name.as_deref() {
-            Some("import") if self.language == Language::Python => return self.import(),
-            Some("from") if self.language == Language::Python => return self.import_from(),
-            Some("for" | "foreach") => return self.loop_variable(),
-            Some("my" | "our" | "local" | "const" | "let" | "var" | "use" | "require_once")
-                if self.sign(1) != Some('(') =>
-            {
-                self.at += 1;
-                return;
-            }
-            _ => {}
-        }
-        if let Some(name) = name {
-            let assigns = self.sign(1) == Some('=')
-                && self.sign(2) != Some('=')
-                && self.sign(2) != Some('>')
-                && self.sign(2) != Some('~');
-            if assigns {
-                self.at += 2;
-                let value = self.expression();
-                self.names.insert(name, value);
-                return;
-            }
-            if self.sign(1) == Some('+') && self.sign(2) == Some('=') {
-                self.at += 3;
-                let added = self.expression();
-                let before = self.names.get(&name).cloned().unwrap_or(Value::Unknown);
-                self.names.insert(name, plus(&before, &added));
-                return;
-            }
-        }
-        // const { exec } = require("child_process")
-        if self.sign(0) == Some('{') && self.language == Language::JavaScript && self.destructured()
-        {
-            return;
-        }
-        self.expression();
-    }
-
-    fn destructured(&mut self) -> bool {
-        let close = self.tokens.iter().skip(self.at).take(32).position(|t| *t == Token::Sign('}'));
-        let Some(close) = close.map(|n| self.at + n) else { return false };
-        if self.tokens.get(close + 1) != Some(&Token::Sign('='))
-            || self.tokens.get(close + 2) == Some(&Token::Sign('='))
-        {
-            return false;
-        }
-        let names: Vec<String> = self
-            .tokens
-            .get(self.at..close)
-            .unwrap_or_default()
-            .iter()
-            .filter_map(|t| match t {
-                Token::Name(name) => Some(name.clone()),
-                _ => None,
-            })
-            .collect();
-        self.at = close + 2;
-        let value = self.expression();
-        if let Value::Name(module) = value {
-            for name in names {
-                self.names.insert(name.clone(), Value::Name(format!("{module}.{name}")));
-            }
-        }
-        true
-    }
-
-    fn import(&mut self) {
-        self.at += 1;
-        while let Some(module) = self.name(0).map(str::to_owned) {
-            self.at += 1;
-            if self.name(0) == Some("as") {
-                if let Some(alias) = self.name(1).map(str::to_owned) {
-                    self.names.insert(alias, Value::Name(module));
-                }
-                self.at += 2;
-            }
-            if !self.eat(',') {
-                break;
-            }
-        }
-    }
-
-    fn import_from(&mut self) {
-        let module = self.name(1).unwrap_or_default().to_owned();
-        self.at += 3;
-        self.eat('(');
-        while let Some(name) = self.name(0).map(str::to_owned) {
-            self.at += 1;
-            let full = Value::Name(format!("{module}.{name}"));
-            let alias = if self.name(0) == Some("as") {
-                let alias = self.name(1).map(str::to_owned);
-                self.at += 2;
-                alias
-            } else {
-                None
-            };
-            self.names.insert(alias.unwrap_or(name), full);
-            if !self.eat(',') {
-                break;
-            }
-        }
-        self.eat(')');
-    }
-
-    /// `for x in VALUES`, `foreach my $x (VALUES)`: the name stands for any of them.
-    fn loop_variable(&mut self) {
-        self.at += 1;
-        while matches!(self.name(0), Some("my" | "const" | "let" | "var"))
-            || self.sign(0) == Some('(')
-        {
-            self.at += 1;
-        }
-        let Some(variable) = self.name(0).map(str::to_owned) else { return };
-        let skip = match self.name(1) {
-            Some("in" | "of") => 2,
-            _ if self.sign(1) == Some('(') => 1,
-            _ => return,
-        };
-        self.at += skip;
-        let value = match self.expression() {
-            Value::List(mut values) if !values.is_empty() => {
-                self.longest = self.longest.max(values.len());
-                values.swap_remove(self.turn.min(values.len() - 1))
-            }
-            Value::List(_) => Value::Unknown,
-            other => other,
-        };
-        self.names.insert(variable, value);
     }
 
     fn expression(&mut self) -> Value {
