@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// Who may know whom (normal dependencies). Everyone may know hale-model.
 const ALLOWED_EDGES: &[(&str, &[&str])] = &[
-    ("hale", &["hale-engine", "hale-serve", "hale-model"]),
+    ("hale", &["hale-engine", "hale-serve", "hale-demo", "hale-model"]),
     (
         "hale-engine",
         &["hale-observe", "hale-store", "hale-brain", "hale-mind", "hale-act", "hale-model"],
@@ -19,6 +19,8 @@ const ALLOWED_EDGES: &[(&str, &[&str])] = &[
     ("hale-mind", &["hale-model"]),
     ("hale-act", &["hale-model"]),
     ("hale-serve", &["hale-model"]),
+    // The marketplace is an application like any other: it knows OTLP and a webhook.
+    ("hale-demo", &[]),
     ("hale-model", &[]),
     ("hale-testkit", &["hale-model"]),
 ];
