@@ -2,6 +2,7 @@
 //! DuckDB. No SQL exists outside this crate, and what users may ask in SQL is judged here.
 
 mod error;
+mod inbox;
 mod migrate;
 mod sql;
 mod state;
@@ -9,5 +10,10 @@ mod state_tables;
 mod telemetry;
 
 pub use error::StoreError;
+pub use inbox::{Inbox, InboxError};
+pub use state::inbox::{InboxGroup, InboxRow};
 pub use state::{Access, RunbookRecord, State, StoredVector, Take, TextHit, ToEmbed};
-pub use telemetry::{MetricPoint, Telemetry, export_readonly, query_readonly, storable};
+pub use telemetry::{
+    MetricPoint, Telemetry, export_readonly, journal_sql, moment_sql, query_readonly, series_sql,
+    storable,
+};

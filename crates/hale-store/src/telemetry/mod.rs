@@ -6,6 +6,7 @@
 
 mod connect;
 mod export;
+mod panels;
 mod reports;
 mod retain;
 mod rows;
@@ -13,6 +14,7 @@ mod tables;
 
 pub(crate) use connect::{Mode, connect, in_memory};
 pub use export::export_readonly;
+pub use panels::{journal_sql, moment_sql, series_sql};
 
 use std::cell::{Ref, RefCell};
 use std::collections::{HashMap, VecDeque};
