@@ -8,6 +8,7 @@ use hale_model::alert::Severity;
 use hale_model::{ActionId, Timestamp};
 use serde_json::{Value, json};
 
+use crate::container::{self, Job as ContainerJob};
 use crate::error::ActError;
 use crate::kill::Kill;
 use crate::notify::{Notification, NotificationKind, NotifyHandle};
@@ -69,7 +70,11 @@ impl Actuator {
             Work::Kill(kill) => kill::pre_state(procs, &kill),
             Work::Pause(target) => pause::pre_state(procs, target),
             Work::Renice(target, nice) => renice::pre_state(procs, target, nice),
-            Work::Service(target) => service::pre_state(&roots.system_bus, &target).await,
+            Work::Service(target) => match roots.declared(target.unit) {
+                Some(declared) => service::declared::pre_state(procs, declared, &target),
+                None => service::pre_state(&roots.system_bus, &target).await,
+            },
+            Work::Container(target) => container::pre_state(&roots.engine, &target).await,
             Work::DropCaches => drop_caches::pre_state(roots),
             Work::Command(command) => command_run::pre_state(&command),
             Work::Clean(order) => {
@@ -96,7 +101,11 @@ impl Actuator {
             Work::Kill(kill) => kill::apply(procs, &kill).await,
             Work::Pause(target) => pause::apply(procs, target).await,
             Work::Renice(target, nice) => renice::apply(procs, target, nice),
-            Work::Service(target) => service::apply(&roots.system_bus, &target, pre).await,
+            Work::Service(target) => match roots.declared(target.unit) {
+                Some(declared) => service::declared::apply(procs, declared, &target, pre).await,
+                None => service::apply(&roots.system_bus, &target, pre).await,
+            },
+            Work::Container(target) => container::apply(&roots.engine, &target, pre).await,
             Work::DropCaches => {
                 let roots = roots.clone();
                 blocking("drop caches", move || drop_caches::apply(&roots)).await
@@ -155,6 +164,16 @@ impl Actuator {
             Undo::StopUnit { unit } => {
                 service::undo(&roots.system_bus, ServiceJob::Stop, unit).await
             }
+            Undo::StartContainer { container } => {
+                container::undo(&roots.engine, container, ContainerJob::Start).await
+            }
+            Undo::StopContainer { container } => {
+                container::undo(&roots.engine, container, ContainerJob::Stop).await
+            }
+            Undo::ContainerMemory { container, limit_bytes } => {
+                let job = ContainerJob::SetMemory(*limit_bytes);
+                container::undo(&roots.engine, container, job).await
+            }
             Undo::RestoreFiles { quarantine } => {
                 let (roots, quarantine) = (roots.clone(), quarantine.clone());
                 blocking("restore files", move || disk_clean::undo(&roots, &quarantine)).await
@@ -174,7 +193,11 @@ impl Actuator {
             Work::Kill(kill) => kill::reconcile(procs, &kill),
             Work::Pause(target) => pause::reconcile(procs, target, pre),
             Work::Renice(target, nice) => renice::reconcile(procs, target, nice, pre),
-            Work::Service(target) => service::reconcile(&roots.system_bus, &target, pre).await,
+            Work::Service(target) => match roots.declared(target.unit) {
+                Some(declared) => service::declared::reconcile(procs, declared, &target, pre),
+                None => service::reconcile(&roots.system_bus, &target, pre).await,
+            },
+            Work::Container(target) => container::reconcile(&roots.engine, &target, pre).await,
             Work::DropCaches => drop_caches::reconcile(),
             Work::Command(_) => command_run::reconcile(),
             Work::Clean(order) => {
@@ -197,6 +220,7 @@ enum Work<'a> {
     Pause(&'a ProcRef),
     Renice(&'a ProcRef, i32),
     Service(service::Target<'a>),
+    Container(container::Target<'a>),
     DropCaches,
     Clean(disk_clean::Order),
     Command(command_run::Command<'a>),
@@ -237,6 +261,19 @@ impl<'a> Work<'a> {
                 })
             }
             Action::Notify { message, severity } => Work::Notify { message, severity: *severity },
+            Action::ContainerRestart { container } => {
+                Work::Container(container::Target { job: ContainerJob::Restart, container })
+            }
+            Action::ContainerStart { container } => {
+                Work::Container(container::Target { job: ContainerJob::Start, container })
+            }
+            Action::ContainerStop { container } => {
+                Work::Container(container::Target { job: ContainerJob::Stop, container })
+            }
+            Action::ContainerSetMemory { container, limit_bytes } => {
+                let job = ContainerJob::SetMemory(*limit_bytes);
+                Work::Container(container::Target { job, container })
+            }
         }
     }
 }

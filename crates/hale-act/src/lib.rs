@@ -10,6 +10,7 @@
 
 mod actuator;
 pub mod command_run;
+mod container;
 mod disk_clean;
 mod drop_caches;
 mod error;
@@ -25,4 +26,4 @@ mod service;
 pub use actuator::{Actuator, Reconciled};
 pub use error::ActError;
 pub use notify::{Notification, NotificationKind, Notifier, NotifyHandle, NotifySettings};
-pub use roots::{ActRoots, BusAccess, CacheLock, PackageCache};
+pub use roots::{ActRoots, BusAccess, CacheLock, EngineAccess, PackageCache};

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use hale_model::config::DeclaredService;
+
 /// How systemd is reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BusAccess {
@@ -11,6 +13,28 @@ pub enum BusAccess {
     Address(String),
     /// Not at all: every service action is unsupported.
     Disabled,
+}
+
+/// How the container engine is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EngineAccess {
+    /// That of `DOCKER_HOST`, else Docker's or Podman's where they usually are.
+    Auto,
+    /// A unix socket or an address of this machine, as `[containers] engine` gives it.
+    Address(String),
+    /// Not at all: every container action is unsupported.
+    Disabled,
+}
+
+impl EngineAccess {
+    /// As the configuration says: empty is wherever it usually is.
+    pub fn configured(engine: &str) -> EngineAccess {
+        match engine.trim() {
+            "" => EngineAccess::Auto,
+            "off" => EngineAccess::Disabled,
+            address => EngineAccess::Address(address.to_owned()),
+        }
+    }
 }
 
 /// What a package manager holds while it uses its cache.
@@ -46,6 +70,10 @@ pub struct ActRoots {
     pub data_dir: PathBuf,
     /// How systemd is reached.
     pub system_bus: BusAccess,
+    /// Services that no systemd runs.
+    pub declared: Vec<DeclaredService>,
+    /// How the container engine is reached.
+    pub engine: EngineAccess,
     /// The `journalctl` program.
     pub journalctl: PathBuf,
     /// Where journald keeps its files.
@@ -63,11 +91,26 @@ impl ActRoots {
             proc: "/proc".into(),
             data_dir: data_dir.into(),
             system_bus: BusAccess::System,
+            declared: Vec::new(),
+            engine: EngineAccess::Auto,
             journalctl: "journalctl".into(),
             journal_dirs: vec!["/var/log/journal".into(), "/run/log/journal".into()],
             package_caches: known_package_caches(),
             drop_caches: "/proc/sys/vm/drop_caches".into(),
         }
+    }
+}
+
+impl ActRoots {
+    /// The same, with services that the configuration declares.
+    #[must_use]
+    pub fn with_declared(self, declared: Vec<DeclaredService>) -> Self {
+        ActRoots { declared, ..self }
+    }
+
+    /// The declared service of this name.
+    pub(crate) fn declared(&self, name: &str) -> Option<&DeclaredService> {
+        self.declared.iter().find(|service| service.name == name)
     }
 }
 

@@ -7,7 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::alert::{AlertKind, Severity, Subject};
+use crate::container::ContainerRef;
 use crate::ids::{ActionId, AlertId, ApprovalId, IncidentId, MachineId, PlanId, ProcRef};
+use crate::playbook::PlaybookUse;
 
 /// How dangerous an action is; derived from the registry, never from what a model claims.
 #[derive(
@@ -146,6 +148,32 @@ pub enum Action {
         /// How bad.
         severity: Severity,
     },
+    /// Restart a container: stopped with its own grace period, started again.
+    #[serde(rename = "container.restart")]
+    ContainerRestart {
+        /// Which, and which of its runs was judged.
+        container: ContainerRef,
+    },
+    /// Start a container; undone by stopping it.
+    #[serde(rename = "container.start")]
+    ContainerStart {
+        /// Which, and after which of its runs.
+        container: ContainerRef,
+    },
+    /// Stop a container; undone by starting it.
+    #[serde(rename = "container.stop")]
+    ContainerStop {
+        /// Which, and which of its runs was judged.
+        container: ContainerRef,
+    },
+    /// Change the limit of a container's memory while it runs; undone by setting the old one.
+    #[serde(rename = "container.set_memory")]
+    ContainerSetMemory {
+        /// Which, and which of its runs was judged.
+        container: ContainerRef,
+        /// The new limit.
+        limit_bytes: u64,
+    },
 }
 
 macro_rules! action_kinds {
@@ -198,6 +226,14 @@ action_kinds! {
     CommandRun = "command.run",
     /// See [`Action::Notify`].
     Notify = "notify",
+    /// See [`Action::ContainerRestart`].
+    ContainerRestart = "container.restart",
+    /// See [`Action::ContainerStart`].
+    ContainerStart = "container.start",
+    /// See [`Action::ContainerStop`].
+    ContainerStop = "container.stop",
+    /// See [`Action::ContainerSetMemory`].
+    ContainerSetMemory = "container.set_memory",
 }
 
 impl fmt::Display for ActionKind {
@@ -220,6 +256,10 @@ impl Action {
             Action::DiskClean { .. } => ActionKind::DiskClean,
             Action::CommandRun { .. } => ActionKind::CommandRun,
             Action::Notify { .. } => ActionKind::Notify,
+            Action::ContainerRestart { .. } => ActionKind::ContainerRestart,
+            Action::ContainerStart { .. } => ActionKind::ContainerStart,
+            Action::ContainerStop { .. } => ActionKind::ContainerStop,
+            Action::ContainerSetMemory { .. } => ActionKind::ContainerSetMemory,
         }
     }
 
@@ -244,6 +284,10 @@ impl Action {
             Action::DiskClean { mount_point, .. } => mount_point.clone(),
             Action::CommandRun { command, .. } => command.clone(),
             Action::Notify { .. } => "person".to_owned(),
+            Action::ContainerRestart { container }
+            | Action::ContainerStart { container }
+            | Action::ContainerStop { container }
+            | Action::ContainerSetMemory { container, .. } => container.name.clone(),
         }
     }
 
@@ -263,6 +307,32 @@ impl Action {
             Action::DiskClean { mount_point, .. } => vec![format!("mount:{mount_point}")],
             Action::CommandRun { command, .. } => vec![format!("command:{command}")],
             Action::Notify { .. } => Vec::new(),
+            Action::ContainerRestart { container }
+            | Action::ContainerStart { container }
+            | Action::ContainerStop { container }
+            | Action::ContainerSetMemory { container, .. } => {
+                vec![format!("container:{}", container.id)]
+            }
+        }
+    }
+
+    /// The container it is aimed at.
+    pub fn container(&self) -> Option<&ContainerRef> {
+        match self {
+            Action::ContainerRestart { container }
+            | Action::ContainerStart { container }
+            | Action::ContainerStop { container }
+            | Action::ContainerSetMemory { container, .. } => Some(container),
+            Action::ProcessKill { .. }
+            | Action::ProcessPause { .. }
+            | Action::ProcessRenice { .. }
+            | Action::ServiceRestart { .. }
+            | Action::ServiceStart { .. }
+            | Action::ServiceStop { .. }
+            | Action::MemoryDropCaches
+            | Action::DiskClean { .. }
+            | Action::CommandRun { .. }
+            | Action::Notify { .. } => None,
         }
     }
 
@@ -279,7 +349,11 @@ impl Action {
             | Action::MemoryDropCaches
             | Action::DiskClean { .. }
             | Action::CommandRun { .. }
-            | Action::Notify { .. } => &[],
+            | Action::Notify { .. }
+            | Action::ContainerRestart { .. }
+            | Action::ContainerStart { .. }
+            | Action::ContainerStop { .. }
+            | Action::ContainerSetMemory { .. } => &[],
         }
     }
 }
@@ -317,6 +391,9 @@ pub struct Plan {
     /// Whose plan it is.
     #[serde(default = "by_hale")]
     pub made_by: Actor,
+    /// Which rung of which playbook it is.
+    #[serde(default)]
+    pub playbook: Option<PlaybookUse>,
 }
 
 fn by_hale() -> Actor {
@@ -385,6 +462,43 @@ pub enum Condition {
         alert_kind: AlertKind,
         /// About what.
         subject: Subject,
+    },
+    /// The container runs.
+    ContainerRunning {
+        /// Which; its `started_at` is the run that must be over, where there is one.
+        container: ContainerRef,
+    },
+    /// The container does not run.
+    ContainerStopped {
+        /// Which.
+        container: ContainerRef,
+    },
+    /// The container's own health check passes; one without a check is well when it runs.
+    ContainerHealthy {
+        /// Which.
+        container: ContainerRef,
+    },
+    /// The container's run is the one first seen after the action.
+    ContainerSteady {
+        /// Which.
+        container: ContainerRef,
+    },
+    /// The container's memory has this limit.
+    ContainerMemoryLimit {
+        /// Which.
+        container: ContainerRef,
+        /// Wanted.
+        limit_bytes: u64,
+    },
+    /// An HTTP GET answers with a status of 200 to 299.
+    HttpOk {
+        /// Of this machine, or of a container on it.
+        url: String,
+    },
+    /// A TCP connection can be made.
+    TcpOpen {
+        /// Of this machine, or of a container on it.
+        address: String,
     },
 }
 
@@ -527,6 +641,23 @@ pub enum Undo {
         /// Directory of the quarantine under the data directory; its `manifest.jsonl` says what lay where.
         quarantine: String,
     },
+    /// Start the container again.
+    StartContainer {
+        /// Which.
+        container: ContainerRef,
+    },
+    /// Stop the container again.
+    StopContainer {
+        /// Which; only the run that the action began.
+        container: ContainerRef,
+    },
+    /// Set the old limit of the container's memory.
+    ContainerMemory {
+        /// Which.
+        container: ContainerRef,
+        /// The old limit.
+        limit_bytes: u64,
+    },
 }
 
 /// What was true of the target just before the action, read by the executor.
@@ -575,6 +706,30 @@ pub enum Actor {
         /// User id.
         uid: u32,
     },
+    /// A person in a team's chat, known by the chat's signature. May only answer what hale asks.
+    Chat {
+        /// Which chat: `slack`.
+        channel: String,
+        /// The chat's id of the person.
+        user: String,
+    },
+    /// Whoever holds an API token.
+    Token {
+        /// The token's name, as it was created.
+        name: String,
+    },
+    /// Whoever signed a browser in with a link that the agent's own user was given.
+    Browser,
+}
+
+impl Actor {
+    /// Whether a person, or a program in a person's name, decided; not hale or a model.
+    pub fn is_person(&self) -> bool {
+        match self {
+            Actor::Hale | Actor::Model => false,
+            Actor::User { .. } | Actor::Chat { .. } | Actor::Token { .. } | Actor::Browser => true,
+        }
+    }
 }
 
 impl fmt::Display for Actor {
@@ -583,6 +738,9 @@ impl fmt::Display for Actor {
             Actor::Hale => f.write_str("hale"),
             Actor::Model => f.write_str("model"),
             Actor::User { uid } => write!(f, "uid:{uid}"),
+            Actor::Token { name } => write!(f, "token:{name}"),
+            Actor::Browser => f.write_str("browser"),
+            Actor::Chat { channel, user } => write!(f, "{channel}:{user}"),
         }
     }
 }

@@ -5,15 +5,21 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 mod ai;
+mod dashboard;
 mod load;
 mod notify;
 mod reference;
+mod services;
 mod shape;
+mod traffic;
 
 pub use ai::{Ai, AiProvider, Google, ProviderKind};
+pub use dashboard::Dashboard;
 pub use load::{ConfigError, ConfigErrors, Loaded, check_listen, parse};
 pub use notify::{ChannelKind, NotifyChannel};
 pub use reference::reference_page;
+pub use services::DeclaredService;
+pub use traffic::{Objective, Otlp, Scrape, Slo};
 
 /// What hale may do by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -75,6 +81,18 @@ pub struct Config {
     pub history: History,
     /// Where the agent listens.
     pub server: Server,
+    /// Services that no systemd runs: how to see them and how to restart them.
+    pub services: Vec<DeclaredService>,
+    /// What the dashboard counts with.
+    pub dashboard: Dashboard,
+    /// Which container engine is asked.
+    pub containers: Containers,
+    /// What services send: traces, metrics, logs.
+    pub otlp: Otlp,
+    /// What is promised of services.
+    pub slo: Vec<Slo>,
+    /// Whom hale asks for metrics.
+    pub scrape: Vec<Scrape>,
 }
 
 /// `[general]`
@@ -288,8 +306,10 @@ pub struct Allowlist {
     pub granted_users: Vec<String>,
     /// Units that auto may restart.
     pub restartable_units: Vec<String>,
-    /// Containers that auto may restart.
+    /// Containers that auto may restart; they are also expected to run, whatever their restart policy.
     pub restartable_containers: Vec<String>,
+    /// Containers that are never touched.
+    pub protected_containers: Vec<String>,
     /// Directories whose old files `disk.clean` may move to the quarantine.
     pub cleanable_paths: Vec<String>,
 }
@@ -316,6 +336,7 @@ impl Default for Allowlist {
             granted_users: Vec::new(),
             restartable_units: Vec::new(),
             restartable_containers: Vec::new(),
+            protected_containers: owned(&["k8s_*", "kube-*"]),
             cleanable_paths: Vec::new(),
         }
     }
@@ -384,8 +405,16 @@ impl Default for History {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Server {
-    /// Address and port; empty: only the unix socket.
+    /// Address and port; empty: only the unix socket. An address that other machines reach takes
+    /// HTTPS, or `hale up --insecure-http`, and a token for everything.
     pub listen: String,
+    /// Names under which a browser asks for this machine, beside its addresses and its host name.
+    pub hosts: Vec<String>,
+    /// The certificate chain that other machines are shown, a PEM file. Empty: hale makes one of its
+    /// own and keeps it in its data directory.
+    pub tls_cert: String,
+    /// The key of that certificate, a PEM file that hale's user alone can read.
+    pub tls_key: String,
     /// Whoever sends webhooks has to show this (`Authorization: Bearer TOKEN`); empty: on this
     /// machine nobody has to.
     pub webhook_token: String,
@@ -400,14 +429,37 @@ pub struct Server {
     pub webhook_hosts: Vec<String>,
 }
 
+impl Server {
+    /// The ports on which hale itself listens: it does not probe itself.
+    pub fn own_ports(&self) -> Vec<u16> {
+        let port = self.listen.rsplit(':').next().and_then(|port| port.parse().ok());
+        port.into_iter().collect()
+    }
+}
+
 impl Default for Server {
     fn default() -> Self {
         Server {
             listen: "127.0.0.1:7979".to_owned(),
+            hosts: Vec::new(),
+            tls_cert: String::new(),
+            tls_key: String::new(),
             webhook_token: String::new(),
             github_secret_env: "HALE_GITHUB_SECRET".to_owned(),
             webhook_rate_per_sec: 20_000,
             webhook_hosts: Vec::new(),
         }
     }
+}
+
+/// `[containers]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Containers {
+    /// Socket of the engine (Docker, or Podman's for Docker's clients): `unix:///run/docker.sock`, or
+    /// `tcp://` on this machine; `off`: none is asked. Empty: `DOCKER_HOST`, else the usual places.
+    pub engine: String,
+    /// How to ask containers whether they are well, by name: `{ web = "http://:8080/healthz", db = "tcp://:5432" }`.
+    /// Asked while a cure is verified, at the container's own address.
+    pub probes: std::collections::BTreeMap<String, String>,
 }

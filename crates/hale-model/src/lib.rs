@@ -9,6 +9,8 @@ pub mod alert;
 pub mod api;
 pub mod audit;
 pub mod config;
+pub mod container;
+pub mod event;
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod health;
@@ -16,11 +18,17 @@ pub mod ids;
 pub mod incident;
 pub mod knowledge;
 pub mod lesson;
+pub mod metrics;
 pub mod report;
+pub mod panel;
+pub mod playbook;
+pub mod probe;
 pub mod run;
 pub mod sample;
 pub mod snapshot;
 pub mod text;
+pub mod token;
+pub mod traffic;
 pub mod view;
 
 pub use ids::{

@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::container::{ContainerSample, Probe};
 use crate::ids::{MachineId, ProcRef};
+use crate::traffic::TrafficSample;
 
 /// A source of observations: one local collector each.
 #[derive(
@@ -44,7 +46,7 @@ pub enum Source {
 
 impl Source {
     /// Every source that hale asks by itself, in the order in which screens list them.
-    pub const ALL: [Source; 8] = [
+    pub const ALL: [Source; 9] = [
         Source::Process,
         Source::Memory,
         Source::Cpu,
@@ -53,6 +55,7 @@ impl Source {
         Source::Journal,
         Source::Network,
         Source::Unit,
+        Source::Container,
     ];
 
     /// The name in JSON, SQL and on screens.
@@ -154,6 +157,15 @@ pub struct Sample {
     pub network: Option<NetworkSample>,
     /// systemd units.
     pub unit: Option<UnitSample>,
+    /// Containers.
+    #[serde(default)]
+    pub container: Option<ContainerSample>,
+    /// What is asked over the network while a cure is verified.
+    #[serde(default)]
+    pub probes: Vec<Probe>,
+    /// What services told since the sample before; none: nothing receives here.
+    #[serde(default)]
+    pub traffic: Option<TrafficSample>,
 }
 
 /// All processes.

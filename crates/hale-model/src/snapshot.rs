@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::container::{Container, ContainerStat, Probe, ProbeTarget};
 use crate::ids::{MachineId, ProcRef};
 use crate::report::OpenReport;
 use crate::sample::{
@@ -57,9 +58,18 @@ pub struct Snapshot {
     pub units: Vec<UnitStat>,
     /// Journal entries since the snapshot before.
     pub journal: Vec<JournalEntry>,
+    /// Containers, by name.
+    #[serde(default)]
+    pub containers: Vec<Container>,
+    /// Newest answers to what is asked while a cure is verified.
+    #[serde(default)]
+    pub probes: Vec<Probe>,
     /// What others report that is not over.
     #[serde(default)]
     pub reports: Vec<OpenReport>,
+    /// What services told since the snapshot before; none: nothing receives here.
+    #[serde(default)]
+    pub traffic: Option<crate::traffic::Traffic>,
 }
 
 /// Whole-machine figures. None: not measured.
@@ -282,7 +292,10 @@ impl Snapshot {
                 .as_ref()
                 .map(|j: &JournalSample| j.entries.clone())
                 .unwrap_or_default(),
+            containers: derive_containers(sample, before, elapsed_secs),
+            probes: sample.probes.clone(),
             reports: Vec::new(),
+            traffic: sample.traffic.as_ref().map(crate::traffic::Traffic::from),
             system,
         }
     }
@@ -312,6 +325,17 @@ impl Snapshot {
     /// The mount at this place.
     pub fn mount(&self, mount_point: &str) -> Option<&Mount> {
         self.mounts.iter().find(|m| m.mount_point == mount_point)
+    }
+
+    /// The container with this id, or with this name where no id is known.
+    pub fn container(&self, id: &str, name: &str) -> Option<&Container> {
+        let by = |c: &&Container| if id.is_empty() { c.stat.name == name } else { c.stat.id == id };
+        self.containers.iter().find(by)
+    }
+
+    /// The newest answer to this probe.
+    pub fn probe(&self, target: &ProbeTarget) -> Option<&Probe> {
+        self.probes.iter().find(|p| p.target == *target)
     }
 
     /// Whether this source was read for this very snapshot.
@@ -471,6 +495,30 @@ fn derive_devices(sample: &Sample, before: Option<&Sample>, secs: Option<f64>) -
         }
     };
     disk.devices.iter().map(derive).collect()
+}
+
+fn derive_containers(
+    sample: &Sample,
+    before: Option<&Sample>,
+    secs: Option<f64>,
+) -> Vec<Container> {
+    let Some(now) = &sample.container else { return Vec::new() };
+    let last: HashMap<&str, &ContainerStat> = before
+        .and_then(|b| b.container.as_ref())
+        .map(|c| c.containers.iter().map(|s| (s.id.as_str(), s)).collect())
+        .unwrap_or_default();
+    let derive = |stat: &ContainerStat| {
+        // Another run counts its CPU time from zero.
+        let last = last.get(stat.id.as_str()).filter(|l| l.started_at == stat.started_at);
+        let used = last.and_then(|l| rate(stat.cpu_usec?, l.cpu_usec?, secs));
+        let limit = stat.memory_limit_bytes.map(|limit| limit as f64);
+        Container {
+            cpu_percent: used.map(|usec_per_sec| usec_per_sec / 1e4),
+            memory_percent: stat.memory_bytes.zip(limit).and_then(|(m, l)| percent(m as f64, l)),
+            stat: stat.clone(),
+        }
+    };
+    now.containers.iter().map(derive).collect()
 }
 
 fn derive_interfaces(

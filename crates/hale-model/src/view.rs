@@ -251,6 +251,12 @@ impl crate::action::Undo {
             Undo::StartUnit { unit } => format!("start {unit}"),
             Undo::StopUnit { unit } => format!("stop {unit}"),
             Undo::RestoreFiles { quarantine } => format!("restore files from {quarantine}"),
+            Undo::StartContainer { container } => format!("start container {container}"),
+            Undo::StopContainer { container } => format!("stop container {container}"),
+            Undo::ContainerMemory { container, limit_bytes } => format!(
+                "set the memory limit of container {container} to {}",
+                crate::text::bytes(*limit_bytes)
+            ),
         }
     }
 }

@@ -6,6 +6,7 @@
 //! confirmation; the loop's wish is held by the mode, by limits, and by what it is entitled to do
 //! alone. The first reason of a verdict is the one that decided; its id is stable.
 
+mod container;
 mod limits;
 pub mod modes;
 pub mod names;
@@ -111,14 +112,18 @@ fn willing(
     let unconfirmed = risk >= Risk::Critical && !input.confirmed_critical;
     let stance = modes::stance(input.mode, input.action.kind());
     let (decision, first) = match (input.actor, stance) {
-        (Actor::Hale | Actor::Model | Actor::User { .. }, Stance::Always) => {
+        (_, Stance::Always) => {
             (Decision::Allow, reason("guard.tells_only", "it only tells a person"))
         }
         (Actor::Hale | Actor::Model, Stance::Never { rule, text }) => {
             (Decision::Deny, reason(rule, text))
         }
-        (Actor::User { .. }, _) if unconfirmed => (Decision::Ask, needs_yes(&why)),
-        (Actor::User { .. }, _) => {
+        // A chat answers questions; it begins nothing.
+        (Actor::Chat { .. }, _) => {
+            (Decision::Deny, reason("guard.chat_only_answers", "a chat may only answer what hale asks"))
+        }
+        (Actor::User { .. } | Actor::Token { .. } | Actor::Browser, _) if unconfirmed => (Decision::Ask, needs_yes(&why)),
+        (Actor::User { .. } | Actor::Token { .. } | Actor::Browser, _) => {
             (Decision::Allow, reason("guard.person", "a person asked for it and confirmed it"))
         }
         (Actor::Hale | Actor::Model, Stance::WhenApproved | Stance::WhenEntitled)
@@ -245,6 +250,15 @@ fn safe_if(condition: SafeIf, input: &GuardInput<'_>) -> Result<(), String> {
                 Ok(())
             } else {
                 Err(format!("{} is not in [allowlist] restartable_units", input.action.target()))
+            }
+        }
+        SafeIf::RestartableContainer => {
+            let granted = &input.config.allowlist.restartable_containers;
+            let name = input.action.target();
+            if names::container_pattern(granted, &name).is_some() {
+                Ok(())
+            } else {
+                Err(format!("container {name} is not in [allowlist] restartable_containers"))
             }
         }
     }

@@ -52,7 +52,11 @@ fn observe(kind: ActionKind) -> Stance {
         | ActionKind::ServiceStop
         | ActionKind::MemoryDropCaches
         | ActionKind::DiskClean
-        | ActionKind::CommandRun => ONLY_WATCHES,
+        | ActionKind::CommandRun
+        | ActionKind::ContainerRestart
+        | ActionKind::ContainerStart
+        | ActionKind::ContainerStop
+        | ActionKind::ContainerSetMemory => ONLY_WATCHES,
         ActionKind::Notify => Stance::Always,
     }
 }
@@ -67,7 +71,11 @@ fn suggest(kind: ActionKind) -> Stance {
         | ActionKind::ServiceStop
         | ActionKind::MemoryDropCaches
         | ActionKind::DiskClean
-        | ActionKind::CommandRun => ONLY_SUGGESTS,
+        | ActionKind::CommandRun
+        | ActionKind::ContainerRestart
+        | ActionKind::ContainerStart
+        | ActionKind::ContainerStop
+        | ActionKind::ContainerSetMemory => ONLY_SUGGESTS,
         ActionKind::Notify => Stance::Always,
     }
 }
@@ -82,7 +90,11 @@ fn approve(kind: ActionKind) -> Stance {
         | ActionKind::ServiceStop
         | ActionKind::MemoryDropCaches
         | ActionKind::DiskClean
-        | ActionKind::CommandRun => Stance::WhenApproved,
+        | ActionKind::CommandRun
+        | ActionKind::ContainerRestart
+        | ActionKind::ContainerStart
+        | ActionKind::ContainerStop
+        | ActionKind::ContainerSetMemory => Stance::WhenApproved,
         ActionKind::Notify => Stance::Always,
     }
 }
@@ -95,10 +107,15 @@ fn auto(kind: ActionKind) -> Stance {
         | ActionKind::ServiceRestart
         | ActionKind::ServiceStart
         | ActionKind::MemoryDropCaches
-        | ActionKind::DiskClean => Stance::WhenEntitled,
+        | ActionKind::DiskClean
+        | ActionKind::ContainerRestart
+        | ActionKind::ContainerStart
+        | ActionKind::ContainerSetMemory => Stance::WhenEntitled,
         // Taking a service away is critical by its nature, and a command can be anything: no grant
         // and no record makes them routine.
-        ActionKind::ServiceStop | ActionKind::CommandRun => Stance::WhenApproved,
+        ActionKind::ServiceStop | ActionKind::CommandRun | ActionKind::ContainerStop => {
+            Stance::WhenApproved
+        }
         ActionKind::Notify => Stance::Always,
     }
 }

@@ -72,6 +72,12 @@ pub fn unit_pattern<'a>(patterns: &'a [String], unit: &str) -> Option<&'a str> {
     patterns.iter().find(|p| glob(p, unit) || glob(p, stem)).map(String::as_str)
 }
 
+/// The pattern that names this container, with or without the slash that engines write before names.
+pub fn container_pattern<'a>(patterns: &'a [String], name: &str) -> Option<&'a str> {
+    let named = |pattern: &&String| glob(pattern.strip_prefix('/').unwrap_or(pattern), name);
+    patterns.iter().find(named).map(String::as_str)
+}
+
 /// Whether this unit only holds what people started (a login, a container's first scope) rather
 /// than being a service of its own: protecting it does not mean to protect every program in it.
 pub fn holds_peoples_programs(unit: &str) -> bool {

@@ -10,7 +10,7 @@ use hale_model::text::shorten;
 use super::names::{
     command_pattern, is_plain_absolute, lies_under, path_pattern, service_of, unit_pattern,
 };
-use super::{GuardInput, reason, registry};
+use super::{GuardInput, container, reason, registry};
 
 /// A refusal, and whether anything could ever make it right.
 pub(super) struct Refusal {
@@ -20,11 +20,11 @@ pub(super) struct Refusal {
     pub for_good: bool,
 }
 
-fn never(rule: &str, text: String) -> Refusal {
+pub(super) fn never(rule: &str, text: String) -> Refusal {
     Refusal { reason: reason(rule, text), for_good: true }
 }
 
-fn not_now(rule: &str, text: String) -> Refusal {
+pub(super) fn not_now(rule: &str, text: String) -> Refusal {
     Refusal { reason: reason(rule, text), for_good: false }
 }
 
@@ -53,6 +53,12 @@ pub(super) fn refusals(input: &GuardInput<'_>) -> Vec<Refusal> {
             disk(input, mount_point, means, &mut found);
         }
         Action::CommandRun { .. } => denied_command(input, &mut found),
+        Action::ContainerRestart { container: target }
+        | Action::ContainerStart { container: target }
+        | Action::ContainerStop { container: target }
+        | Action::ContainerSetMemory { container: target, .. } => {
+            container::refusals(input, target, &mut found);
+        }
         Action::Notify { .. } => {}
     }
     in_flight(input, &mut found);
@@ -102,12 +108,18 @@ fn arguments(input: &GuardInput<'_>, found: &mut Vec<Refusal>) {
                 (*timeout_secs == 0).then(|| "a command needs a time limit".to_owned())
             }
         }
+        Action::ContainerRestart { container }
+        | Action::ContainerStart { container }
+        | Action::ContainerStop { container } => container::wrong_name(container),
+        Action::ContainerSetMemory { container, limit_bytes } => {
+            container::wrong_name(container).or_else(|| container::wrong_limit(*limit_bytes, input))
+        }
         Action::ProcessPause { .. } | Action::MemoryDropCaches | Action::Notify { .. } => None,
     };
     found.extend(wrong.map(|text| never("guard.argument", text)));
 }
 
-fn observed(input: &GuardInput<'_>, source: Source, found: &mut Vec<Refusal>) -> bool {
+pub(super) fn observed(input: &GuardInput<'_>, source: Source, found: &mut Vec<Refusal>) -> bool {
     let fresh = input.snapshot.is_fresh(source);
     if !fresh {
         found.push(not_now(
@@ -185,7 +197,7 @@ fn own_user(input: &GuardInput<'_>, process: &Process, found: &mut Vec<Refusal>)
         || (input.own_uid == 0
             && input.config.allowlist.granted_users.contains(&process.info.user));
     let (allowed, next) = match input.actor {
-        Actor::Hale | Actor::Model => {
+        Actor::Hale | Actor::Model | Actor::Chat { .. } => {
             (by_hale, "[allowlist] granted_users can grant it to a hale run by root")
         }
         Actor::User { uid } => {
@@ -193,6 +205,8 @@ fn own_user(input: &GuardInput<'_>, process: &Process, found: &mut Vec<Refusal>)
             let reachable = input.own_uid == 0 || owner == input.own_uid;
             (theirs && reachable, "only its owner or root can")
         }
+        // Signed in, or given a token, by the user that hale runs as: with that user's rights.
+        Actor::Token { .. } | Actor::Browser => (by_hale, "only its owner or root can"),
     };
     if !allowed {
         let text = format!(
@@ -275,10 +289,12 @@ fn service(input: &GuardInput<'_>, unit: &str, judged_run: Option<&str>, found: 
 }
 
 /// What belongs to the machine is for its administrator; hale itself is held by its mode.
-fn administrators_only(input: &GuardInput<'_>, what: &str, found: &mut Vec<Refusal>) {
+pub(super) fn administrators_only(input: &GuardInput<'_>, what: &str, found: &mut Vec<Refusal>) {
     let allowed = match input.actor {
         Actor::Hale | Actor::Model => true,
         Actor::User { uid } => *uid == 0 || *uid == input.own_uid,
+        Actor::Chat { .. } => false,
+        Actor::Token { .. } | Actor::Browser => true,
     };
     if !allowed {
         let text = format!("{} may not touch {what}: they belong to root", input.actor);

@@ -7,7 +7,9 @@ use std::borrow::Cow;
 use hale_model::action::{Action, ActionKind, CleanMeans, Risk};
 use hale_model::alert::AlertKind;
 use hale_model::config::Config;
+use hale_model::container::ContainerRef;
 use hale_model::snapshot::{Process, Snapshot};
+use hale_model::text::bytes;
 
 use super::names::{argv0_name, service_of};
 use super::shell;
@@ -46,6 +48,14 @@ pub fn facts(kind: ActionKind) -> Facts {
         // What it does makes it more: `aggravations` asks the shell guard.
         ActionKind::CommandRun => line(Risk::Info, false, "runs a shell command"),
         ActionKind::Notify => line(Risk::Info, false, "tells a person"),
+        ActionKind::ContainerRestart => {
+            line(Risk::Warning, false, "interrupts a container briefly")
+        }
+        ActionKind::ContainerStart => line(Risk::Warning, true, "starts a container"),
+        ActionKind::ContainerStop => line(Risk::Critical, true, "takes a container away"),
+        ActionKind::ContainerSetMemory => {
+            line(Risk::Warning, true, "changes a container's memory limit")
+        }
     }
 }
 
@@ -57,6 +67,8 @@ pub enum SafeIf {
     OwnOrphans,
     /// The unit is in `[allowlist] restartable_units`.
     RestartableUnit,
+    /// The container is in `[allowlist] restartable_containers`.
+    RestartableContainer,
 }
 
 /// An action that auto may do alone for this symptom.
@@ -81,6 +93,11 @@ pub const SAFE_PAIRS: &[SafePair] = &[
         action: ActionKind::ServiceRestart,
         alert: AlertKind::ServiceFailed,
         condition: SafeIf::RestartableUnit,
+    },
+    SafePair {
+        action: ActionKind::ContainerRestart,
+        alert: AlertKind::ContainerUnhealthy,
+        condition: SafeIf::RestartableContainer,
     },
 ];
 
@@ -115,7 +132,11 @@ pub fn blast_radius(action: &Action, snapshot: &Snapshot) -> u32 {
         | Action::ServiceStart { .. }
         | Action::ServiceStop { .. }
         | Action::CommandRun { .. }
-        | Action::MemoryDropCaches => 1,
+        | Action::MemoryDropCaches
+        | Action::ContainerRestart { .. }
+        | Action::ContainerStart { .. }
+        | Action::ContainerStop { .. }
+        | Action::ContainerSetMemory { .. } => 1,
         Action::DiskClean { means, .. } => means
             .iter()
             .map(|m| match m {
@@ -142,7 +163,11 @@ pub fn reversible(action: &Action) -> bool {
         | Action::ServiceStop { .. }
         | Action::MemoryDropCaches
         | Action::CommandRun { .. }
-        | Action::Notify { .. } => true,
+        | Action::Notify { .. }
+        | Action::ContainerRestart { .. }
+        | Action::ContainerStart { .. }
+        | Action::ContainerStop { .. }
+        | Action::ContainerSetMemory { .. } => true,
     };
     facts(action.kind()).reversible && only_moves_files
 }
@@ -179,13 +204,34 @@ pub fn aggravations(action: &Action, snapshot: &Snapshot, config: &Config) -> Ve
             }]
         }
         Action::CommandRun { command, .. } => what_a_command_does(command),
+        Action::ContainerSetMemory { container, limit_bytes } => {
+            starves(container, *limit_bytes, snapshot)
+        }
         Action::ServiceRestart { .. }
         | Action::ServiceStart { .. }
         | Action::ServiceStop { .. }
         | Action::MemoryDropCaches
         | Action::DiskClean { .. }
-        | Action::Notify { .. } => Vec::new(),
+        | Action::Notify { .. }
+        | Action::ContainerRestart { .. }
+        | Action::ContainerStart { .. }
+        | Action::ContainerStop { .. } => Vec::new(),
     }
+}
+
+/// A limit below what the container uses has the kernel end it.
+fn starves(container: &ContainerRef, limit_bytes: u64, snapshot: &Snapshot) -> Vec<Aggravation> {
+    let used = snapshot.container(&container.id, &container.name).and_then(|c| c.stat.memory_bytes);
+    let Some(used) = used.filter(|used| *used >= limit_bytes) else { return Vec::new() };
+    vec![Aggravation {
+        rule: "guard.below_use".into(),
+        risk: Risk::Critical,
+        text: format!(
+            "container {container} uses {} now: with a limit of {} the kernel ends it",
+            bytes(used),
+            bytes(limit_bytes)
+        ),
+    }]
 }
 
 /// The findings of the shell guard, worst first; what it denies is a refusal, and stands here too.

@@ -421,11 +421,13 @@ fn is_gone(snapshot: &Snapshot, alert: &Alert) -> bool {
         Subject::Mount { mount_point } => {
             fresh(Source::Disk) && snapshot.mount(mount_point).is_none()
         }
+        Subject::Container { id, name } => {
+            fresh(Source::Container) && snapshot.container(id, name).is_none()
+        }
         Subject::Machine
         | Subject::Sensor { .. }
         | Subject::Metric { .. }
         | Subject::Journal { .. }
-        | Subject::Container { .. }
         | Subject::Service { .. }
         | Subject::Workload { .. }
         | Subject::Source { .. } => false,
@@ -444,7 +446,10 @@ fn warm_up_secs(kind: &AlertKind, config: &Config) -> f64 {
         AlertKind::ProcessLeak | AlertKind::ProcessFdLeak => {
             t.leak_window_secs.saturating_add(t.leak_window_secs / 5)
         }
-        AlertKind::KernelOom | AlertKind::ServiceFlapping | AlertKind::DiskFilling => 600,
+        AlertKind::KernelOom
+        | AlertKind::ServiceFlapping
+        | AlertKind::ContainerRestarting
+        | AlertKind::DiskFilling => 600,
         AlertKind::JournalBurst | AlertKind::MetricAnomaly => 60,
         AlertKind::ProcessDuplicates => 30,
         AlertKind::ProcessGhostStorm | AlertKind::TemperatureHigh => 20,
@@ -453,7 +458,6 @@ fn warm_up_secs(kind: &AlertKind, config: &Config) -> f64 {
         | AlertKind::ServiceFailed
         | AlertKind::SourceStale
         | AlertKind::ContainerUnhealthy
-        | AlertKind::ContainerRestarting
         | AlertKind::HttpErrors
         | AlertKind::HttpLatency => 0,
         AlertKind::Rule(_) => 300,

@@ -10,6 +10,7 @@ use hale_model::snapshot::{Process, Snapshot};
 
 use super::anomaly::Anomaly;
 use super::clock::Tick;
+use super::container::{ContainerRestarting, ContainerUnhealthy};
 use super::duplicates::Duplicates;
 use super::filling::Filling;
 use super::ghost_storm::GhostStorm;
@@ -96,6 +97,8 @@ type FdLeak = super::leak::FdLeak;
 
 register! {
     "anomaly" => Anomaly,
+    "container_restarting" => ContainerRestarting,
+    "container_unhealthy" => ContainerUnhealthy,
     "duplicates" => Duplicates,
     "fd_leak" => FdLeak,
     "filling" => Filling,

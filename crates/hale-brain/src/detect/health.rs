@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use hale_model::alert::{Alert, AlertKind, Finding, Severity, Subject};
 use hale_model::config::Config;
+use hale_model::container::ContainerState;
 use hale_model::health::{Health, HealthFactor};
 use hale_model::sample::{Source, SourceState};
 use hale_model::snapshot::Snapshot;
@@ -79,6 +80,7 @@ const FACTORS: &[(&str, Source)] = &[
     ("disk", Source::Disk),
     ("process", Source::Process),
     ("service", Source::Unit),
+    ("container", Source::Container),
     ("journal", Source::Journal),
     ("temperature", Source::Cpu),
 ];
@@ -98,13 +100,16 @@ fn factor(
         "disk" => disk(snapshot, config),
         "process" => processes(snapshot),
         "service" => services(snapshot),
+        "container" => containers(snapshot),
         "journal" => journal(snapshot),
         _ => temperature(snapshot, config),
     };
     let absent = status.is_some_and(|s| s.state == SourceState::Absent);
     let no_sensor = id == "temperature" && status.is_some();
-    // A single look need not ask the journal, which has no figure of its own, only events.
-    let not_asked = id == "journal" && status.is_none() && !snapshot.sources.is_empty();
+    // A single look need not ask the journal, which has no figure of its own, only events, nor the
+    // container engine.
+    let may_be_left_out = matches!(id, "journal" | "container");
+    let not_asked = may_be_left_out && status.is_none() && !snapshot.sources.is_empty();
     let absent = absent || not_asked;
     let base = match figure {
         Some(figure) => figure,
@@ -132,10 +137,9 @@ fn factor_of(issue: &Issue<'_>) -> &'static str {
         | AlertKind::ProcessFdLeak => "process",
         AlertKind::ServiceFailed
         | AlertKind::ServiceFlapping
-        | AlertKind::ContainerUnhealthy
-        | AlertKind::ContainerRestarting
         | AlertKind::HttpErrors
         | AlertKind::HttpLatency => "service",
+        AlertKind::ContainerUnhealthy | AlertKind::ContainerRestarting => "container",
         AlertKind::JournalBurst => "journal",
         AlertKind::TemperatureHigh => "temperature",
         AlertKind::SourceStale => "sources",
@@ -147,10 +151,8 @@ fn by_subject(subject: &Subject) -> &'static str {
     match subject {
         Subject::Mount { .. } => "disk",
         Subject::Process { .. } | Subject::ProcessGroup { .. } => "process",
-        Subject::Unit { .. }
-        | Subject::Container { .. }
-        | Subject::Service { .. }
-        | Subject::Workload { .. } => "service",
+        Subject::Unit { .. } | Subject::Service { .. } | Subject::Workload { .. } => "service",
+        Subject::Container { .. } => "container",
         Subject::Sensor { .. } => "temperature",
         Subject::Journal { .. } => "journal",
         Subject::Source { .. } => "sources",
@@ -242,6 +244,16 @@ fn disk(snapshot: &Snapshot, config: &Config) -> Figure {
     });
     let (score, free, what, mount) = scores.min_by(|a, b| a.0.total_cmp(&b.0))?;
     Some((score, format!("{} has {free:.0} % {what}", mount.mount_point)))
+}
+
+/// Which of them should run is for the detectors to say.
+fn containers(snapshot: &Snapshot) -> Figure {
+    if !snapshot.is_fresh(Source::Container) {
+        return None;
+    }
+    let all = snapshot.containers.len();
+    let running = snapshot.containers.iter().filter(|c| c.stat.state == ContainerState::Running);
+    Some((1.0, format!("{} of {all} containers run", running.count())))
 }
 
 fn falling_free(free: f64, least: f64) -> f64 {

@@ -71,6 +71,8 @@ built_in_rules! {
     "process.leak",
     "process.orphan",
     "process.zombie",
+    "container.restarting",
+    "container.unhealthy",
     "service.failed",
     "service.flapping",
     "source.stale",

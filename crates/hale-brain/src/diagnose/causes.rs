@@ -56,6 +56,14 @@ causes! {
         "Read why it ended (`journalctl -u UNIT`); Restart=on-failure with a StartLimit cures what a restart can cure.";
     UNIT_CRASH_LOOP = "unit_crash_loop",
         "Mend what it fails on before it is started again; RestartSec= and StartLimitBurst= keep the loop harmless.";
+    CONTAINER_UNHEALTHY = "container_unhealthy",
+        "Read what its health check and its log said; a health check that restarts cure needs its cause mended in the image.";
+    CONTAINER_DOWN = "container_down",
+        "Read why it ended (`docker logs`); a restart policy (`--restart on-failure:5`) cures what a restart can cure.";
+    CONTAINER_MEMORY = "container_memory",
+        "Find what it keeps allocating, or raise its limit (`docker update --memory`) if it needs that much.";
+    CONTAINER_CRASH_LOOP = "container_crash_loop",
+        "Mend what it fails on before it is started again; `--restart on-failure:5` keeps the loop short.";
     JOURNAL_FLOOD = "journal_flood",
         "Mend what it complains about; LogRateLimitBurst= in its unit keeps the journal usable until then.";
     OVERHEATING = "overheating",
@@ -87,8 +95,8 @@ pub(super) fn depth(kind: &AlertKind) -> u32 {
         AlertKind::KernelOom => 40,
         AlertKind::ServiceFlapping => 50,
         AlertKind::ServiceFailed => 51,
-        AlertKind::ContainerUnhealthy => 52,
-        AlertKind::ContainerRestarting => 53,
+        AlertKind::ContainerRestarting => 52,
+        AlertKind::ContainerUnhealthy => 53,
         AlertKind::MemoryHigh => 60,
         AlertKind::SwapHigh => 65,
         AlertKind::LoadHigh => 70,
@@ -116,6 +124,8 @@ pub(super) fn depth_of_slug(slug: &str) -> Option<u32> {
         (OOM_KILL.slug, AlertKind::KernelOom),
         (UNIT_CRASH_LOOP.slug, AlertKind::ServiceFlapping),
         (UNIT_FAILED.slug, AlertKind::ServiceFailed),
+        (CONTAINER_CRASH_LOOP.slug, AlertKind::ContainerRestarting),
+        (CONTAINER_UNHEALTHY.slug, AlertKind::ContainerUnhealthy),
     ];
     kinds.iter().find(|(name, _)| *name == slug).map(|(_, kind)| depth(kind))
 }

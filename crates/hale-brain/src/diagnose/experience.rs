@@ -2,20 +2,40 @@
 //! comes first, what was tried in vain last or not at all. A fault that is known needs no other
 //! diagnosis; whether its cure may be done is for the guard to say as ever.
 
-use hale_model::action::PlanStep;
+use hale_model::action::{ActionState, PlanStep};
 use hale_model::alert::{Alert, AlertState};
 use hale_model::lesson::Lesson;
+use hale_model::playbook::{EscalationCall, PlaybookUse};
 
+use super::play::{self, Play, Played};
 use super::treat::{self, Treatment};
 use super::{DiagnoseInput, remembered};
+use crate::playbook::Ready;
 use crate::remember::{self, Signature};
 
 /// A cure and the reason for taking it.
 pub(super) struct Chosen<'a> {
     pub(super) alert: &'a Alert,
-    pub(super) step: PlanStep,
+    /// In this order; never empty.
+    pub(super) steps: Vec<PlanStep>,
     /// It is the known cure of this trouble.
     pub(super) known: Option<&'a Lesson>,
+    /// It is a rung of this playbook.
+    pub(super) play: Option<(&'a Ready, PlaybookUse)>,
+}
+
+/// Why there is no cure.
+pub(super) struct NoCure {
+    /// In words.
+    pub(super) why: String,
+    /// Who is called, where a playbook says so.
+    pub(super) call: Option<EscalationCall>,
+}
+
+impl From<EscalationCall> for NoCure {
+    fn from(call: EscalationCall) -> NoCure {
+        NoCure { why: call.why.clone(), call: Some(call) }
+    }
 }
 
 /// How much speaks for a step; the less the better.
@@ -38,9 +58,12 @@ pub(super) fn choose<'a>(
     input: &DiagnoseInput<'a>,
     alerts: &[&'a Alert],
     cause_kind: &str,
-) -> Result<Chosen<'a>, String> {
+) -> Result<Chosen<'a>, NoCure> {
     let mut lead_reason = None;
     for alert in alerts.iter().filter(|a| a.state != AlertState::Closed) {
+        if let Some(chosen) = played(input, alert, true)? {
+            return Ok(chosen);
+        }
         let signature = Signature::of(alert, Some(cause_kind), input.snapshot);
         let (mut steps, mut reason) = match treat::treat(input, alert, alerts) {
             Treatment::Steps(steps) => (steps, None),
@@ -57,11 +80,30 @@ pub(super) fn choose<'a>(
             Ok(None) => {}
             Err(vetoed) => reason = reason.or(Some(vetoed)),
         }
+        if let Some(chosen) = played(input, alert, false)? {
+            return Ok(chosen);
+        }
         if lead_reason.is_none() {
             lead_reason = reason;
         }
     }
-    Err(lead_reason.unwrap_or_else(|| "every alert of it is over".to_owned()))
+    let why = lead_reason.unwrap_or_else(|| "every alert of it is over".to_owned());
+    Err(NoCure { why, call: None })
+}
+
+/// The next rung of the playbook that applies to this alert, if one does.
+fn played<'a>(
+    input: &DiagnoseInput<'a>,
+    alert: &'a Alert,
+    only_stricter: bool,
+) -> Result<Option<Chosen<'a>>, NoCure> {
+    match play::choose(input, alert, only_stricter) {
+        Played::Nothing => Ok(None),
+        Played::Rung(Play { ready, usage, steps }) => {
+            Ok(Some(Chosen { alert, steps, known: None, play: Some((ready, usage)) }))
+        }
+        Played::Ended { call } => Err(call.into()),
+    }
 }
 
 /// The best of these steps; none if there is none; an error if all were tried in vain.
@@ -74,6 +116,11 @@ fn best<'a>(
     let mut vetoed = Vec::new();
     let mut candidates = Vec::new();
     for step in steps {
+        if tried_in_vain(input, &step) {
+            let (kind, target) = (step.action.kind(), step.action.target());
+            vetoed.push(format!("{kind} on {target} was tried and did not help"));
+            continue;
+        }
         let class = remember::target_class(&step.action, input.snapshot);
         let kind = step.action.kind();
         let lesson = remember::find(input.lessons, kind, &alert.kind, &class);
@@ -89,11 +136,29 @@ fn best<'a>(
     match candidates.into_iter().next() {
         Some(Candidate { standing, step, lesson }) => {
             let known = lesson.filter(|l| standing < Standing::Untried && signature.fits(l));
-            Ok(Some(Chosen { alert, step, known }))
+            Ok(Some(Chosen { alert, steps: vec![step], known, play: None }))
         }
         None if vetoed.is_empty() => Ok(None),
         None => Err(vetoed.join("; ")),
     }
+}
+
+/// Whether this incident has seen the same fail: the next rung of the ladder is another.
+fn tried_in_vain(input: &DiagnoseInput<'_>, step: &PlanStep) -> bool {
+    input.tried.iter().any(|record| {
+        let failed = match record.state {
+            ActionState::Failed | ActionState::Undone | ActionState::Unknown => true,
+            ActionState::Planned
+            | ActionState::AwaitingApproval
+            | ActionState::Refused
+            | ActionState::Intended
+            | ActionState::Running
+            | ActionState::Succeeded => false,
+        };
+        failed
+            && record.step.action.kind() == step.action.kind()
+            && record.step.action.target_keys() == step.action.target_keys()
+    })
 }
 
 fn candidate<'a>(

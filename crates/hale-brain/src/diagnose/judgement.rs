@@ -137,10 +137,36 @@ pub(super) fn judge(input: &DiagnoseInput<'_>, lead: &Alert, alerts: &[&Alert]) 
         AlertKind::MetricAnomaly => judged(causes::ANOMALY, 0.3, said),
         AlertKind::SourceStale => judged(causes::SOURCE_UNREADABLE, 0.8, said),
         AlertKind::Rule(_) => judged(causes::OWN_RULE, 0.5, said),
-        AlertKind::ContainerUnhealthy
-        | AlertKind::ContainerRestarting
-        | AlertKind::HttpErrors
-        | AlertKind::HttpLatency => judged(causes::UNKNOWN, 0.3, said),
+        AlertKind::ContainerUnhealthy => container_unhealthy(lead),
+        AlertKind::ContainerRestarting => judged(
+            causes::CONTAINER_CRASH_LOOP,
+            0.9,
+            format!("{said} What it fails on is there again at every start."),
+        ),
+        AlertKind::HttpErrors | AlertKind::HttpLatency => judged(causes::UNKNOWN, 0.3, said),
+    }
+}
+
+fn container_unhealthy(lead: &Alert) -> Judged {
+    let said = sentence(&lead.summary);
+    let told = |name: &str| lead.vars.get(name).and_then(serde_json::Value::as_str);
+    match told("reason") {
+        Some("oom_killed") => judged(
+            causes::CONTAINER_MEMORY,
+            0.9,
+            format!("{said} The kernel ended it because its memory limit was reached."),
+        ),
+        Some("memory") => judged(
+            causes::CONTAINER_MEMORY,
+            0.8,
+            format!("{said} At its limit the kernel ends it."),
+        ),
+        Some("exited") => judged(causes::CONTAINER_DOWN, 0.9, said),
+        Some(_) | None => {
+            let output = told("health_output").filter(|output| !output.is_empty());
+            let output = output.map(|o| format!(" Its check said: {o}.")).unwrap_or_default();
+            judged(causes::CONTAINER_UNHEALTHY, 0.8, format!("{said}{output}"))
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! [`postmortem`] and so on.
 
 mod causes;
+mod containers;
 mod cleaning;
 mod correlate;
 mod culprit;
@@ -12,6 +13,7 @@ mod experience;
 mod explain;
 pub mod investigate;
 mod judgement;
+mod play;
 mod postmortem;
 mod programs;
 mod remembered;
@@ -21,22 +23,25 @@ mod treat;
 mod triage;
 
 use hale_model::Timestamp;
-use hale_model::action::{Actor, Plan};
+use hale_model::action::{ActionRecord, Actor, Plan};
 use hale_model::alert::{Alert, AlertState};
 use hale_model::config::Config;
 use hale_model::incident::{Diagnosis, DiagnosisSource, Incident};
 use hale_model::lesson::Lesson;
+use hale_model::playbook::EscalationCall;
 use hale_model::snapshot::Snapshot;
 use hale_model::{EvidenceId, PlanId};
 
 pub use causes::{ALL as CAUSES, Cause};
 pub use correlate::{Correlation, correlate};
 pub use explain::{explain_alert, explain_incident, explain_process};
+pub use play::{Climbed, Plays, Tried, try_playbook};
 pub use postmortem::postmortem;
 pub use triage::triage;
 
+use crate::playbook::Ready;
 use crate::remember;
-use experience::Chosen;
+use experience::{Chosen, NoCure};
 
 /// A diagnosis cites at most this many observations, the lead's first.
 const MAX_CITED: usize = 12;
@@ -59,6 +64,10 @@ pub struct DiagnoseInput<'a> {
     pub config: &'a Config,
     /// What was learned.
     pub lessons: &'a [Lesson],
+    /// What was done about this incident so far: what was tried in vain is not tried again.
+    pub tried: &'a [ActionRecord],
+    /// Playbooks, where hale goes by any.
+    pub plays: Option<Plays<'a>>,
 }
 
 /// What hale thinks, and what it would do.
@@ -70,6 +79,8 @@ pub struct Diagnosed {
     pub plan: Option<Plan>,
     /// Why there is none, in words for a person.
     pub no_plan_because: Option<String>,
+    /// Who is called now, where a playbook says so.
+    pub call: Option<EscalationCall>,
     /// The record of the known cure, in words, if the plan is that: then nobody else needs to be
     /// asked for a diagnosis.
     pub seen_before: Option<String>,
@@ -83,6 +94,7 @@ pub fn diagnose(input: &DiagnoseInput<'_>) -> Diagnosed {
             diagnosis: judgement::unknown("Nothing is known about this incident by now."),
             plan: None,
             no_plan_because: Some("no alert of it is left to treat".to_owned()),
+            call: None,
             seen_before: None,
         };
     };
@@ -92,13 +104,34 @@ pub fn diagnose(input: &DiagnoseInput<'_>) -> Diagnosed {
             if let Some(lesson) = chosen.known {
                 recognise(&mut diagnosis, lesson, input);
             }
+            if let Some((ready, _)) = &chosen.play {
+                go_by(&mut diagnosis, ready, chosen.alert, lead);
+            }
             let seen_before = chosen.known.map(remember::seen_before);
             let plan = Some(plan(input, chosen));
-            Diagnosed { diagnosis, plan, no_plan_because: None, seen_before }
+            Diagnosed { diagnosis, plan, no_plan_because: None, call: None, seen_before }
         }
-        Err(why) => {
-            Diagnosed { diagnosis, plan: None, no_plan_because: Some(why), seen_before: None }
-        }
+        Err(NoCure { why, call }) => Diagnosed {
+            diagnosis,
+            plan: None,
+            no_plan_because: Some(why),
+            call,
+            seen_before: None,
+        },
+    }
+}
+
+/// What a playbook takes to be the cause, where it treats the alert that is nearest to the cause.
+fn go_by(diagnosis: &mut Diagnosis, ready: &Ready, alert: &Alert, lead: &Alert) {
+    if alert.id != lead.id {
+        return;
+    }
+    let said = &ready.playbook.diagnosis;
+    diagnosis.cause_kind.clone_from(&said.cause_kind);
+    diagnosis.cause = ready.cause(alert);
+    diagnosis.confidence = said.confidence;
+    if let Some(prevention) = &said.prevention {
+        diagnosis.prevention = Some(prevention.trim().to_owned());
     }
 }
 
@@ -169,7 +202,8 @@ fn plan(input: &DiagnoseInput<'_>, chosen: Chosen<'_>) -> Plan {
         alert_kind: chosen.alert.kind.clone(),
         machine_id: input.incident.machine_id.clone(),
         created_at: input.now,
-        steps: vec![chosen.step],
+        steps: chosen.steps,
         made_by: Actor::Hale,
+        playbook: chosen.play.map(|(_, usage)| usage),
     }
 }

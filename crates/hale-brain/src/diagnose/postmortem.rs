@@ -180,6 +180,9 @@ fn action(report: &mut Report, record: &ActionRecord) {
         Actor::Hale => "hale".to_owned(),
         Actor::Model => "a language model".to_owned(),
         Actor::User { uid } => format!("user {uid}"),
+        Actor::Chat { channel, user } => format!("{} in {}", text(user), text(channel)),
+        Actor::Token { name } => format!("the holder of the token {}", text(name)),
+        Actor::Browser => "the person at the dashboard".to_owned(),
     };
     report.item(&format!(
         "Wanted by {by} at {}: {}",
@@ -201,6 +204,9 @@ fn action(report: &mut Report, record: &ActionRecord) {
             | Undo::Renice { .. }
             | Undo::StartUnit { .. }
             | Undo::StopUnit { .. }
+            | Undo::StartContainer { .. }
+            | Undo::StopContainer { .. }
+            | Undo::ContainerMemory { .. }
             | Undo::RestoreFiles { .. } => {
                 report.item(&format!("Undo: {}", text(&outcome.undo.describe())));
             }

@@ -9,7 +9,7 @@ use hale_model::action::{Action, ActionKind, PlanStep};
 use hale_model::alert::Alert;
 use hale_model::lesson::Lesson;
 
-use super::{DiagnoseInput, steps, treat};
+use super::{DiagnoseInput, containers, steps, treat};
 use crate::decide::names::unit_pattern;
 use crate::remember::{self, Signature};
 
@@ -42,7 +42,11 @@ fn aim(input: &DiagnoseInput<'_>, alert: &Alert, lesson: &Lesson) -> Option<Plan
             _ => None,
         },
         // Cleaning needs to know what may go, and the rest more than a class of target.
+        ActionKind::ContainerRestart => restart_container(input, alert, lesson),
         ActionKind::ProcessPause
+        | ActionKind::ContainerStart
+        | ActionKind::ContainerStop
+        | ActionKind::ContainerSetMemory
         | ActionKind::ServiceStart
         | ActionKind::ServiceStop
         | ActionKind::MemoryDropCaches
@@ -59,6 +63,19 @@ fn restart(input: &DiagnoseInput<'_>, alert: &Alert, lesson: &Lesson) -> Option<
     }
     let why = format!("A restart of {} has cured this before.", unit.unit);
     Some(steps::restart(alert, unit, Vec::new(), why))
+}
+
+fn restart_container(
+    input: &DiagnoseInput<'_>,
+    alert: &Alert,
+    lesson: &Lesson,
+) -> Option<PlanStep> {
+    let container = input.snapshot.container("", &lesson.target_class)?;
+    if containers::untouchable(input, &container.stat).is_some() {
+        return None;
+    }
+    let why = format!("A restart of container {} has cured this before.", container.stat.name);
+    Some(containers::restart(input, alert, &container.stat, Vec::new(), why))
 }
 
 /// The living processes of the lesson's class: of those that the alert names; of all, only if there

@@ -4,7 +4,7 @@ use hale_model::ProcRef;
 use hale_model::alert::{Alert, AlertKind, Subject};
 use hale_model::snapshot::{Process, Snapshot};
 
-use crate::decide::names::{holds_peoples_programs, service_of};
+use crate::decide::names::{holds_peoples_programs, own_container, service_of};
 
 /// Steps up a chain of parents before it is called endless (a pid reused in the middle of a reading
 /// can close a ring).
@@ -19,6 +19,8 @@ pub(super) struct Scope {
     pub services: Vec<String>,
     /// The mount point.
     pub mount: Option<String>,
+    /// Containers, by id.
+    pub containers: Vec<String>,
 }
 
 impl Scope {
@@ -30,11 +32,11 @@ impl Scope {
             Subject::Journal { origin, .. } => {
                 scope.services.extend(service_named(origin, snapshot));
             }
+            Subject::Container { id, .. } => scope.containers.push(id.clone()),
             Subject::ProcessGroup { .. } | Subject::Process { .. } => {}
             Subject::Machine
             | Subject::Sensor { .. }
             | Subject::Metric { .. }
-            | Subject::Container { .. }
             | Subject::Service { .. }
             | Subject::Workload { .. }
             | Subject::Source { .. } => {}
@@ -44,6 +46,9 @@ impl Scope {
         }
         for process in scope.processes.iter().filter_map(|p| snapshot.find(p)) {
             scope.services.extend(service_of(&process.info).map(ToOwned::to_owned));
+            let home = own_container(snapshot);
+            let inside = process.info.container.as_ref().filter(|c| Some(c.as_str()) != home);
+            scope.containers.extend(inside.cloned());
         }
         // A process that is gone by now had its unit written down by the detector.
         let told = |name: &str| alert.vars.get(name).and_then(|v| v.as_str());
@@ -103,5 +108,6 @@ pub(super) fn overlap(a: &Scope, b: &Scope, snapshot: &Snapshot) -> bool {
         || a.processes.iter().any(|p| b.processes.iter().any(|q| same_tree(p, q, snapshot)));
     let service = a.services.iter().any(|s| b.services.contains(s));
     let mount = a.mount.is_some() && a.mount == b.mount;
-    process || service || mount
+    let container = a.containers.iter().any(|c| b.containers.contains(c));
+    process || service || mount || container
 }

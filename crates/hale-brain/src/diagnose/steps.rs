@@ -31,7 +31,7 @@ pub(super) const YIELDING_NICE: i32 = 10;
 /// That the finding is gone, where that shows within the time of a verification. A mean over
 /// minutes, a forecast, a heat sink, or a thing that has happened, take longer: there only the
 /// effect on the target proves anything.
-fn finding_gone(alert: &Alert) -> Option<Condition> {
+pub(super) fn finding_gone(alert: &Alert) -> Option<Condition> {
     let shows_at_once = match alert.kind {
         AlertKind::ProcessGhostStorm
         | AlertKind::ProcessLeak

@@ -12,7 +12,7 @@ use crate::decide::names::{is_orphan, is_protected, service_of, unit_pattern};
 use crate::decide::registry::is_interactive_session;
 
 use super::scope::{Scope, zombie_parent};
-use super::{DiagnoseInput, cleaning, culprit, steps};
+use super::{DiagnoseInput, cleaning, containers, culprit, steps};
 
 /// Free space beyond what the alert asks for, so that it does not come back at once.
 const CLEAN_MARGIN_PERCENT: f64 = 5.0;
@@ -28,12 +28,15 @@ pub(super) enum Treatment {
     },
 }
 
-fn none(why: impl Into<String>) -> Treatment {
+pub(super) fn none(why: impl Into<String>) -> Treatment {
     Treatment::None { why: why.into() }
 }
 
 /// The cure for this alert, in the light of the others of its incident.
 pub(super) fn treat(input: &DiagnoseInput<'_>, alert: &Alert, alerts: &[&Alert]) -> Treatment {
+    if let Some(container) = containers::named(input.snapshot, &alert.subject) {
+        return containers::treat(input, alert, alerts, container);
+    }
     match &alert.kind {
         AlertKind::ProcessGhostStorm => ghost_storm(input, alert),
         AlertKind::ProcessLeak | AlertKind::ProcessFdLeak => leak(input, alert),
@@ -59,10 +62,12 @@ pub(super) fn treat(input: &DiagnoseInput<'_>, alert: &Alert, alerts: &[&Alert])
         AlertKind::MetricAnomaly => none("unusual is not wrong: a person knows what changed"),
         AlertKind::SourceStale => none("`hale doctor` says what keeps the source from being read"),
         AlertKind::Rule(name) => none(format!("the rule `{name}` names no cure")),
-        AlertKind::ContainerUnhealthy
-        | AlertKind::ContainerRestarting
-        | AlertKind::HttpErrors
-        | AlertKind::HttpLatency => none("no cure for this is known on a single machine"),
+        AlertKind::ContainerUnhealthy | AlertKind::ContainerRestarting => {
+            none(format!("{} is not among the observed containers any more", alert.subject))
+        }
+        AlertKind::HttpErrors | AlertKind::HttpLatency => {
+            none("it is not known what runs this service on this machine")
+        }
     }
 }
 
@@ -82,6 +87,10 @@ pub(super) fn touchable<'a>(
     }
     if is_protected(found, &input.config.allowlist) {
         return Err(none(format!("{process} is protected by [allowlist]: a person decides")));
+    }
+    let container = containers::around(input.snapshot, found);
+    if let Some(why) = container.and_then(|c| containers::untouchable(input, c)) {
+        return Err(none(why));
     }
     Ok(found)
 }
@@ -126,7 +135,7 @@ fn ghost_storm(input: &DiagnoseInput<'_>, alert: &Alert) -> Treatment {
     Treatment::Steps(vec![steps::kill(alert, targets, why)])
 }
 
-/// A service is restarted as a whole; what belongs to no service is ended.
+/// A container or a service is restarted as a whole; what belongs to neither is ended.
 fn restart_or_kill(
     input: &DiagnoseInput<'_>,
     alert: &Alert,
@@ -134,6 +143,10 @@ fn restart_or_kill(
     gain: &str,
 ) -> PlanStep {
     let target = process.proc_ref();
+    if let Some(container) = containers::around(input.snapshot, process) {
+        let why = format!("{target} runs in container {}; a restart {gain}.", container.name);
+        return containers::restart(input, alert, container, vec![target], why);
+    }
     match service(input, process) {
         Some(unit) => {
             let why = format!("{target} belongs to {}; a restart {gain}.", unit.unit);
@@ -342,7 +355,7 @@ fn disk(input: &DiagnoseInput<'_>, alert: &Alert) -> Treatment {
 }
 
 /// What to clean up to, and what must be free afterwards for it to count.
-fn goal(input: &DiagnoseInput<'_>, alert: &Alert, mount: &Mount) -> (f64, Option<f64>) {
+pub(super) fn goal(input: &DiagnoseInput<'_>, alert: &Alert, mount: &Mount) -> (f64, Option<f64>) {
     if alert.kind == AlertKind::DiskInodes {
         // Free space says nothing about inodes: everything that may go, goes.
         return (100.0, None);

@@ -34,6 +34,11 @@ pub fn target_class(action: &Action, snapshot: &Snapshot) -> String {
         Action::MemoryDropCaches => "machine".to_owned(),
         Action::CommandRun { command, .. } => bounded(&without_changing_parts(command)),
         Action::Notify { .. } => "person".to_owned(),
+        // What stays when it is made anew from its image.
+        Action::ContainerRestart { container }
+        | Action::ContainerStart { container }
+        | Action::ContainerStop { container }
+        | Action::ContainerSetMemory { container, .. } => container.name.clone(),
     }
 }
 

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use hale_model::action::Condition;
 use hale_model::alert::{AlertKind, Finding, Subject};
+use hale_model::container::ProbeTarget;
 use hale_model::sample::{Source, SourceState};
 use hale_model::snapshot::Snapshot;
+
+use super::container;
 
 /// What a snapshot says about a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +25,16 @@ pub(super) enum Seen {
 /// systemd's counter back, so the count from before may be higher than the one that matters.
 pub(super) type FirstRestarts = BTreeMap<String, u32>;
 
-fn so(holds: bool) -> Seen {
+/// What was first seen after the action: what must not change from then on.
+#[derive(Clone, Debug, Default)]
+pub(super) struct FirstSeen {
+    /// Automatic restarts of units.
+    restarts: FirstRestarts,
+    /// Runs of containers.
+    runs: container::FirstRuns,
+}
+
+pub(super) fn so(holds: bool) -> Seen {
     if holds { Seen::Holds } else { Seen::Broken }
 }
 
@@ -31,7 +43,8 @@ pub(super) fn look(
     condition: &Condition,
     snapshot: &Snapshot,
     findings: &[Finding],
-    first_restarts: &mut FirstRestarts,
+    first: &mut FirstSeen,
+    ended_at_ns: u64,
 ) -> (Seen, String) {
     let stale: Vec<Source> =
         sources(condition).into_iter().filter(|s| !is_readable(snapshot, *s, condition)).collect();
@@ -68,8 +81,8 @@ pub(super) fn look(
         Condition::UnitInactive { unit } => unit_state(snapshot, unit, false),
         Condition::UnitSteady { unit, restarts } => match snapshot.unit(unit) {
             Some(stat) => {
-                let first = *first_restarts.entry(unit.clone()).or_insert(stat.restarts);
-                let allowed = first.min(*restarts);
+                let counted = *first.restarts.entry(unit.clone()).or_insert(stat.restarts);
+                let allowed = counted.min(*restarts);
                 let text = format!("{unit} restarted by itself {} times", stat.restarts);
                 (so(stat.restarts <= allowed), text)
             }
@@ -82,6 +95,22 @@ pub(super) fn look(
             ),
             None => (Seen::Broken, format!("nothing is mounted at {mount_point}")),
         },
+        Condition::ContainerRunning { container } => container::running(snapshot, container),
+        Condition::ContainerStopped { container } => container::stopped(snapshot, container),
+        Condition::ContainerHealthy { container } => container::healthy(snapshot, container),
+        Condition::ContainerSteady { container } => {
+            container::steady(snapshot, container, &mut first.runs)
+        }
+        Condition::ContainerMemoryLimit { container, limit_bytes } => {
+            container::memory_limit(snapshot, container, *limit_bytes)
+        }
+        Condition::HttpOk { url } => {
+            container::probed(snapshot, &ProbeTarget::Http { url: url.clone() }, ended_at_ns)
+        }
+        Condition::TcpOpen { address } => {
+            let target = ProbeTarget::Tcp { address: address.clone() };
+            container::probed(snapshot, &target, ended_at_ns)
+        }
         Condition::FindingGone { alert_kind, subject } => {
             let key = subject.key();
             let same = findings.iter().find(|f| f.kind == *alert_kind && f.subject.key() == key);
@@ -119,6 +148,13 @@ fn sources(condition: &Condition) -> Vec<Source> {
         | Condition::UnitInactive { .. }
         | Condition::UnitSteady { .. } => vec![Source::Unit],
         Condition::MountFree { .. } => vec![Source::Disk],
+        Condition::ContainerRunning { .. }
+        | Condition::ContainerStopped { .. }
+        | Condition::ContainerHealthy { .. }
+        | Condition::ContainerSteady { .. }
+        | Condition::ContainerMemoryLimit { .. } => vec![Source::Container],
+        // A probe that was not asked is unknown by itself.
+        Condition::HttpOk { .. } | Condition::TcpOpen { .. } => Vec::new(),
         Condition::FindingGone { alert_kind, subject } => sources_of(alert_kind, subject),
     }
 }

@@ -5,9 +5,11 @@
 //! stale source or a gap between snapshots starts the hold time anew, and never counts as cured.
 
 mod condition;
+mod container;
 
-use hale_model::action::{Expectation, Verification};
+use hale_model::action::{Condition, Expectation, Verification};
 use hale_model::alert::Finding;
+use hale_model::container::ProbeTarget;
 use hale_model::snapshot::Snapshot;
 
 use condition::Seen;
@@ -37,8 +39,10 @@ pub struct Watch {
     spacing_ns: Option<u64>,
     /// Gaps so far.
     gaps: u32,
-    /// Restarts of units as first seen after the action.
-    first_restarts: condition::FirstRestarts,
+    /// When the action ended.
+    ended_at_ns: u64,
+    /// What was first seen after the action.
+    first: condition::FirstSeen,
 }
 
 impl Watch {
@@ -52,7 +56,8 @@ impl Watch {
             held_since_ns: None,
             spacing_ns: None,
             gaps: 0,
-            first_restarts: condition::FirstRestarts::default(),
+            ended_at_ns: ended_at_boottime_ns,
+            first: condition::FirstSeen::default(),
         }
     }
 
@@ -72,7 +77,7 @@ impl Watch {
             .expectation
             .conditions
             .iter()
-            .map(|c| condition::look(c, snapshot, findings, &mut self.first_restarts))
+            .map(|c| condition::look(c, snapshot, findings, &mut self.first, self.ended_at_ns))
             .collect();
         let holds = seen.iter().all(|(seen, _)| *seen == Seen::Holds);
         let was_holding = self.held_since_ns.is_some();
@@ -109,6 +114,28 @@ impl Watch {
             }
         }
         self.spacing_ns = Some(distance_ns);
+    }
+
+    /// What has to be asked over the network to see whether it worked.
+    pub fn probes(&self) -> Vec<ProbeTarget> {
+        let asked = |condition: &Condition| match condition {
+            Condition::HttpOk { url } => Some(ProbeTarget::Http { url: url.clone() }),
+            Condition::TcpOpen { address } => Some(ProbeTarget::Tcp { address: address.clone() }),
+            Condition::ProcessesGone { .. }
+            | Condition::ProcessStopped { .. }
+            | Condition::ProcessNice { .. }
+            | Condition::UnitActive { .. }
+            | Condition::UnitInactive { .. }
+            | Condition::UnitSteady { .. }
+            | Condition::MountFree { .. }
+            | Condition::FindingGone { .. }
+            | Condition::ContainerRunning { .. }
+            | Condition::ContainerStopped { .. }
+            | Condition::ContainerHealthy { .. }
+            | Condition::ContainerSteady { .. }
+            | Condition::ContainerMemoryLimit { .. } => None,
+        };
+        self.expectation.conditions.iter().filter_map(asked).collect()
     }
 
     fn observations(&self, seen: Vec<(Seen, String)>, held_ns: u64, verified: bool) -> Vec<String> {

@@ -38,7 +38,7 @@ fn until_planned(
             let Correlation::New(incident) = answer else { continue };
             let alerts: Vec<Alert> =
                 opened.iter().filter(|a| incident.alerts.contains(&a.id)).cloned().collect();
-            let diagnosed = diagnose(&DiagnoseInput {
+            let diagnosed = diagnose(&DiagnoseInput { plays: None, tried: &[],
                 now: now.collected_at,
                 incident: &incident,
                 alerts: &alerts,

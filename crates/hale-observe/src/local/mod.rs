@@ -1,6 +1,8 @@
 //! The machine hale runs on, or a recording of one: one file a collector.
 
+mod container;
 mod cpu;
+mod declared;
 mod disk;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -19,10 +21,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use hale_model::container::ProbeTarget;
+use hale_model::config::DeclaredService;
 use hale_model::sample::{HostFacts, Sample, Source, SourceState, SourceStatus};
 use hale_model::{MachineId, Timestamp};
 
+use self::container::ContainerCollector;
 use self::cpu::CpuCollector;
+use self::declared::Declared;
 use self::disk::DiskCollector;
 use self::gpu::GpuCollector;
 use self::journal::JournalCollector;
@@ -35,6 +41,7 @@ use self::process::ProcessCollector;
 use self::read::Scratch;
 use self::unit::UnitCollector;
 use self::worker::{Reading, Worker};
+use crate::probe::Prober;
 
 /// Where each collector reads.
 #[derive(Clone, Debug)]
@@ -51,6 +58,8 @@ pub struct Roots {
     pub journal: JournalAccess,
     /// The bus that systemd is on.
     pub system_bus: BusAccess,
+    /// The container engine.
+    pub engine: EngineAccess,
 }
 
 impl Default for Roots {
@@ -63,6 +72,7 @@ impl Default for Roots {
             kmsg: "/dev/kmsg".into(),
             journal: JournalAccess::Auto,
             system_bus: BusAccess::System,
+            engine: EngineAccess::Auto,
         }
     }
 }
@@ -87,6 +97,28 @@ pub enum BusAccess {
     Disabled,
 }
 
+/// Which container engine is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EngineAccess {
+    /// That of `DOCKER_HOST`, else Docker's or Podman's where they usually are.
+    Auto,
+    /// A unix socket or an address of this machine, as `[containers] engine` gives it.
+    Address(String),
+    /// None.
+    Disabled,
+}
+
+impl EngineAccess {
+    /// As the configuration says: empty is wherever it usually is.
+    pub fn configured(engine: &str) -> EngineAccess {
+        match engine.trim() {
+            "" => EngineAccess::Auto,
+            "off" => EngineAccess::Disabled,
+            address => EngineAccess::Address(address.to_owned()),
+        }
+    }
+}
+
 /// Reads one machine again and again. Every collector is read-only, has limits on what it reads, and
 /// fails alone: its source is then stale, with a note that names the file and the operation.
 pub struct LocalObserver {
@@ -104,6 +136,9 @@ pub struct LocalObserver {
     network: Worker<NetworkCollector>,
     journal: JournalCollector,
     unit: UnitCollector,
+    declared: Declared,
+    container: ContainerCollector,
+    prober: Prober,
 }
 
 impl LocalObserver {
@@ -137,6 +172,13 @@ impl LocalObserver {
                 host.boot_id.clone(),
             ),
             unit: UnitCollector::new(roots.system_bus.clone(), roots.proc.clone()),
+            declared: Declared::default(),
+            container: ContainerCollector::new(
+                roots.engine.clone(),
+                roots.proc.clone(),
+                roots.sys.clone(),
+            ),
+            prober: Prober::default(),
             host,
             scratch,
             roots,
@@ -147,6 +189,17 @@ impl LocalObserver {
     /// from now on. Counts before the first collection only.
     pub fn resume_journal(&mut self, cursor: Option<String>) {
         self.journal.resume(cursor);
+    }
+
+    /// What to ask over the network from now on, in every collection that its own rhythm makes it due
+    /// in; nothing that is not named any more. `own_ports`: where hale itself listens.
+    pub fn probe(&mut self, targets: Vec<ProbeTarget>, own_ports: Vec<u16>) {
+        self.prober.want(targets, own_ports);
+    }
+
+    /// Services that no systemd runs, to be seen beside its units from now on.
+    pub fn declare(&mut self, services: Vec<DeclaredService>) {
+        self.declared = Declared::new(services);
     }
 
     /// The machine's id.
@@ -165,7 +218,7 @@ impl LocalObserver {
         let collected_at = Timestamp::now();
         let moment = host::moment(&mut self.scratch, &self.roots.proc, self.live);
         let wanted = |source: Source| sources.contains(&source);
-        let (process, memory, cpu, gpu, disk, network, journal, unit) = tokio::join!(
+        let (process, memory, cpu, gpu, disk, network, journal, unit, container) = tokio::join!(
             when(wanted(Source::Process), self.process.collect(moment)),
             when(wanted(Source::Memory), self.memory.collect(moment)),
             when(wanted(Source::Cpu), self.cpu.collect(moment)),
@@ -174,7 +227,12 @@ impl LocalObserver {
             when(wanted(Source::Network), self.network.collect(moment)),
             when(wanted(Source::Journal), self.journal.collect(moment)),
             when(wanted(Source::Unit), self.unit.collect(moment)),
+            when(wanted(Source::Container), self.container.collect(moment)),
         );
+        let unit = unit.map(|mut reading| {
+            self.declared.join(&mut self.scratch, &self.roots.proc, &mut reading);
+            reading
+        });
         let mut report = Report {
             collected_at,
             last_fresh_at: &mut self.last_fresh_at,
@@ -193,9 +251,15 @@ impl LocalObserver {
             journal: report.value(Source::Journal, journal),
             network: report.value(Source::Network, network),
             unit: report.value(Source::Unit, unit),
+            container: report.value(Source::Container, container),
+            probes: Vec::new(),
+            traffic: None,
             sources: Vec::new(),
         };
         sample.sources = report.statuses;
+        self.declared.own(sample.unit.as_ref(), sample.process.as_mut());
+        let containers = sample.container.as_ref().map(|c| c.containers.as_slice());
+        sample.probes = self.prober.ask(moment.boottime_ns, containers.unwrap_or_default()).await;
         sample
     }
 }

@@ -349,7 +349,7 @@ fn stat_of(name: &str, service: &Properties, invocation_id: Vec<u8>) -> UnitStat
     }
 }
 
-fn start_ticks(scratch: &mut Scratch, proc: &Path, pid: i32) -> Option<u64> {
+pub(super) fn start_ticks(scratch: &mut Scratch, proc: &Path, pid: i32) -> Option<u64> {
     const LIMIT_BYTES: usize = 2048;
     if pid <= 0 {
         return None;

@@ -1,0 +1,147 @@
+//! The engine behind its socket: the few questions that are asked, each with a time limit.
+
+use std::path::Path;
+use std::time::Duration;
+
+use bollard::errors::Error;
+use bollard::models::{ContainerInspectResponse, ContainerSummary};
+use bollard::query_parameters::{
+    InspectContainerOptions, ListContainersOptionsBuilder, StatsOptionsBuilder,
+};
+use bollard::{API_DEFAULT_VERSION, Docker};
+use futures::StreamExt as _;
+use hale_model::container::{ContainerStat, engine_addresses};
+
+use crate::local::EngineAccess;
+
+/// One call.
+const CALL_TIMEOUT_SECS: u64 = 2;
+
+/// Why there are no containers: no engine here, or one that does not answer.
+pub(super) enum Failure {
+    Absent(String),
+    Broken(String),
+}
+
+/// A connection to the engine. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Engine {
+    docker: Docker,
+    name: String,
+}
+
+impl Engine {
+    pub(super) async fn connect(access: &EngineAccess) -> Result<Engine, Failure> {
+        let address = address_of(access)?;
+        let broken = |why: String| {
+            Failure::Broken(format!(
+                "cannot ask the container engine at {address}: {why}; \
+                 is it running, and may this user use its socket?"
+            ))
+        };
+        let connected = if address.starts_with("tcp://") {
+            Docker::connect_with_http(&address, CALL_TIMEOUT_SECS, API_DEFAULT_VERSION)
+        } else {
+            Docker::connect_with_unix(&address, CALL_TIMEOUT_SECS, API_DEFAULT_VERSION)
+        };
+        let docker = connected.map_err(|e| broken(words(&e)))?;
+        let negotiated = within_time(docker.negotiate_version()).await;
+        let docker = negotiated.map_err(|e| broken(words(&e)))?;
+        let version = within_time(docker.version()).await.map_err(|e| broken(words(&e)))?;
+        let kind = version.platform.map(|platform| platform.name.to_lowercase());
+        let podman = kind.is_some_and(|kind| kind.contains("podman"))
+            || version.components.into_iter().flatten().any(|c| c.name.starts_with("Podman"));
+        let kind = if podman { "podman" } else { "docker" };
+        let name = format!("{kind} {}", version.version.as_deref().unwrap_or("?"));
+        Ok(Engine { docker, name })
+    }
+
+    /// `docker 28.2.2`
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// All containers, the newest `limit` of them.
+    pub(super) async fn list(&self, limit: usize) -> Result<Vec<ContainerSummary>, Failure> {
+        let limit = i32::try_from(limit).unwrap_or(i32::MAX);
+        let options = ListContainersOptionsBuilder::new().all(true).limit(limit).build();
+        within_time(self.docker.list_containers(Some(options)))
+            .await
+            .map_err(|e| Failure::Broken(format!("cannot list the containers: {}", words(&e))))
+    }
+
+    /// All about one; none if it was removed meanwhile.
+    pub(super) async fn inspect(
+        &self,
+        id: &str,
+    ) -> Result<Option<ContainerInspectResponse>, Failure> {
+        let call = self.docker.inspect_container(id, None::<InspectContainerOptions>);
+        match within_time(call).await {
+            Ok(full) => Ok(Some(full)),
+            Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
+            Err(error) => {
+                let why = words(&error);
+                Err(Failure::Broken(format!("cannot ask about container {id}: {why}")))
+            }
+        }
+    }
+
+    /// Memory and CPU as the engine reads them. It stays without figures if that fails.
+    pub(super) async fn measure(&self, stat: &mut ContainerStat) {
+        let options = StatsOptionsBuilder::new().stream(false).one_shot(true).build();
+        let mut answers = Box::pin(self.docker.stats(&stat.id, Some(options)));
+        let limit = Duration::from_secs(CALL_TIMEOUT_SECS);
+        let Ok(Some(Ok(figures))) = tokio::time::timeout(limit, answers.next()).await else {
+            return;
+        };
+        let cpu = figures.cpu_stats.and_then(|cpu| cpu.cpu_usage).and_then(|u| u.total_usage);
+        stat.cpu_usec = cpu.map(|nanos| nanos / 1000);
+        stat.memory_bytes = figures.memory_stats.and_then(|memory| {
+            let dropped = memory.stats.as_ref().and_then(|stats| {
+                stats.get("inactive_file").or_else(|| stats.get("total_inactive_file")).copied()
+            });
+            memory.usage.map(|usage| usage.saturating_sub(dropped.unwrap_or(0)))
+        });
+    }
+}
+
+/// Where the engine is. A machine without one is well.
+fn address_of(access: &EngineAccess) -> Result<String, Failure> {
+    let found = match access {
+        EngineAccess::Disabled => {
+            return Err(Failure::Absent("containers are switched off".to_owned()));
+        }
+        EngineAccess::Address(address) => engine_addresses(address, None, None),
+        EngineAccess::Auto => {
+            let variable = |name: &str| std::env::var(name).ok();
+            let (host, runtime) = (variable("DOCKER_HOST"), variable("XDG_RUNTIME_DIR"));
+            engine_addresses("", host.as_deref(), runtime.as_deref())
+        }
+    };
+    let addresses = found.map_err(Failure::Broken)?;
+    let there = |address: &&String| address.starts_with("tcp://") || Path::new(address).exists();
+    match addresses.iter().find(there) {
+        Some(address) => Ok(address.clone()),
+        None if addresses.is_empty() => {
+            Err(Failure::Absent("containers are switched off".to_owned()))
+        }
+        None => Err(Failure::Absent(format!("no container engine at {}", addresses.join(", ")))),
+    }
+}
+
+async fn within_time<T>(call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let limit = Duration::from_secs(CALL_TIMEOUT_SECS);
+    tokio::time::timeout(limit, call).await.unwrap_or(Err(Error::RequestTimeoutError))
+}
+
+/// The innermost reason: a client's own words ("error trying to connect") say too little.
+fn words(error: &Error) -> String {
+    if matches!(error, Error::RequestTimeoutError) {
+        return format!("no answer in {CALL_TIMEOUT_SECS} s");
+    }
+    let mut innermost: &dyn std::error::Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}
