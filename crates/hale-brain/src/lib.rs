@@ -5,6 +5,8 @@ pub mod companion;
 pub mod decide;
 pub mod detect;
 pub mod diagnose;
+pub mod playbook;
+pub mod recount;
 pub mod remember;
 pub mod route;
 pub mod verify;

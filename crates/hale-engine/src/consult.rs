@@ -178,6 +178,7 @@ impl Core {
             created_at: now,
             steps: planned.steps,
             made_by: Actor::Model,
+            playbook: None,
         };
         self.adopt(id, plan, &snapshot).await;
     }

@@ -39,11 +39,11 @@ const FUNCTIONS: &[&str] = &[
 
 /// The names that an expression may use, as a tree: `config.thresholds.ram_warn_percent`.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Names(pub BTreeMap<String, Names>);
+pub(crate) struct Names(pub BTreeMap<String, Names>);
 
 impl Names {
     /// The names of a JSON value; what is no object has none below it, so anything may follow.
-    pub(super) fn of(json: &serde_json::Value) -> Names {
+    pub(crate) fn of(json: &serde_json::Value) -> Names {
         let mut names = BTreeMap::new();
         if let serde_json::Value::Object(fields) = json {
             for (name, value) in fields {
@@ -56,7 +56,7 @@ impl Names {
 
 /// An expression that was found safe to evaluate.
 #[derive(Clone)]
-pub(super) struct Expression {
+pub(crate) struct Expression {
     source: String,
     program: Arc<Program>,
 }
@@ -72,7 +72,7 @@ impl Expression {
     ///
     /// # Errors
     /// What is wrong with it, in words.
-    pub(super) fn compile(source: &str, names: &Names) -> Result<Expression, String> {
+    pub(crate) fn compile(source: &str, names: &Names) -> Result<Expression, String> {
         measure(source)?;
         let program = Program::compile(source).map_err(|e| {
             let first = e.to_string().lines().next().unwrap_or_default().to_owned();
@@ -84,12 +84,12 @@ impl Expression {
     }
 
     /// The value; none where something it needs is not known, or it cannot be computed.
-    pub(super) fn value(&self, context: &Context<'_, '_>) -> Option<Value> {
+    pub(crate) fn value(&self, context: &Context<'_, '_>) -> Option<Value> {
         self.program.execute(context).ok()
     }
 
     /// Yes, no, or unknown.
-    pub(super) fn truth(&self, context: &Context<'_, '_>) -> Option<bool> {
+    pub(crate) fn truth(&self, context: &Context<'_, '_>) -> Option<bool> {
         match self.value(context)? {
             Value::Bool(truth) => Some(truth),
             Value::List(_)
@@ -119,7 +119,7 @@ impl Expression {
 
 /// Runs what parses on a thread whose stack is deep enough for every expression that passes the
 /// measure; none where no such thread can be had.
-pub(super) fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
+pub(crate) fn on_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new()
             .name("hale-rules".to_owned())
@@ -266,7 +266,7 @@ fn listed(names: &Names) -> String {
 
 /// JSON as CEL: whole numbers become int, never uint (`x % 2` on a uint fails); null members are
 /// left out, so that what was not measured is missing, hence unknown.
-pub(super) fn to_cel(json: &serde_json::Value) -> Value {
+pub(crate) fn to_cel(json: &serde_json::Value) -> Value {
     match json {
         serde_json::Value::Null => Value::Null,
         serde_json::Value::Bool(b) => Value::Bool(*b),

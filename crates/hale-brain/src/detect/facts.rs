@@ -17,7 +17,7 @@ const MAX_PROCESSES_EACH_WAY: usize = 64;
 /// What a rule is asked about, once for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Scope {
+pub(crate) enum Scope {
     /// The machine as a whole.
     Machine,
     /// Each mounted file system, as `mount`.
@@ -107,7 +107,7 @@ pub(super) fn gpu_label(gpu: &GpuStat) -> String {
 }
 
 /// The facts about the whole machine.
-pub(super) fn machine(snapshot: &Snapshot, config: &Config) -> Vec<(&'static str, Value)> {
+pub(crate) fn machine(snapshot: &Snapshot, config: &Config) -> Vec<(&'static str, Value)> {
     vec![
         ("system", as_json(&snapshot.system)),
         ("host", as_json(&*snapshot.host)),
@@ -124,7 +124,7 @@ pub(super) fn config_facts(config: &Config) -> Value {
     })
 }
 
-pub(super) fn mount(mount: &Mount) -> Value {
+pub(crate) fn mount(mount: &Mount) -> Value {
     as_json(mount)
 }
 
@@ -144,11 +144,11 @@ pub(super) fn sensor(sensor: &Sensor<'_>) -> Value {
     })
 }
 
-pub(super) fn unit(unit: &UnitStat) -> Value {
+pub(crate) fn unit(unit: &UnitStat) -> Value {
     as_json(unit)
 }
 
-pub(super) fn process(p: &Process) -> Value {
+pub(crate) fn process(p: &Process) -> Value {
     json!({
         "pid": p.pid, "name": p.info.name, "cmdline": p.info.cmdline, "user": p.info.user,
         "state": p.state.to_string(), "cpu_percent": p.cpu_percent, "rss_bytes": p.rss_bytes,
@@ -191,7 +191,7 @@ pub(super) fn top_by(
 }
 
 /// A context with these facts.
-pub(super) fn context(
+pub(crate) fn context(
     env: &std::sync::Arc<cel::Env>,
     facts: &[(&'static str, Value)],
 ) -> Context<'static, 'static> {
@@ -203,7 +203,7 @@ pub(super) fn context(
 }
 
 /// Facts of a machine on which everything is known: rules are tried on them when they are loaded.
-pub(super) fn complete(scope: Scope) -> Vec<(&'static str, Value)> {
+pub(crate) fn complete(scope: Scope) -> Vec<(&'static str, Value)> {
     let config = Config::default();
     let mut facts = vec![
         ("system", as_json(&complete_system())),

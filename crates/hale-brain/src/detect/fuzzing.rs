@@ -73,3 +73,5 @@ pub fn templates(bytes: &[u8]) {
         assert!(miner.templates().count() <= limits.templates_max);
     }
 }
+
+pub use crate::playbook::fuzzing::playbook;

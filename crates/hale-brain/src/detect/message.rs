@@ -13,7 +13,7 @@ const MAX_FIGURE_BYTES: usize = 200;
 const MAX_LISTED: usize = 64;
 
 /// The figures of a finding, by name.
-pub(super) type Vars = BTreeMap<String, Value>;
+pub(crate) type Vars = BTreeMap<String, Value>;
 
 /// A sentence in every language hale speaks.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -99,7 +99,7 @@ fn pieces(template: &str) -> Vec<Piece<'_>> {
 }
 
 /// The names of a template's placeholders.
-pub(super) fn placeholders(template: &str) -> Vec<&str> {
+pub(crate) fn placeholders(template: &str) -> Vec<&str> {
     pieces(template)
         .into_iter()
         .filter_map(|piece| match piece {
@@ -110,7 +110,7 @@ pub(super) fn placeholders(template: &str) -> Vec<&str> {
 }
 
 /// A sentence with its figures; `?` where one is not known. Control characters are made visible.
-pub(super) fn sentence(template: &str, vars: &Vars) -> String {
+pub(crate) fn sentence(template: &str, vars: &Vars) -> String {
     let mut text = String::new();
     for piece in pieces(template) {
         match piece {
@@ -128,7 +128,7 @@ pub(super) fn sentence(template: &str, vars: &Vars) -> String {
 
 /// A command with its figures quoted for a shell; none where a figure is not known, for a
 /// command with a hole in it must not be pasted.
-pub(super) fn command(template: &str, vars: &Vars) -> Option<String> {
+pub(crate) fn command(template: &str, vars: &Vars) -> Option<String> {
     let mut text = String::new();
     for piece in pieces(template) {
         match piece {

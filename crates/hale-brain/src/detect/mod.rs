@@ -19,6 +19,7 @@ pub mod fuzzing;
 mod ghost_storm;
 mod health;
 mod hot_process;
+mod http;
 mod journal_burst;
 mod judge;
 mod kin;
@@ -41,6 +42,7 @@ use hale_model::alert::Finding;
 use hale_model::config::Config;
 use hale_model::health::{Health, Prediction};
 use hale_model::snapshot::Snapshot;
+use hale_model::traffic::SloState;
 
 pub use alerts::{AlertBook, AlertChange};
 pub use health::health_of;
@@ -62,6 +64,8 @@ pub struct Orientation {
     pub predictions: Vec<Prediction>,
     /// How well the machine is, judged by these findings.
     pub health: Health,
+    /// Where the promises about services stand.
+    pub slos: Vec<SloState>,
 }
 
 /// Judges one machine, turn after turn.
@@ -96,10 +100,12 @@ impl Orient {
         let kin = Kin::new(snapshot, config);
         let view = View { snapshot, config, tick, kin: &kin };
         filling::learn(&view, &mut self.learned);
+        http::learn(&view, &mut self.learned);
         let findings = self.judge.turn(&view, &mut self.learned);
         let predictions = filling::predictions(&view, &self.learned);
         let health = health::from_findings(snapshot, &findings, config);
-        Orientation { findings, predictions, health }
+        let slos = http::slo_states(&view, &self.learned);
+        Orientation { findings, predictions, health, slos }
     }
 
     /// What to store, so that a restart goes on where this run stopped.

@@ -27,6 +27,7 @@ fn everything_comes_back_as_it_went_in_also_after_reopening() {
         created_at: at(3),
         steps: vec![action.step.clone()],
         made_by: hale_model::action::Actor::Hale,
+        playbook: None,
     };
     let line = TimelineEntry {
         ts: at(4),
