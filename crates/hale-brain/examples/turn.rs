@@ -126,6 +126,9 @@ fn snapshot(count: i32) -> Snapshot {
         temperatures: Vec::new(),
         units: (0..150).map(unit).collect(),
         journal: (0..5).map(|n| entry(n, at)).collect(),
+        containers: Vec::new(),
+        probes: Vec::new(),
+        traffic: None,
     }
 }
 

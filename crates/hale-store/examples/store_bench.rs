@@ -214,5 +214,8 @@ fn sample(minute: i64) -> Sample {
             ..NetworkSample::default()
         }),
         unit: None,
+        container: None,
+        probes: Vec::new(),
+        traffic: None,
     }
 }

@@ -15,6 +15,7 @@ use super::duplicates::Duplicates;
 use super::filling::Filling;
 use super::ghost_storm::GhostStorm;
 use super::hot_process::HotProcess;
+use super::http::{HttpErrors, HttpLatency};
 use super::journal_burst::JournalBurst;
 use super::kin::Kin;
 use super::leak::Leak;
@@ -104,6 +105,8 @@ register! {
     "filling" => Filling,
     "ghost_storm" => GhostStorm,
     "hot_process" => HotProcess,
+    "http_errors" => HttpErrors,
+    "http_latency" => HttpLatency,
     "journal_burst" => JournalBurst,
     "leak" => Leak,
     "oom" => Oom,

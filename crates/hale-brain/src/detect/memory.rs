@@ -4,6 +4,7 @@ use hale_model::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::baseline::Baselines;
+use super::http::Services;
 use super::trend::Trends;
 
 /// Layout of the stored memory; another is not read.
@@ -15,6 +16,7 @@ const VERSION: u32 = 1;
 pub(super) struct Learned {
     pub(super) baselines: Baselines,
     pub(super) trends: Trends,
+    pub(super) services: Services,
 }
 
 /// A condition that was firing when the memory was stored.

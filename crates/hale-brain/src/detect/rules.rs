@@ -60,6 +60,8 @@ built_in_rules! {
     "disk.filling",
     "disk.inodes",
     "disk.space",
+    "http.errors",
+    "http.latency",
     "journal.burst",
     "kernel.oom",
     "load.high",

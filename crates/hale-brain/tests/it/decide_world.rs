@@ -182,6 +182,9 @@ pub fn world() -> Snapshot {
             unit("report.service", "failed", "exit-code", 0),
         ],
         journal: Vec::new(),
+        containers: Vec::new(),
+        probes: Vec::new(),
+        traffic: None,
     };
     snapshot.processes.sort_by_key(|p| p.pid);
     snapshot

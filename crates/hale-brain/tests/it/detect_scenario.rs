@@ -272,6 +272,9 @@ fn at_rest() -> Snapshot {
         temperatures: Vec::new(),
         units: ["cron.service", "nginx.service"].map(running).to_vec(),
         journal: Vec::new(),
+        containers: Vec::new(),
+        probes: Vec::new(),
+        traffic: None,
     }
 }
 

@@ -39,6 +39,9 @@ pub(super) fn counters_of(sample: &Sample) -> Sample {
         journal: None,
         network: sample.network.clone(),
         unit: None,
+        container: None,
+        probes: Vec::new(),
+        traffic: None,
     }
 }
 

@@ -266,6 +266,9 @@ pub fn sample(second: i64, processes: usize) -> Sample {
             listeners: Vec::new(),
         }),
         unit: None,
+        container: None,
+        probes: Vec::new(),
+        traffic: None,
     }
 }
 
