@@ -133,7 +133,7 @@ fn each_text(value: &Value, change: &mut impl FnMut(&str) -> String) -> Value {
 }
 
 /// What hale itself holds or knows to be private.
-fn known_secrets(settings: &Settings) -> KnownSecrets {
+pub(crate) fn known_secrets(settings: &Settings) -> KnownSecrets {
     let is_secret = |name: &str| {
         let name = name.to_uppercase();
         SECRET_NAMES.iter().any(|word| name.contains(word))
@@ -148,6 +148,11 @@ fn known_secrets(settings: &Settings) -> KnownSecrets {
     let webhook = settings.config.notifications.webhook_url.trim();
     if !webhook.is_empty() {
         secrets.push(webhook.to_owned());
+    }
+    let places = hale_act::notify::Secrets::of_process();
+    for channel in &settings.config.notifications.channels {
+        let names = [channel.secret_name(), channel.signing_secret_name()];
+        secrets.extend(names.into_iter().filter_map(|name| places.get(name)));
     }
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let user = std::env::var("USER").ok().filter(|user| user != "root");

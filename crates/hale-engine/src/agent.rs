@@ -80,6 +80,8 @@ impl Agent {
                 data_dir: settings.data_dir.clone(),
                 terminal,
                 machine: machine.clone(),
+                secrets: hale_act::notify::Secrets::of_process(),
+                masking: crate::news::masking(crate::adviser::known_secrets(&settings)),
             }))
         };
         let mut core = Core::open(
@@ -94,6 +96,9 @@ impl Agent {
             core.warn("telemetry file", text);
         }
         let desk = Desk::new(settings, core.shared.clone(), Some(telemetry.handle().clone()), true);
+        if let Some(notify) = core.notify_handle() {
+            let _ = desk.notify.set(notify);
+        }
         let (news_sender, news) = mpsc::channel(RESULTS_MAX);
         core.counsel = Adviser::new(&core.settings).map(|adviser| Counsel {
             adviser: Arc::new(adviser),

@@ -42,6 +42,7 @@ impl Core {
                     (incident, vec![alert])
                 }
             };
+            let is_new = self.cases.get(&id).is_some_and(|case| case.incident.alerts == alerts);
             for alert_id in alerts {
                 self.book.set_incident(&alert_id, &id);
                 self.mark_unsaved(&alert_id);
@@ -50,6 +51,9 @@ impl Core {
                     case.incident.severity = case.incident.severity.max(alert.severity);
                 }
                 self.think(&id, Agent::Scout, "alert_opened", alert.summary);
+            }
+            if is_new {
+                self.tell_team_opened(&id);
             }
         }
     }
@@ -122,7 +126,9 @@ impl Core {
             case.incident.state = IncidentState::Diagnosing;
             let confidence = (100.0 * diagnosis.confidence).round();
             let text = format!("{} ({confidence} % sure)", diagnosis.cause);
-            self.think(id, Agent::Brain, "diagnosis", text);
+            self.think(id, Agent::Brain, "diagnosis", text.clone());
+            let kind = NotificationKind::Diagnosed;
+            self.tell_team(id, kind, "the cause".to_owned(), text, None);
             if let Some(seen_before) = seen_before {
                 self.think(id, Agent::Brain, "recalled", seen_before);
             }
@@ -260,6 +266,7 @@ impl Core {
             incident_id: Some(incident.id.to_string()),
             commands,
             key: format!("{}:escalated", incident.id),
+            incident: self.news_of(Some(id), None),
         });
     }
 
@@ -272,6 +279,7 @@ impl Core {
         let cured = past.iter().any(|r| r.state == ActionState::Succeeded);
         let text = if cured { "cured and verified" } else { "over without an action by hale" };
         self.think(id, Agent::Fixer, "resolved", text.to_owned());
+        self.tell_team_resolved(id, &past);
     }
 }
 

@@ -1,5 +1,6 @@
 //! What people ask for: every wish is judged and audited like the loop's own.
 
+use hale_act::notify::NotificationKind;
 use hale_brain::decide::registry::signalled;
 use hale_model::action::{
     Action, ActionRecord, ActionState, Actor, Approval, ApprovalState, Condition, Decision,
@@ -187,6 +188,10 @@ impl Core {
                 kind,
                 format!("{actor} said {}{words}", if yes { "yes" } else { "no" }),
             )?;
+            let title = format!("{actor} said {}", if yes { "yes" } else { "no" });
+            let (decided, question) = (NotificationKind::ApprovalDecided, (&approval, &record));
+            let text = approval.why.clone().unwrap_or_default();
+            self.tell_team(&incident, decided, title, text, Some(question));
         }
         if let Some(snapshot) = self.snapshot() {
             self.settle_approvals(&snapshot).await;

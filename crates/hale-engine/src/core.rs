@@ -409,6 +409,7 @@ impl Core {
             incident_id: alert.incident_id.as_ref().map(ToString::to_string),
             commands: if over { Vec::new() } else { alert.suggested_actions.clone() },
             key: format!("{}:{}", alert.fingerprint, alert.state.as_str()),
+            incident: None,
         });
     }
 
@@ -502,6 +503,11 @@ impl Core {
             Some(telemetry) => telemetry.ask(work),
             None => perform(&Files::new(&self.settings.data_dir), &work),
         }
+    }
+
+    /// Where people are told, for whoever asks how the channels fare.
+    pub(crate) fn notify_handle(&self) -> Option<hale_act::NotifyHandle> {
+        self.notifier.as_ref().map(Notifier::handle)
     }
 
     pub(crate) fn into_notifier(self) -> Option<Notifier> {

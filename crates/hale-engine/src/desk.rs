@@ -44,6 +44,8 @@ pub(crate) struct Desk {
     pub(crate) agent_running: bool,
     /// The running agent's models; empty elsewhere.
     pub(crate) adviser: OnceLock<Arc<Adviser>>,
+    /// The running agent's channels.
+    pub(crate) notify: OnceLock<hale_act::NotifyHandle>,
     state: Mutex<Option<State>>,
 }
 
@@ -62,6 +64,7 @@ impl Desk {
             telemetry,
             agent_running,
             adviser: OnceLock::new(),
+            notify: OnceLock::new(),
             state: Mutex::new(None),
         })
     }

@@ -1,5 +1,6 @@
 //! Whether hale itself is well: its files, its sources, its agent, its models.
 
+mod channels;
 mod models;
 
 use std::os::unix::fs::PermissionsExt;
@@ -29,6 +30,7 @@ pub(crate) fn examine(desk: &Desk) -> DoctorView {
             .collect::<Vec<_>>()
     }));
     checks.extend(models::checks(desk));
+    checks.extend(channels::checks(desk));
     checks.push(privileges());
     DoctorView { checks }
 }

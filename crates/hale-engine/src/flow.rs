@@ -179,6 +179,7 @@ impl Core {
                 "approval",
                 format!("asks a person: {text} ({})", approval.id),
             );
+            self.set_state(&incident, IncidentState::AwaitingApproval);
         }
         self.notify(Notification {
             at: now,
@@ -194,6 +195,7 @@ impl Core {
                 format!("hale reject {}", approval.id),
             ],
             key: approval.id.to_string(),
+            incident: self.news_of(record.incident_id.as_ref(), Some((&approval, &record))),
         });
         Ok(approval)
     }
@@ -219,7 +221,10 @@ impl Core {
         }
         let text = format!("{} {}", record.step.action.kind(), record.step.action.target());
         if let Some(incident) = record.incident_id.clone() {
-            self.think(&incident, Agent::Fixer, "intent", text);
+            self.think(&incident, Agent::Fixer, "intent", text.clone());
+            self.set_state(&incident, IncidentState::Acting);
+            let (kind, why) = (NotificationKind::Acting, record.step.why.clone());
+            self.tell_team(&incident, kind, format!("hale acts: {text}"), why, None);
         }
         self.audit(
             &record.requested_by.to_string(),
@@ -431,6 +436,7 @@ impl Core {
                 incident_id: record.incident_id.as_ref().map(ToString::to_string),
                 commands: Vec::new(),
                 key: format!("{}:{}", record.id, state.as_str()),
+                incident: self.news_of(record.incident_id.as_ref(), None),
             });
         }
         let view = View::Action(Box::new(ActionView::from(&record)));

@@ -19,6 +19,7 @@ pub mod filters;
 mod flow;
 pub mod investigate;
 pub mod log_health;
+mod news;
 mod offline;
 mod recover;
 mod runbook;

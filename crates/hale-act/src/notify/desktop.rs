@@ -91,9 +91,9 @@ impl Channel for Desktop {
         "desktop".to_owned()
     }
 
-    async fn deliver(&mut self, notification: Arc<Notification>) {
+    async fn deliver(&mut self, notification: Arc<Notification>) -> Result<(), String> {
         if self.silent_until.is_some_and(|until| Instant::now() < until) {
-            return;
+            return Ok(());
         }
         let shown = tokio::time::timeout(CALL_LIMIT, self.show(&notification)).await;
         if matches!(shown, Ok(Ok(()))) {
@@ -104,6 +104,7 @@ impl Channel for Desktop {
             self.connection = None;
             self.silent_until = Some(Instant::now() + RETRY_AFTER);
         }
+        Ok(())
     }
 }
 
@@ -197,6 +198,7 @@ mod tests {
             incident_id: None,
             commands: Vec::new(),
             key: String::new(),
+            incident: None,
         })
     }
 
@@ -230,7 +232,7 @@ mod tests {
             .await
             .unwrap();
         available(&desktop).await.unwrap();
-        desktop.deliver(note()).await;
+        desktop.deliver(note()).await.unwrap();
         let expected = (
             "web-1: critical memory.high · machine".to_owned(),
             "RAM &lt;b&gt;93 %&lt;/b&gt; &amp; more".to_owned(),
@@ -246,7 +248,7 @@ mod tests {
         let address = Some("unix:path=/nonexistent/bus".to_owned());
         let mut desktop = Desktop { address, connection: None, silent_until: None };
         assert!(available(&desktop).await.unwrap_err().starts_with("no session bus"));
-        desktop.deliver(note()).await;
+        desktop.deliver(note()).await.unwrap();
         assert!(desktop.silent_until.is_some());
     }
 }

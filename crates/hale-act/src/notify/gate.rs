@@ -162,6 +162,7 @@ impl Held {
             incident_id: None,
             commands,
             key: String::new(),
+            incident: None,
         }
     }
 }
@@ -192,6 +193,7 @@ mod tests {
             incident_id: None,
             commands: vec![format!("hale approve {key}")],
             key: key.to_owned(),
+            incident: None,
         }
     }
 

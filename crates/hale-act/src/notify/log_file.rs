@@ -16,7 +16,6 @@ const MAX_FILE_BYTES: u64 = 16 << 20;
 pub(super) struct LogFile {
     path: PathBuf,
     max_bytes: u64,
-    failing: bool,
 }
 
 impl LogFile {
@@ -24,7 +23,7 @@ impl LogFile {
     pub fn new(config: &Notifications, data_dir: &Path) -> Option<Self> {
         let home = std::env::var_os("HOME").map(PathBuf::from);
         let path = path_of(config.log_file.as_deref(), data_dir, home.as_deref())?;
-        Some(LogFile { path, max_bytes: MAX_FILE_BYTES, failing: false })
+        Some(LogFile { path, max_bytes: MAX_FILE_BYTES })
     }
 }
 
@@ -44,19 +43,13 @@ impl Channel for LogFile {
         format!("file {}", self.path.display())
     }
 
-    async fn deliver(&mut self, notification: Arc<Notification>) {
+    async fn deliver(&mut self, notification: Arc<Notification>) -> Result<(), String> {
         let (path, max_bytes) = (self.path.clone(), self.max_bytes);
         let write = tokio::task::spawn_blocking(move || append(&path, &notification, max_bytes));
         let result = write.await.unwrap_or_else(|e| Err(io::Error::other(e)));
-        match result {
-            Ok(()) => self.failing = false,
-            // Once, not at every line: the disk may be full for hours.
-            Err(error) if !self.failing => {
-                self.failing = true;
-                tracing::warn!(path = %self.path.display(), %error, "alerts cannot be written; hale goes on without that file");
-            }
-            Err(_) => {}
-        }
+        let path = self.path.display();
+        result
+            .map_err(|error| format!("{path} cannot be written ({error}); hale goes on without it"))
     }
 }
 
@@ -127,6 +120,7 @@ mod tests {
             incident_id: Some("in-1".to_owned()),
             commands: Vec::new(),
             key: "k".to_owned(),
+            incident: None,
         };
         for i in 0..20 {
             notification.text = format!("line {i}");

@@ -1,4 +1,5 @@
-//! Telling people: on the terminal, the desktop, in a JSONL file, through a webhook.
+//! Telling people: on the terminal, the desktop, in a JSONL file, through a webhook; and a team, in
+//! Slack, Discord, by e-mail or PagerDuty, incident by incident.
 //!
 //! The loop hands a [`Notification`] to a queue and goes on. One task decides what is told (severity,
 //! repeats, digests); then every channel has a queue and a task of its own, so a channel that is slow
@@ -6,8 +7,18 @@
 //! count is told.
 
 mod desktop;
+mod email;
 mod gate;
+mod http;
 mod log_file;
+mod masking;
+mod news;
+mod outlet;
+mod pagerduty;
+mod secrets;
+mod slack;
+mod team;
+mod team_gate;
 mod terminal;
 mod webhook;
 mod webhook_body;
@@ -27,14 +38,21 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use gate::Gate;
+use outlet::{Outlet, Outlets, Record};
+use team_gate::TeamGate;
 
 pub use desktop::desktop_available;
+pub use masking::Masking;
+pub use news::{ApprovalNews, IncidentNews};
+pub(crate) use outlet::Channel;
+pub use outlet::ChannelState;
+pub use secrets::Secrets;
+pub use slack::ChatReply;
+pub use team::survey;
 pub use webhook::webhook_target;
 
 /// Notifications that wait to be looked at.
 const QUEUE_NOTIFICATIONS: usize = 1024;
-/// Notifications that wait for one channel.
-const CHANNEL_QUEUE_NOTIFICATIONS: usize = 256;
 
 /// Why a person is told something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -54,6 +72,27 @@ pub enum NotificationKind {
     Escalation,
     /// Several at once.
     Digest,
+    /// An incident began. This and what follows is told to teams alone.
+    IncidentOpened,
+    /// The cause of an incident is known, or another one than before.
+    Diagnosed,
+    /// A person answered.
+    ApprovalDecided,
+    /// hale begins to do something about an incident.
+    Acting,
+    /// An incident is over.
+    Resolved,
+}
+
+/// For whom a notification is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Audience {
+    /// Whoever follows every alert: terminal, desktop, file, `webhook_url`.
+    Watchers,
+    /// Whoever follows incidents: the channels of a team.
+    Teams,
+    /// Both.
+    All,
 }
 
 impl NotificationKind {
@@ -67,6 +106,11 @@ impl NotificationKind {
             NotificationKind::NeedsApproval => "needs_approval",
             NotificationKind::Escalation => "escalation",
             NotificationKind::Digest => "digest",
+            NotificationKind::IncidentOpened => "incident_opened",
+            NotificationKind::Diagnosed => "diagnosed",
+            NotificationKind::ApprovalDecided => "approval_decided",
+            NotificationKind::Acting => "acting",
+            NotificationKind::Resolved => "resolved",
         }
     }
 
@@ -78,7 +122,29 @@ impl NotificationKind {
             | NotificationKind::Escalated
             | NotificationKind::Closed
             | NotificationKind::ActionDone
-            | NotificationKind::Digest => false,
+            | NotificationKind::Digest
+            | NotificationKind::IncidentOpened
+            | NotificationKind::Diagnosed
+            | NotificationKind::ApprovalDecided
+            | NotificationKind::Acting
+            | NotificationKind::Resolved => false,
+        }
+    }
+
+    fn audience(self) -> Audience {
+        match self {
+            NotificationKind::Opened | NotificationKind::Escalated | NotificationKind::Closed => {
+                Audience::Watchers
+            }
+            NotificationKind::ActionDone
+            | NotificationKind::NeedsApproval
+            | NotificationKind::Escalation
+            | NotificationKind::Digest => Audience::All,
+            NotificationKind::IncidentOpened
+            | NotificationKind::Diagnosed
+            | NotificationKind::ApprovalDecided
+            | NotificationKind::Acting
+            | NotificationKind::Resolved => Audience::Teams,
         }
     }
 }
@@ -106,6 +172,9 @@ pub struct Notification {
     pub commands: Vec<String>,
     /// The same kind with the same key and severity is not told twice in `repeat_after_secs`; empty: always told.
     pub key: String,
+    /// How its incident stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<Box<IncidentNews>>,
 }
 
 /// Which channels there are.
@@ -119,6 +188,10 @@ pub struct NotifySettings {
     pub terminal: bool,
     /// This machine.
     pub machine: MachineId,
+    /// Where the secrets of channels are.
+    pub secrets: Secrets,
+    /// What masks whatever leaves this machine.
+    pub masking: Masking,
 }
 
 /// Hands notifications over. Cheap to clone; never blocks.
@@ -126,7 +199,8 @@ pub struct NotifySettings {
 pub struct NotifyHandle {
     queue: mpsc::Sender<Notification>,
     dropped: Arc<AtomicU64>,
-    channels: Arc<[String]>,
+    channels: Arc<[Arc<Record>]>,
+    chats: Arc<[mpsc::Sender<ChatReply>]>,
     machine: MachineId,
 }
 
@@ -138,9 +212,23 @@ impl NotifyHandle {
         }
     }
 
-    /// The channels in use, for people.
-    pub fn channels(&self) -> &[String] {
-        &self.channels
+    /// The channels that are configured, for people.
+    pub fn channels(&self) -> Vec<String> {
+        self.states().into_iter().map(|state| state.name).collect()
+    }
+
+    /// The same with how they fare.
+    pub fn states(&self) -> Vec<ChannelState> {
+        self.channels.iter().map(|record| record.state()).collect()
+    }
+
+    /// Answers somebody in a chat, at once and never blocking; what cannot be sent at once is dropped.
+    pub fn chat(&self, reply: &ChatReply) {
+        for chat in self.chats.iter() {
+            if chat.try_send(reply.clone()).is_err() {
+                tracing::warn!("an answer in a chat was dropped: too many wait");
+            }
+        }
     }
 
     /// A notification of now about this machine.
@@ -156,6 +244,7 @@ impl NotifyHandle {
             incident_id: None,
             commands: Vec::new(),
             key: String::new(),
+            incident: None,
         }
     }
 }
@@ -166,51 +255,6 @@ pub struct Notifier {
     stop: watch::Sender<bool>,
     dispatcher: JoinHandle<()>,
     workers: Vec<JoinHandle<()>>,
-}
-
-/// A channel's end: takes one notification and does not return before it is delivered or given up.
-pub(crate) trait Channel: Send + 'static {
-    fn name(&self) -> String;
-    fn deliver(&mut self, notification: Arc<Notification>) -> impl Future<Output = ()> + Send;
-}
-
-/// The queue of one channel, with what did not fit.
-struct Outlet {
-    name: String,
-    queue: mpsc::Sender<Arc<Notification>>,
-    dropped: u64,
-}
-
-impl Outlet {
-    fn offer(&mut self, notification: &Arc<Notification>) {
-        if self.queue.try_send(Arc::clone(notification)).is_err() {
-            self.dropped += 1;
-            // At the first, and then ever more rarely.
-            if self.dropped.is_power_of_two() {
-                tracing::warn!(channel = %self.name, dropped = self.dropped, "notifications were dropped: the channel is too slow");
-            }
-        }
-    }
-}
-
-#[derive(Default)]
-struct Outlets {
-    workers: Vec<JoinHandle<()>>,
-    names: Vec<String>,
-}
-
-impl Outlets {
-    fn add(&mut self, mut channel: impl Channel) -> Outlet {
-        let name = channel.name();
-        let (queue, mut waiting) = mpsc::channel(CHANNEL_QUEUE_NOTIFICATIONS);
-        self.workers.push(tokio::spawn(async move {
-            while let Some(notification) = waiting.recv().await {
-                channel.deliver(notification).await;
-            }
-        }));
-        self.names.push(name.clone());
-        Outlet { name, queue, dropped: 0 }
-    }
 }
 
 impl Notifier {
@@ -227,25 +271,35 @@ impl Notifier {
         if config.desktop {
             told.push(outlets.add(desktop::Desktop::session()));
         }
-        match webhook::Webhook::new(config) {
-            Ok(Some(webhook)) => told.push(outlets.add(webhook)),
-            Ok(None) => {}
-            Err(why) => tracing::warn!("the webhook is not used: {why}"),
-        }
+        let webhook = match webhook::Webhook::new(config) {
+            Ok(webhook) => webhook.map(|webhook| outlets.add(webhook)),
+            Err(why) => {
+                outlets.unusable("webhook".to_owned(), why);
+                None
+            }
+        };
+        let mut chats = Vec::new();
+        let team = team::start(&settings, &mut outlets, &mut chats);
         let (queue, waiting) = mpsc::channel(QUEUE_NOTIFICATIONS);
         let (stop, stopped) = watch::channel(false);
         let dropped = Arc::new(AtomicU64::new(0));
+        let machine = settings.machine.clone();
         let dispatcher = Dispatcher {
-            gate: Gate::new(config, settings.machine.clone()),
+            gate: Gate::new(config, machine.clone()),
+            team_gate: TeamGate::new(config, machine, Timestamp::now()),
+            masking: settings.masking.clone(),
             dropped: Arc::clone(&dropped),
             log,
             told,
+            webhook,
+            team,
         };
         Notifier {
             handle: NotifyHandle {
                 queue,
                 dropped,
-                channels: outlets.names.into(),
+                channels: outlets.records.into(),
+                chats: chats.into(),
                 machine: settings.machine,
             },
             stop,
@@ -281,9 +335,15 @@ impl Notifier {
 
 struct Dispatcher {
     gate: Gate,
+    team_gate: TeamGate,
+    masking: Masking,
     dropped: Arc<AtomicU64>,
     log: Option<Outlet>,
+    /// On this machine.
     told: Vec<Outlet>,
+    /// `webhook_url`: away from this machine, so what it is told is masked.
+    webhook: Option<Outlet>,
+    team: Vec<Outlet>,
 }
 
 impl Dispatcher {
@@ -293,7 +353,9 @@ impl Dispatcher {
         mut stopped: watch::Receiver<bool>,
     ) {
         loop {
-            let due = self.gate.digest_due().unwrap_or_else(|| Instant::now() + gate::WINDOW);
+            let dues = [self.gate.digest_due(), self.team_gate.digest_due()];
+            let due = dues.into_iter().flatten().min();
+            let due = due.unwrap_or_else(|| Instant::now() + gate::WINDOW);
             tokio::select! {
                 biased;
                 received = waiting.recv() => match received {
@@ -310,10 +372,14 @@ impl Dispatcher {
 
     fn take(&mut self, notification: Notification) {
         self.gate.count_lost(self.dropped.swap(0, Ordering::Relaxed));
-        if !self.gate.is_worth_telling(&notification) {
+        let notification = Arc::new(notification);
+        let audience = notification.kind.audience();
+        if audience != Audience::Watchers {
+            self.tell_team(&notification);
+        }
+        if audience == Audience::Teams || !self.gate.is_worth_telling(&notification) {
             return;
         }
-        let notification = Arc::new(notification);
         if let Some(log) = &mut self.log {
             log.offer(&notification);
         }
@@ -322,10 +388,26 @@ impl Dispatcher {
         }
     }
 
+    fn tell_team(&mut self, notification: &Arc<Notification>) {
+        if !self.team.iter().any(|outlet| outlet.wants(notification)) {
+            return;
+        }
+        let is_now = self.team_gate.admit(notification, Instant::now());
+        let outlets = self.team.iter_mut().filter(|o| is_now || o.takes_everything);
+        let outlets: Vec<&mut Outlet> = outlets.filter(|o| o.wants(notification)).collect();
+        offer_masked(&self.masking, outlets, notification);
+    }
+
     fn digest(&mut self, now_or_never: bool) {
         self.gate.count_lost(self.dropped.swap(0, Ordering::Relaxed));
         if let Some(digest) = self.gate.digest(Instant::now(), Timestamp::now(), now_or_never) {
             self.tell(&Arc::new(digest));
+        }
+        if let Some(digest) = self.team_gate.digest(Instant::now(), Timestamp::now(), now_or_never)
+        {
+            let digest = Arc::new(digest);
+            let outlets = self.team.iter_mut().filter(|o| !o.takes_everything && o.wants(&digest));
+            offer_masked(&self.masking, outlets.collect(), &digest);
         }
     }
 
@@ -333,5 +415,19 @@ impl Dispatcher {
         for outlet in &mut self.told {
             outlet.offer(notification);
         }
+        offer_masked(&self.masking, self.webhook.iter_mut().collect(), notification);
     }
+}
+
+/// Hands it to channels that lead away from this machine.
+fn offer_masked(masking: &Masking, outlets: Vec<&mut Outlet>, notification: &Notification) {
+    if outlets.is_empty() {
+        return;
+    }
+    let Some(masked) = masking.notification(notification) else {
+        tracing::warn!("a notification could not be masked, so it was not sent");
+        return;
+    };
+    let masked = Arc::new(masked);
+    outlets.into_iter().for_each(|outlet| outlet.offer(&masked));
 }

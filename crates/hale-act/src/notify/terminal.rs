@@ -27,12 +27,13 @@ impl Channel for Terminal {
         "terminal".to_owned()
     }
 
-    async fn deliver(&mut self, notification: Arc<Notification>) {
+    async fn deliver(&mut self, notification: Arc<Notification>) -> Result<(), String> {
         let line = line(&notification, self.colour);
         // A pipe that nobody reads would block: not on a thread that others need.
         let write = tokio::task::spawn_blocking(move || writeln!(std::io::stderr(), "{line}"));
         // With no terminal left there is nobody to tell that.
         let _ = write.await;
+        Ok(())
     }
 }
 
@@ -88,6 +89,7 @@ mod tests {
             incident_id: None,
             commands: vec!["hale kill 7".to_owned()],
             key: String::new(),
+            incident: None,
         };
         insta::assert_snapshot!(line(&notification, false), @"00:00:00Z HIGH     web-1 process.leak · 7 (�[2Jx): grows; without end → hale kill 7");
         assert!(

@@ -48,13 +48,13 @@ fn commands(notification: &Notification) -> String {
 }
 
 /// Line breaks stay; other control characters have no business in a chat.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
 /// Slack reads `<!channel>`, `<@U1>` and links only from real angle brackets, so with these three
 /// escaped no text can mention anyone. Cut so that no entity is torn.
-fn slack_escape(text: &str, max_bytes: usize) -> String {
+pub(super) fn slack_escape(text: &str, max_bytes: usize) -> String {
     let mut out = String::with_capacity(text.len().min(max_bytes));
     for c in clean(text).chars() {
         let mut utf8 = [0_u8; 4];
@@ -162,6 +162,7 @@ mod tests {
             incident_id: Some("in-1".to_owned()),
             commands: vec!["hale explain in-1".to_owned()],
             key: "k".to_owned(),
+            incident: None,
         }
     }
 

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use hale_act::notify::{Masking, Secrets};
 use hale_act::{Actuator, NotificationKind, Notifier, NotifySettings};
 use hale_model::MachineId;
 use hale_model::action::{Action, ActionKind, CleanMeans, Outcome, Undo};
@@ -139,7 +140,14 @@ fn notify() -> Case {
     let config = Notifications { terminal: false, desktop: false, ..Notifications::default() };
     let machine = MachineId::from("test");
     let data_dir = world.roots.data_dir.clone();
-    let notifier = Notifier::start(NotifySettings { config, data_dir, terminal: false, machine });
+    let notifier = Notifier::start(NotifySettings {
+        config,
+        data_dir,
+        terminal: false,
+        machine,
+        secrets: Secrets::from_fn(|_| None),
+        masking: Masking::new(|_, text| text.to_owned()),
+    });
     let actuator = world.actuator().with_notifications(notifier.handle());
     let action = Action::Notify { message: "look at me".to_owned(), severity: Severity::High };
     let look = move || {

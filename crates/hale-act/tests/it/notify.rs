@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use hale_act::notify::{Masking, Secrets};
 use hale_act::{Notification, NotificationKind, Notifier, NotifySettings};
 use hale_model::alert::Severity;
 use hale_model::config::Notifications;
@@ -21,6 +22,8 @@ pub fn start(config: Notifications, data_dir: &Path) -> Notifier {
         data_dir: data_dir.to_owned(),
         terminal: false,
         machine,
+        secrets: Secrets::from_fn(|_| None),
+        masking: Masking::new(|_, text| text.to_owned()),
     })
 }
 
@@ -36,6 +39,7 @@ pub fn note(key: &str, severity: Severity) -> Notification {
         incident_id: None,
         commands: vec!["hale status".to_owned()],
         key: key.to_owned(),
+        incident: None,
     }
 }
 
