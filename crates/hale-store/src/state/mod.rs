@@ -3,6 +3,7 @@
 
 mod approvals;
 mod audit;
+pub(crate) mod inbox;
 mod knowledge;
 mod memory;
 mod open;
@@ -16,6 +17,7 @@ pub use vectors::{StoredVector, ToEmbed};
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hale_model::Timestamp;
 use rusqlite::types::FromSql;
@@ -24,6 +26,30 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::StoreError;
+
+/// Writers of this process that wait for the database.
+static WRITERS_WAITING: AtomicUsize = AtomicUsize::new(0);
+
+/// How many of this process's writers wait; for one that writes all the time and lets them go first.
+pub(crate) fn writers_waiting() -> usize {
+    WRITERS_WAITING.load(Ordering::Relaxed)
+}
+
+/// One of them, for as long as this lives.
+struct Waiting;
+
+impl Waiting {
+    fn begin() -> Waiting {
+        WRITERS_WAITING.fetch_add(1, Ordering::Relaxed);
+        Waiting
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        WRITERS_WAITING.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// What a database is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,7 +114,9 @@ impl State {
         if !self.connection.is_autocommit() {
             return work(self);
         }
+        let waiting = Waiting::begin();
         self.batch("begin a transaction", "BEGIN IMMEDIATE")?;
+        drop(waiting);
         let result = work(self).and_then(|value| {
             self.batch("commit", "COMMIT")?;
             Ok(value)
@@ -119,6 +147,7 @@ impl State {
         sql: &str,
         params: impl Params,
     ) -> Result<usize, StoreError> {
+        let _waiting = self.connection.is_autocommit().then(Waiting::begin);
         self.connection
             .prepare_cached(sql)
             .and_then(|mut statement| statement.execute(params))

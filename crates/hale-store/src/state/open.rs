@@ -30,10 +30,17 @@ const MIGRATIONS: &[Migration] = &[
         description: "runs, remembered sentences",
         sql: include_str!("../../migrations/state/0003_runs.sql"),
     },
+    Migration {
+        version: 4,
+        description: "inbox: what others report",
+        sql: include_str!("../../migrations/state/0004_inbox.sql"),
+    },
 ];
 
 /// How long a writer waits for another one.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often it asks again.
+const BUSY_PAUSE: Duration = Duration::from_millis(1);
 /// Pages kept in memory, in KiB.
 const CACHE_KIB: i64 = 2048;
 /// The WAL is cut back to this after a checkpoint.
@@ -107,10 +114,16 @@ impl State {
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let error = |e| StoreError::sqlite(path, "open", e);
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(error)?;
-    connection.busy_timeout(BUSY_TIMEOUT).map_err(error)?;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(error)?;
+    connection.busy_handler(Some(wait_for_writer)).map_err(error)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(error)?;
     Ok(connection)
+}
+
+/// SQLite's own waiting soon sleeps a tenth of a second at a time, in which others come and go.
+fn wait_for_writer(tries: i32) -> bool {
+    std::thread::sleep(BUSY_PAUSE);
+    BUSY_PAUSE.saturating_mul(u32::try_from(tries).unwrap_or(u32::MAX)) < BUSY_TIMEOUT
 }
 
 fn create_private(path: &Path) -> Result<(), StoreError> {
