@@ -244,6 +244,17 @@ impl AlertBook {
         self.open().chain(past).find(|alert| alert.id == *id)
     }
 
+    /// The alert about this trouble: open, acknowledged, or closed a moment ago.
+    pub fn of(&self, fingerprint: &Fingerprint) -> Option<&Alert> {
+        let open = self.open.get(fingerprint).map(|entry| &entry.alert);
+        open.or_else(|| self.past.get(fingerprint).map(|past| &past.alert))
+    }
+
+    /// Forgets how this trouble ended, and that anybody wanted it quiet: should it be found, it is new.
+    pub fn forget(&mut self, fingerprint: &Fingerprint) {
+        self.past.remove(fingerprint);
+    }
+
     /// Every alert that is not closed.
     pub fn open(&self) -> impl Iterator<Item = &Alert> {
         self.open.values().map(|entry| &entry.alert)

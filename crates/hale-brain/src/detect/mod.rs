@@ -30,6 +30,7 @@ pub(crate) mod message;
 pub mod miner;
 mod oom;
 mod orphan;
+pub mod reported;
 mod rules;
 mod service;
 mod slope;
@@ -101,7 +102,11 @@ impl Orient {
         let view = View { snapshot, config, tick, kin: &kin };
         filling::learn(&view, &mut self.learned);
         http::learn(&view, &mut self.learned);
-        let findings = self.judge.turn(&view, &mut self.learned);
+        let mut findings = self.judge.turn(&view, &mut self.learned);
+        findings.extend(reported::findings(snapshot, config.general.language));
+        findings.sort_by_cached_key(|f| {
+            (std::cmp::Reverse(f.severity), f.kind.clone(), f.subject.key())
+        });
         let predictions = filling::predictions(&view, &self.learned);
         let health = health::from_findings(snapshot, &findings, config);
         let slos = http::slo_states(&view, &self.learned);

@@ -72,6 +72,8 @@ causes! {
         "If this is how it should be, it will be learned as usual within days.";
     SOURCE_UNREADABLE = "source_unreadable",
         "`hale doctor` says what is missing for this source.";
+    REPORTED = "reported",
+        "Whoever reported it knows more: its message and its logs stand in the incident.";
     OWN_RULE = "own_rule",
         "Whoever wrote this rule knows best.";
     UNKNOWN = "unknown",

@@ -219,6 +219,11 @@ pub(super) fn probes(
     found
 }
 
+/// Whether this address may be asked while a cure is verified.
+pub(super) fn may_ask_url(input: &DiagnoseInput<'_>, url: &str) -> bool {
+    may_ask(input.snapshot, input.config, &ProbeTarget::Http { url: url.to_owned() })
+}
+
 fn may_ask(snapshot: &Snapshot, config: &Config, target: &ProbeTarget) -> bool {
     let containers = snapshot.containers.iter().map(|c| &c.stat);
     let own_ports = config.server.own_ports();

@@ -11,7 +11,7 @@ use hale_model::text::{bytes, duration, printable, shorten};
 
 use super::causes::{self, Cause};
 use super::scope::{Scope, zombie_parent};
-use super::{DiagnoseInput, culprit};
+use super::{DiagnoseInput, culprit, reported};
 
 /// The last lines of a unit's log that a diagnosis quotes.
 const MAX_LOG_LINES: usize = 3;
@@ -25,7 +25,7 @@ pub(super) struct Judged {
     pub confidence: f64,
 }
 
-fn judged(cause: Cause, confidence: f64, text: String) -> Judged {
+pub(super) fn judged(cause: Cause, confidence: f64, text: String) -> Judged {
     Judged { cause, text, confidence }
 }
 
@@ -65,6 +65,9 @@ pub(super) fn weigh(
 
 /// The cause that this alert speaks for.
 pub(super) fn judge(input: &DiagnoseInput<'_>, lead: &Alert, alerts: &[&Alert]) -> Judged {
+    if let Some(judged) = reported::judge(input, lead) {
+        return judged;
+    }
     let snapshot = input.snapshot;
     let said = sentence(&lead.summary);
     match &lead.kind {
@@ -170,7 +173,7 @@ fn container_unhealthy(lead: &Alert) -> Judged {
     }
 }
 
-fn sentence(summary: &str) -> String {
+pub(super) fn sentence(summary: &str) -> String {
     let text = summary.trim();
     if text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
 }
@@ -240,7 +243,7 @@ fn how_it_ended(unit: &UnitStat) -> String {
 }
 
 /// What the unit logged last, quoted so that it cannot be taken for hale's own words.
-fn last_lines(unit: &str, snapshot: &Snapshot) -> String {
+pub(super) fn last_lines(unit: &str, snapshot: &Snapshot) -> String {
     let lines: Vec<String> = snapshot
         .journal
         .iter()

@@ -17,6 +17,7 @@ mod play;
 mod postmortem;
 mod programs;
 mod remembered;
+mod reported;
 mod scope;
 mod steps;
 mod treat;
