@@ -78,6 +78,11 @@ impl Procs {
         parse_stat(&line).filter(|stat| stat.pid == pid)
     }
 
+    /// The start time of the process that has this pid now, if it lives.
+    pub fn start_ticks_of(&self, pid: i32) -> Option<u64> {
+        self.stat(pid).filter(Stat::lives).map(|stat| stat.start_ticks)
+    }
+
     /// The same process, alive, by identity.
     pub fn find(&self, target: &ProcRef) -> Found {
         match self.stat(target.pid) {

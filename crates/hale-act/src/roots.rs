@@ -102,12 +102,6 @@ impl ActRoots {
 }
 
 impl ActRoots {
-    /// The same, with services that the configuration declares.
-    #[must_use]
-    pub fn with_declared(self, declared: Vec<DeclaredService>) -> Self {
-        ActRoots { declared, ..self }
-    }
-
     /// The declared service of this name.
     pub(crate) fn declared(&self, name: &str) -> Option<&DeclaredService> {
         self.declared.iter().find(|service| service.name == name)

@@ -147,6 +147,7 @@ impl Core {
         let cursor =
             state.cursor(observer.machine_id(), JOURNAL_CURSOR, "").map_err(store_error)?;
         observer.resume_journal(cursor);
+        observer.declare(settings.config.services.clone());
 
         let (rules, problems) = Rules::with_user_rules(&settings.user_rules);
         let mut warnings = BTreeMap::new();

@@ -39,6 +39,7 @@ pub fn offline(settings: Settings) -> Arc<dyn Handle> {
 /// One look at the machine with an observer of its own.
 pub(crate) async fn look(settings: &Settings, sources: &[Source]) -> Snapshot {
     let mut observer = LocalObserver::new(Roots::default(), settings.machine_id());
+    observer.declare(settings.config.services.clone());
     let before: Sample = observer.collect_only(sources).await;
     tokio::time::sleep(LOOK_APART).await;
     let sample = observer.collect_only(sources).await;

@@ -3,6 +3,7 @@
 //! A unit is judged by its invocation id: if it has another by now, someone restarted it since, and
 //! the plan is about a run that no longer exists.
 
+pub(crate) mod declared;
 mod systemd;
 
 use hale_model::action::{Outcome, PreState, Undo};

@@ -439,6 +439,12 @@ fn disagreements(config: &Config, places: &Places) -> Vec<ConfigError> {
     if let Err((what, hint)) = check_listen(&config.server.listen) {
         errors.push(places.error("server", "listen", what, hint));
     }
+    for (index, service) in config.services.iter().enumerate() {
+        if let Some((key, what, hint)) = service.mistake() {
+            let path = format!("services.{index}.{key}");
+            errors.push(places.error_at(&path, "services", key, what, hint.to_owned()));
+        }
+    }
     let url = &config.notifications.webhook_url;
     if !url.is_empty() && !url.starts_with("http://") && !url.starts_with("https://") {
         errors.push(places.error(

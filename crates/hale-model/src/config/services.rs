@@ -1,0 +1,90 @@
+//! `[[services]]`: services that no systemd runs, said by whoever runs them: supervised by runit, s6 or
+//! supervisord, started by a script of `/etc/init.d`, or by hand. What is said here is watched,
+//! restarted and verified as a systemd unit is, under the same guard.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Longest name, in bytes.
+const NAME_BYTES_MAX: usize = 128;
+
+/// `[[services]]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeclaredService {
+    /// The name it has everywhere, `restartable_units` included: letters, digits and `- _ . @`.
+    pub name: String,
+    /// The file in which its main process writes its pid: how hale sees whether it runs. Absolute.
+    pub pid_file: String,
+    /// The program that restarts it and its arguments, as they are: no shell reads them. The program is absolute.
+    pub restart: Vec<String>,
+}
+
+impl DeclaredService {
+    /// What is wrong with it: the key, what, and what would be right.
+    pub fn mistake(&self) -> Option<(&'static str, String, &'static str)> {
+        let legal = |c: char| c.is_ascii_alphanumeric() || "-_.@".contains(c);
+        if self.name.is_empty()
+            || self.name.len() > NAME_BYTES_MAX
+            || !self.name.chars().all(legal)
+            || self.name.starts_with('-')
+        {
+            let what = format!("`{}` is no name", crate::text::printable(&self.name));
+            return Some(("name", what, "use letters, digits and - _ . @"));
+        }
+        if !self.pid_file.starts_with('/') {
+            let what = format!("`{}` is not absolute", crate::text::printable(&self.pid_file));
+            return Some(("pid_file", what, "write the path from the root, such as /run/shop.pid"));
+        }
+        if !self.restart.first().is_some_and(|program| program.starts_with('/')) {
+            let what = "no absolute program restarts it".to_owned();
+            return Some(("restart", what, "write [\"/etc/init.d/shop\", \"restart\"]"));
+        }
+        None
+    }
+
+    /// Names one run of its main process: its pid and its start time in clock ticks after boot.
+    pub fn run_id(pid: i32, start_ticks: u64) -> String {
+        format!("{pid}-{start_ticks}")
+    }
+
+    /// What a person would type, quoted for a shell: the guard reads it, nobody runs it.
+    pub fn restart_command(&self) -> String {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/._-@:+=,%".contains(c);
+        let quoted = |word: &String| {
+            if !word.is_empty() && word.chars().all(plain) {
+                word.clone()
+            } else {
+                format!("'{}'", word.replace('\'', r"'\''"))
+            }
+        };
+        self.restart.iter().map(quoted).collect::<Vec<_>>().join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_has_a_name_a_pid_file_and_a_program() {
+        let service = |name: &str, pid_file: &str, restart: &[&str]| DeclaredService {
+            name: name.to_owned(),
+            pid_file: pid_file.to_owned(),
+            restart: restart.iter().map(|w| (*w).to_owned()).collect(),
+        };
+        for (declared, wrong) in [
+            (service("shop", "/run/shop.pid", &["/usr/bin/sv", "restart", "shop"]), None),
+            (service("", "/run/shop.pid", &["/usr/bin/sv"]), Some("name")),
+            (service("a;b", "/run/shop.pid", &["/usr/bin/sv"]), Some("name")),
+            (service("--all", "/run/shop.pid", &["/usr/bin/sv"]), Some("name")),
+            (service("shop", "shop.pid", &["/usr/bin/sv"]), Some("pid_file")),
+            (service("shop", "/run/shop.pid", &["sv"]), Some("restart")),
+            (service("shop", "/run/shop.pid", &[]), Some("restart")),
+        ] {
+            assert_eq!(declared.mistake().map(|(key, _, _)| key), wrong, "{declared:?}");
+        }
+        let odd = service("shop", "/run/shop.pid", &["/bin/x", "a b", "it's", ""]);
+        assert_eq!(odd.restart_command(), r"/bin/x 'a b' 'it'\''s' ''");
+    }
+}
