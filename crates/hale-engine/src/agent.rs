@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hale_act::notify::{Notifier, NotifySettings};
 use hale_model::action::Actor;
+use hale_model::chat::{ChatApp, ChatReply};
 use hale_model::api::{Answer, ApiError, Command, ErrorKind, Handle, Query};
 use hale_model::sample::Source;
 use hale_model::view::StatusView;
@@ -259,6 +260,16 @@ impl Handle for AgentHandle {
             self.wishes.send(Wish { command, actor, reply }).await.map_err(ending)?;
             answer.await.unwrap_or_else(|e| Err(ending(e)))
         })
+    }
+
+    fn chat_apps(&self) -> Vec<ChatApp> {
+        crate::news::chat_apps(&self.desk.settings.config.notifications)
+    }
+
+    fn chat(&self, reply: ChatReply) {
+        if let Some(notify) = self.desk.notify.get() {
+            notify.chat(&reply);
+        }
     }
 
     fn staleness(&self) -> BTreeMap<String, u64> {

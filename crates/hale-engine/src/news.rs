@@ -3,10 +3,13 @@
 
 use std::collections::VecDeque;
 
-use hale_act::notify::{ApprovalNews, IncidentNews, Masking, Notification, NotificationKind};
+use hale_act::notify::{
+    ApprovalNews, IncidentNews, Masking, Notification, NotificationKind, Secrets,
+};
 use hale_brain::decide::redact::{KnownSecrets, Redactor};
 use hale_model::action::{ActionRecord, ActionState, Approval};
-use hale_model::config::Config;
+use hale_model::chat::ChatApp;
+use hale_model::config::{ChannelKind, Config, Notifications};
 use hale_model::incident::Incident;
 use hale_model::{IncidentId, Timestamp};
 
@@ -156,6 +159,21 @@ fn saved(config: &Config, lasted_secs: i64) -> Option<String> {
         String::new()
     };
     Some(format!("It saved about {minutes:.0} minutes{money}."))
+}
+
+/// The apps of Slack that may send: those whose secret is there, and whose buttons somebody may use.
+pub(crate) fn chat_apps(config: &Notifications) -> Vec<ChatApp> {
+    let secrets = Secrets::of_process();
+    let bots = config.channels.iter().filter(|c| c.kind == ChannelKind::SlackBot);
+    bots.filter(|channel| !channel.approvers.is_empty())
+        .filter_map(|channel| {
+            Some(ChatApp {
+                signing_secret: secrets.get(channel.signing_secret_name())?,
+                channel: channel.channel.clone(),
+                approvers: channel.approvers.clone(),
+            })
+        })
+        .collect()
 }
 
 /// Masks what leaves for a team or a webhook: as for a model, but for the name of this machine, which

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::action::{Action, Actor};
 use crate::alert::{AlertKind, AlertState};
 use crate::audit::AuditEntry;
+use crate::chat::{ChatApp, ChatReply};
 use crate::ids::{AlertId, ApprovalId, IncidentId, MachineId};
 use crate::incident::{IncidentState, TimelineEntry};
 use crate::knowledge::{Runbook, RunbookEntryView, RunbookImported, RunbookView};
@@ -385,6 +386,16 @@ pub trait Handle: Send + Sync {
             )
             .hint("start it: `hale up`"))
         })
+    }
+
+    /// The apps of a team's chat whose messages are taken; none where no agent runs.
+    fn chat_apps(&self) -> Vec<ChatApp> {
+        Vec::new()
+    }
+
+    /// Answers somebody in a team's chat: at once or never, and without waiting.
+    fn chat(&self, reply: ChatReply) {
+        drop(reply);
     }
 
     /// Seconds since each source was last read well, for the robot envelope.

@@ -8,6 +8,7 @@ pub mod action;
 pub mod alert;
 pub mod api;
 pub mod audit;
+pub mod chat;
 pub mod config;
 pub mod container;
 pub mod event;

@@ -58,7 +58,7 @@ impl Masking {
 
 /// Members whose texts are ids, times and words of hale's own.
 fn is_own_word(name: &str) -> bool {
-    const NAMES: [&str; 11] = [
+    const NAMES: [&str; 12] = [
         "at",
         "kind",
         "severity",
@@ -70,6 +70,7 @@ fn is_own_word(name: &str) -> bool {
         "risk",
         "key",
         "source",
+        "decided_by",
     ];
     NAMES.contains(&name) || name.ends_with("_at")
 }

@@ -29,6 +29,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hale_model::alert::Severity;
+use hale_model::chat::ChatReply;
 use hale_model::config::Notifications;
 use hale_model::view::AlertView;
 use hale_model::{MachineId, Timestamp};
@@ -47,7 +48,6 @@ pub use news::{ApprovalNews, IncidentNews};
 pub(crate) use outlet::Channel;
 pub use outlet::ChannelState;
 pub use secrets::Secrets;
-pub use slack::ChatReply;
 pub use team::survey;
 pub use webhook::webhook_target;
 
@@ -201,6 +201,7 @@ pub struct NotifyHandle {
     dropped: Arc<AtomicU64>,
     channels: Arc<[Arc<Record>]>,
     chats: Arc<[mpsc::Sender<ChatReply>]>,
+    masking: Masking,
     machine: MachineId,
 }
 
@@ -224,6 +225,16 @@ impl NotifyHandle {
 
     /// Answers somebody in a chat, at once and never blocking; what cannot be sent at once is dropped.
     pub fn chat(&self, reply: &ChatReply) {
+        let mask = |text: &str| self.masking.text("", text);
+        let reply = match reply.clone() {
+            ChatReply::Whisper { channel, user, text } => {
+                ChatReply::Whisper { channel, user, text: mask(&text) }
+            }
+            ChatReply::AskYes { trigger_id, channel, approval, action, why } => {
+                let (action, why) = (mask(&action), mask(&why));
+                ChatReply::AskYes { trigger_id, channel, approval, action, why }
+            }
+        };
         for chat in self.chats.iter() {
             if chat.try_send(reply.clone()).is_err() {
                 tracing::warn!("an answer in a chat was dropped: too many wait");
@@ -300,6 +311,7 @@ impl Notifier {
                 dropped,
                 channels: outlets.records.into(),
                 chats: chats.into(),
+                masking: settings.masking,
                 machine: settings.machine,
             },
             stop,

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use hale_model::chat::ChatReply;
 use hale_model::config::{ChannelKind, Notifications, NotifyChannel, WebhookKind};
 use tokio::sync::mpsc;
 
@@ -10,7 +11,7 @@ use super::email::Email;
 use super::http::parse;
 use super::outlet::{Outlet, Outlets};
 use super::pagerduty::PagerDuty;
-use super::slack::{ChatReply, SlackBot, talk};
+use super::slack::{SlackBot, talk};
 use super::webhook::Webhook;
 use super::{ChannelState, NotifySettings, Secrets};
 

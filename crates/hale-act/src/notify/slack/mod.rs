@@ -19,8 +19,6 @@ use super::{Channel, Notification, NotificationKind, Secrets};
 use api::Api;
 use threads::{Asked, Thread, Threads};
 
-pub use talk::ChatReply;
-
 pub(super) struct SlackBot {
     name: String,
     api: Api,

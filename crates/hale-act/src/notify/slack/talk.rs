@@ -1,6 +1,7 @@
 //! Answers to whoever pressed a button: at once or never, for Slack lets go of the press after three
 //! seconds. Apart from the news, so that neither waits for the other.
 
+use hale_model::chat::ChatReply;
 use hale_model::text::shorten;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -13,33 +14,6 @@ use crate::notify::webhook_body::slack_escape;
 const REPLIES_MAX: usize = 32;
 /// Bytes of an answer.
 const REPLY_BYTES_MAX: usize = 2000;
-
-/// What somebody in a chat is answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChatReply {
-    /// Words that only they see.
-    Whisper {
-        /// Slack's id of the channel.
-        channel: String,
-        /// Slack's id of the person.
-        user: String,
-        /// The words.
-        text: String,
-    },
-    /// A window that asks for a typed YES.
-    AskYes {
-        /// What Slack gave with the press.
-        trigger_id: String,
-        /// Slack's id of the channel.
-        channel: String,
-        /// The question.
-        approval: String,
-        /// What hale would do.
-        action: String,
-        /// Why it is critical.
-        why: String,
-    },
-}
 
 pub(in crate::notify) fn start(
     mut api: Api,
