@@ -7,7 +7,8 @@ use std::time::Duration;
 use hale_act::notify::{Notifier, NotifySettings};
 use hale_model::action::Actor;
 use hale_model::chat::{ChatApp, ChatReply};
-use hale_model::api::{Answer, ApiError, Command, ErrorKind, Handle, Query};
+use hale_model::api::{Answer, ApiError, Command, ErrorKind, Handle, Query, Receiving};
+use hale_model::report::Report;
 use hale_model::sample::Source;
 use hale_model::view::StatusView;
 use tokio::sync::{mpsc, oneshot};
@@ -109,6 +110,8 @@ impl Agent {
         if let Some(counsel) = &core.counsel {
             let _ = desk.adviser.set(counsel.adviser.clone());
         }
+        let inbox = core.reports.open_inbox(&core.state, &files)?;
+        let _ = desk.inbox.set(inbox);
         core.begin_watch().await?;
         Ok(Agent {
             core,
@@ -167,6 +170,8 @@ impl Agent {
         );
         let mut ticks = tokio::time::interval_at(Instant::now() + interval, interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let arrivals = core.reports.arrivals();
+        let mut arrived = false;
         loop {
             // Commands and results first: they are rare, and a person waits.
             tokio::select! {
@@ -175,7 +180,13 @@ impl Agent {
                 Some(wish) = wishes.recv() => core.command(wish.command, wish.actor, wish.reply).await,
                 Some(applied) = results.recv() => core.applied(applied).await,
                 Some(news) = news.recv() => core.advised(news).await,
+                () = arrivals.notified() => arrived = true,
                 _ = ticks.tick() => timed_turn(&mut core).await,
+                () = tokio::time::sleep_until(core.reports.wake_at()), if arrived => {
+                    arrived = false;
+                    core.reports.woke();
+                    timed_turn(&mut core).await;
+                }
                 () = tokio::time::sleep(VERIFY_INTERVAL), if core.is_verifying() => timed_turn(&mut core).await,
             }
             if watchdog.is_some() {
@@ -192,6 +203,7 @@ impl Agent {
 async fn timed_turn(core: &mut Core) {
     let begun = Instant::now();
     core.turn().await;
+    core.reports.turned();
     let took = begun.elapsed();
     if took > SLOW_TURN {
         tracing::warn!("a turn of the loop took {} ms", took.as_millis());
@@ -269,6 +281,13 @@ impl Handle for AgentHandle {
     fn chat(&self, reply: ChatReply) {
         if let Some(notify) = self.desk.notify.get() {
             notify.chat(&reply);
+        }
+    }
+
+    fn receive(&self, reports: Vec<Report>) -> Receiving<'_> {
+        match self.desk.inbox.get() {
+            Some(inbox) => crate::inbox::receive(inbox, reports),
+            None => Box::pin(async { Err(ending(())) }),
         }
     }
 

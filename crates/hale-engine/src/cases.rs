@@ -28,7 +28,10 @@ impl Core {
             self.cases.values().map(|case| (case.incident.clone(), self.alerts_of(case))).collect();
         for correlation in diagnose::correlate(Timestamp::now(), fresh, &open, snapshot) {
             let (id, alerts) = match correlation {
-                Correlation::New(incident) => {
+                Correlation::New(mut incident) => {
+                    if let Some(promised) = self.promised_incident(&incident.alerts) {
+                        incident.id = promised;
+                    }
                     let (id, alerts) = (incident.id.clone(), incident.alerts.clone());
                     self.cases.insert(id.clone(), Case::new(incident));
                     (id, alerts)

@@ -112,6 +112,8 @@ pub(crate) struct Core {
     pub(crate) actuator: Actuator,
     pub(crate) book: AlertBook,
     pub(crate) cases: BTreeMap<IncidentId, Case>,
+    /// What others report.
+    pub(crate) reports: crate::inbox::Reports,
     pub(crate) running: HashMap<ActionId, Running>,
     pub(crate) results: mpsc::Sender<Applied>,
     /// Models, where any is configured, and where their news go.
@@ -183,6 +185,7 @@ impl Core {
             },
             book: AlertBook::new(not_closed),
             cases,
+            reports: crate::inbox::Reports::default(),
             running: HashMap::new(),
             results,
             counsel: None,
@@ -219,13 +222,19 @@ impl Core {
                     .await
             }
         };
-        let snapshot = Arc::new(Snapshot::derive(&sample, self.last_sample.as_ref()));
+        let mut snapshot = Snapshot::derive(&sample, self.last_sample.as_ref());
+        if self.purpose == Purpose::Watch {
+            self.look_into_inbox(&mut snapshot);
+        }
+        let snapshot = Arc::new(snapshot);
         let orientation = Arc::new(self.orient.turn(&snapshot, &self.settings.config));
 
         if self.purpose == Purpose::Watch {
             self.follow_alerts(&snapshot, &orientation.findings);
+            self.follow_reports(&orientation.findings);
         }
-        self.step_watches(&snapshot, &orientation.findings).await;
+        let observed = crate::inbox::observed(&orientation.findings);
+        self.step_watches(&snapshot, &observed).await;
         if self.purpose == Purpose::Watch {
             self.settle_approvals(&snapshot).await;
             self.advance_cases(&snapshot).await;
@@ -306,6 +315,15 @@ impl Core {
         self.save_alerts();
     }
 
+    /// Tells that an alert was closed otherwise than by the book.
+    pub(crate) fn tell_closed(&mut self, alert: &Alert) {
+        if let Some(incident) = alert.incident_id.clone() {
+            let text = told(&AlertChange::Closed(alert.clone()), alert);
+            self.think(&incident, Agent::Scout, "alert_closed", text);
+        }
+        self.notify_alert(NotificationKind::Closed, alert);
+    }
+
     fn has_case(&self, alert: &Alert) -> bool {
         alert.incident_id.as_ref().is_some_and(|id| self.cases.contains_key(id))
     }
@@ -323,23 +341,29 @@ impl Core {
     /// Writes what is new in one transaction. On a full disk everything stays marked, and the next
     /// turn tries again: the book in memory is what counts meanwhile.
     pub(crate) fn save_alerts(&mut self) {
-        if self.unsaved_alerts.is_empty() && self.unsaved_timeline.is_empty() {
+        if self.unsaved_alerts.is_empty()
+            && self.unsaved_timeline.is_empty()
+            && !self.reports.has_unsaved()
+        {
             return;
         }
         let alerts: Vec<Alert> =
             self.unsaved_alerts.iter().filter_map(|id| self.book.get(id).cloned()).collect();
         let incidents: Vec<Incident> = self.cases.values().map(|c| c.incident.clone()).collect();
         let timeline = &self.unsaved_timeline;
+        let reports = &self.reports;
         let saved = self.state.atomically(|state| {
             // Incidents first: alerts and timeline entries point at them.
             incidents.iter().try_for_each(|i| state.put_incident(i))?;
             alerts.iter().try_for_each(|a| state.put_alert(a))?;
-            timeline.iter().try_for_each(|(id, entry)| state.add_timeline(id, entry))
+            timeline.iter().try_for_each(|(id, entry)| state.add_timeline(id, entry))?;
+            reports.save(state)
         });
         match saved {
             Ok(()) => {
                 self.unsaved_alerts.clear();
                 self.unsaved_timeline.clear();
+                self.reports.saved();
                 self.publish(|latest| {
                     latest.warnings.remove("state");
                     latest.unsaved_alerts.clear();

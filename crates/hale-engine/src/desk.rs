@@ -46,6 +46,8 @@ pub(crate) struct Desk {
     pub(crate) adviser: OnceLock<Arc<Adviser>>,
     /// The running agent's channels.
     pub(crate) notify: OnceLock<hale_act::NotifyHandle>,
+    /// Where reports are taken in; empty where no agent runs.
+    pub(crate) inbox: OnceLock<hale_store::Inbox>,
     state: Mutex<Option<State>>,
 }
 
@@ -65,6 +67,7 @@ impl Desk {
             agent_running,
             adviser: OnceLock::new(),
             notify: OnceLock::new(),
+            inbox: OnceLock::new(),
             state: Mutex::new(None),
         })
     }
@@ -230,7 +233,8 @@ impl Desk {
         let unsaved = self.latest(|l| l.unsaved_incidents.clone());
         let older: Vec<Incident> =
             stored.into_iter().filter(|i| unsaved.iter().all(|new| new.id != i.id)).collect();
-        let newer = unsaved.into_iter().filter(|i| state.is_none_or(|state| i.state == state));
+        let newer = unsaved.into_iter().chain(self.promised_incidents(&older));
+        let newer = newer.filter(|i| state.is_none_or(|state| i.state == state));
         let at_most = if limit == 0 { usize::MAX } else { limit as usize };
         Ok(newer.chain(older).take(at_most).collect())
     }
@@ -242,6 +246,7 @@ impl Desk {
             return Ok(incident);
         }
         self.read_or(None, |s| s.incident(id))?
+            .or_else(|| self.incident_of_report(id))
             .ok_or_else(|| not_found("incident", id, "hale incidents list"))
     }
 
@@ -257,7 +262,7 @@ impl Desk {
     fn incident_view(&self, incident: &Incident) -> Result<IncidentView> {
         let actions = self.read(|s| s.actions_of(&incident.id))?;
         let timeline = self.read(|s| s.timeline(&incident.id))?;
-        Ok(IncidentView::new(incident, &actions, timeline))
+        Ok(self.with_external_ids(IncidentView::new(incident, &actions, timeline)))
     }
 
     fn approvals(&self, all: bool) -> Result<Vec<(Approval, ActionRecord)>> {

@@ -359,7 +359,7 @@ impl Core {
         let case = record.incident_id.as_ref().and_then(|id| self.cases.get(id));
         let events = case.into_iter().flat_map(|case| self.alerts_of(case));
         let events = events.filter(|alert| alert.kind.tells_of_an_event()).map(|alert| alert.id);
-        record.alert_id.iter().cloned().chain(events).collect()
+        record.alert_id.iter().cloned().chain(events).chain(self.reported_beside(record)).collect()
     }
 
     /// What did not work is put back where it can be, and a person is told.

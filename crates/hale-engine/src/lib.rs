@@ -17,6 +17,7 @@ mod doctor;
 mod files;
 pub mod filters;
 mod flow;
+mod inbox;
 pub mod investigate;
 pub mod log_health;
 mod news;
