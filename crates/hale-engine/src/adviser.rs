@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hale_brain::decide::redact::{KnownSecrets, Redactor};
 use hale_mind::keys::{Keys, Places};
 use hale_mind::{
-    Delta, Ledger, LedgerStore, Message, Mind, MindError, Outgoing, Part, ProviderState, Purpose,
+    Delta, Embeddings, Ledger, LedgerStore, Message, Mind, MindError, Outgoing, Part, ProviderState, Purpose,
     Reply, Request,
 };
 use hale_store::{Access, State};
@@ -72,6 +72,16 @@ impl Adviser {
     /// The exact bytes that a request would send to each provider, masked.
     pub fn outgoing(&self, redactor: &mut Redactor, request: &Request) -> Vec<Outgoing> {
         self.mind.outgoing(&masked(redactor, request))
+    }
+
+    /// Vectors of texts, each masked before it leaves; none: no provider makes any.
+    ///
+    /// # Errors
+    /// Nobody may be asked, or the provider failed.
+    pub(crate) async fn embed(&self, texts: &[String]) -> Result<Option<Embeddings>, MindError> {
+        let mut redactor = self.redactor();
+        let masked: Vec<String> = texts.iter().map(|text| redactor.redact(text)).collect();
+        self.mind.embed(&masked).await
     }
 
     /// Asks. The request leaves masked, the reply comes back with what was masked put in again.

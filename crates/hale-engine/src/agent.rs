@@ -8,8 +8,10 @@ use hale_act::notify::{Notifier, NotifySettings};
 use hale_model::action::Actor;
 use hale_model::chat::{ChatApp, ChatReply};
 use hale_model::api::{Answer, ApiError, Command, ErrorKind, Handle, Query, Receiving};
+use hale_model::event::EventStream;
 use hale_model::report::Report;
 use hale_model::sample::Source;
+use hale_model::traffic::TrafficBook;
 use hale_model::view::StatusView;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -20,6 +22,7 @@ use crate::adviser::Adviser;
 use crate::consult::{Counsel, News};
 use crate::core::{Applied, Core, Purpose, Reply};
 use crate::desk::Desk;
+use crate::events::EventBus;
 use crate::files::{Files, Lock};
 use crate::telemetry::TelemetryThread;
 
@@ -28,7 +31,7 @@ const COMMANDS_MAX: usize = 64;
 /// Ends of actions that wait for the loop.
 const RESULTS_MAX: usize = 64;
 /// How often the loop looks while something is being verified.
-const VERIFY_INTERVAL: Duration = Duration::from_secs(1);
+const VERIFY_INTERVAL: Duration = Duration::from_millis(500);
 /// A turn that takes longer is logged.
 const SLOW_TURN: Duration = Duration::from_secs(1);
 /// Time that notifications under way get at the end.
@@ -47,6 +50,7 @@ struct Wish {
 pub struct Agent {
     core: Core,
     desk: Arc<Desk>,
+    traffic: Arc<TrafficBook>,
     telemetry: TelemetryThread,
     wishes: mpsc::Receiver<Wish>,
     wish_sender: mpsc::Sender<Wish>,
@@ -104,18 +108,25 @@ impl Agent {
         let (news_sender, news) = mpsc::channel(RESULTS_MAX);
         core.counsel = Adviser::new(&core.settings).map(|adviser| Counsel {
             adviser: Arc::new(adviser),
-            handle: Arc::new(AgentHandle { desk: desk.clone(), wishes: wish_sender.clone() }),
+            handle: Arc::new(AgentHandle {
+                desk: desk.clone(),
+                events: core.events.clone(),
+                wishes: wish_sender.clone(),
+            }),
             news: news_sender,
         });
         if let Some(counsel) = &core.counsel {
             let _ = desk.adviser.set(counsel.adviser.clone());
         }
+        let traffic = Arc::new(TrafficBook::default());
+        core.traffic = Some(traffic.clone());
         let inbox = core.reports.open_inbox(&core.state, &files)?;
         let _ = desk.inbox.set(inbox);
         core.begin_watch().await?;
         Ok(Agent {
             core,
             desk,
+            traffic,
             telemetry,
             wishes,
             wish_sender,
@@ -128,7 +139,16 @@ impl Agent {
 
     /// The way in for every face.
     pub fn handle(&self) -> Arc<dyn Handle> {
-        Arc::new(AgentHandle { desk: self.desk.clone(), wishes: self.wish_sender.clone() })
+        Arc::new(AgentHandle {
+            desk: self.desk.clone(),
+            events: self.core.events.clone(),
+            wishes: self.wish_sender.clone(),
+        })
+    }
+
+    /// Where receivers write down what services tell.
+    pub fn traffic(&self) -> Arc<TrafficBook> {
+        self.traffic.clone()
     }
 
     /// What of hale itself does not work, or had to be set aside at the start.
@@ -242,6 +262,7 @@ pub async fn run_once(settings: Settings) -> Result<OnceReport, ApiError> {
 
 struct AgentHandle {
     desk: Arc<Desk>,
+    events: Arc<EventBus>,
     wishes: mpsc::Sender<Wish>,
 }
 
@@ -257,7 +278,9 @@ impl Handle for AgentHandle {
                 let snapshot = crate::offline::look(&desk.settings, &LOOK_AT_PROCESSES).await;
                 return desk.explain_process(&snapshot, pid);
             }
-            tokio::task::spawn_blocking(move || desk.answer(query)).await.unwrap_or_else(|error| {
+            let near = desk.near_in_meaning(&query).await;
+            let answer = tokio::task::spawn_blocking(move || desk.answer_with(query, near)).await;
+            answer.unwrap_or_else(|error| {
                 Err(ApiError::new(
                     ErrorKind::Failed,
                     format!("the question could not be answered: {error}"),
@@ -274,6 +297,17 @@ impl Handle for AgentHandle {
         })
     }
 
+    fn receive(&self, reports: Vec<Report>) -> Receiving<'_> {
+        match self.desk.inbox.get() {
+            Some(inbox) => crate::inbox::receive(inbox, reports),
+            None => Box::pin(async { Err(ending(())) }),
+        }
+    }
+
+    fn events(&self, after: Option<u64>) -> Result<EventStream, ApiError> {
+        Ok(self.events.watch(after))
+    }
+
     fn chat_apps(&self) -> Vec<ChatApp> {
         crate::news::chat_apps(&self.desk.settings.config.notifications)
     }
@@ -281,13 +315,6 @@ impl Handle for AgentHandle {
     fn chat(&self, reply: ChatReply) {
         if let Some(notify) = self.desk.notify.get() {
             notify.chat(&reply);
-        }
-    }
-
-    fn receive(&self, reports: Vec<Report>) -> Receiving<'_> {
-        match self.desk.inbox.get() {
-            Some(inbox) => crate::inbox::receive(inbox, reports),
-            None => Box::pin(async { Err(ending(())) }),
         }
     }
 

@@ -25,6 +25,7 @@ use crate::commands::{not_found, parse_pause};
 use crate::core::{Latest, PAUSED_KEY, Shared};
 use crate::files::Files;
 use crate::flow::{Asked, History, verdict};
+use crate::meaning::Near;
 use crate::telemetry::{Done, TelemetryHandle, Work, perform, store_error};
 
 type Result<T> = std::result::Result<T, ApiError>;
@@ -42,10 +43,13 @@ pub(crate) struct Desk {
     /// None: no agent in this process; the file is opened read-only for each question.
     pub(crate) telemetry: Option<TelemetryHandle>,
     pub(crate) agent_running: bool,
+    pub(crate) started_at: Timestamp,
     /// The running agent's models; empty elsewhere.
     pub(crate) adviser: OnceLock<Arc<Adviser>>,
     /// The running agent's channels.
     pub(crate) notify: OnceLock<hale_act::NotifyHandle>,
+    /// Treatments as data, read when they are first asked for.
+    pub(crate) playbooks: OnceLock<hale_brain::playbook::Playbooks>,
     /// Where reports are taken in; empty where no agent runs.
     pub(crate) inbox: OnceLock<hale_store::Inbox>,
     state: Mutex<Option<State>>,
@@ -65,8 +69,10 @@ impl Desk {
             shared,
             telemetry,
             agent_running,
+            started_at: Timestamp::now(),
             adviser: OnceLock::new(),
             notify: OnceLock::new(),
+            playbooks: OnceLock::new(),
             inbox: OnceLock::new(),
             state: Mutex::new(None),
         })
@@ -74,6 +80,11 @@ impl Desk {
 
     /// Answers. `Doctor` is answered elsewhere: it has to try things out.
     pub(crate) fn answer(&self, query: Query) -> Result<View> {
+        self.answer_with(query, Near::new())
+    }
+
+    /// Answers, with what is near in meaning where the runbook is searched.
+    pub(crate) fn answer_with(&self, query: Query, near: Near) -> Result<View> {
         match query {
             Query::Status { machine } => {
                 let view = self.status()?;
@@ -149,11 +160,21 @@ impl Desk {
             Query::Judge { action } => self.judge(&action),
             Query::Runbook { alert_kind, limit } => self.runbook(alert_kind.as_ref(), limit),
             Query::RunbookSearch { text, alert_kind, limit } => {
-                self.runbook_search(&text, alert_kind.as_ref(), limit)
+                self.runbook_search(&text, alert_kind.as_ref(), limit, near)
             }
             Query::RunbookEntry { id } => self.runbook_entry(&id),
             Query::RunbookExport => self.runbook_export(),
             Query::Doctor => Ok(View::Doctor(crate::doctor::examine(self))),
+            Query::Services => Ok(View::Services(Box::new(crate::services::view(self)))),
+            Query::Tokens => self.tokens(),
+            Query::TokenHolder { id, digest } => self.token_holder(&id, &digest),
+            Query::Metrics => self.metrics(),
+            Query::Panel { ask } => self.panel(ask),
+            Query::Playbooks => Ok(self.list_playbooks()),
+            Query::Playbook { name } => self.playbook(&name),
+            Query::PlaybookTrial { name, alert, target } => {
+                self.try_playbook(&name, alert.as_ref(), target.as_deref())
+            }
         }
     }
 
@@ -176,7 +197,7 @@ impl Desk {
         look(&self.shared.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn snapshot(&self) -> Result<Arc<Snapshot>> {
+    pub(crate) fn snapshot(&self) -> Result<Arc<Snapshot>> {
         self.latest(|l| l.snapshot.clone()).ok_or_else(|| {
             ApiError::new(ErrorKind::Degraded, "nothing was observed yet")
                 .hint("try again in a few seconds")
@@ -199,7 +220,7 @@ impl Desk {
     }
 
     /// The same where no file yet simply means that nothing happened yet.
-    fn read_or<T>(
+    pub(crate) fn read_or<T>(
         &self,
         nothing: T,
         read: impl FnOnce(&State) -> std::result::Result<T, StoreError>,
@@ -208,7 +229,7 @@ impl Desk {
     }
 
     /// What is stored, and before it what could not be stored yet.
-    fn alerts(&self, states: &[AlertState], limit: u32) -> Result<Vec<Alert>> {
+    pub(crate) fn alerts(&self, states: &[AlertState], limit: u32) -> Result<Vec<Alert>> {
         let stored = self.read_or(Vec::new(), |s| s.alerts(states, limit))?;
         let unsaved = self.latest(|l| l.unsaved_alerts.clone());
         let older = stored.into_iter().filter(|a| unsaved.iter().all(|new| new.id != a.id));
@@ -218,7 +239,7 @@ impl Desk {
         Ok(newer.chain(older).take(at_most).collect())
     }
 
-    fn alert(&self, id: &str) -> Result<Alert> {
+    pub(crate) fn alert(&self, id: &str) -> Result<Alert> {
         let unsaved = |l: &Latest| l.unsaved_alerts.iter().find(|a| a.id.as_str() == id).cloned();
         if let Some(alert) = self.latest(unsaved) {
             return Ok(alert);
@@ -228,7 +249,7 @@ impl Desk {
     }
 
     /// What is stored, and before it what could not be stored yet.
-    fn incidents(&self, state: Option<IncidentState>, limit: u32) -> Result<Vec<Incident>> {
+    pub(crate) fn incidents(&self, state: Option<IncidentState>, limit: u32) -> Result<Vec<Incident>> {
         let stored = self.read_or(Vec::new(), |s| s.incidents(state, limit))?;
         let unsaved = self.latest(|l| l.unsaved_incidents.clone());
         let older: Vec<Incident> =
@@ -239,7 +260,7 @@ impl Desk {
         Ok(newer.chain(older).take(at_most).collect())
     }
 
-    fn incident(&self, id: &str) -> Result<Incident> {
+    pub(crate) fn incident(&self, id: &str) -> Result<Incident> {
         let unsaved =
             |l: &Latest| l.unsaved_incidents.iter().find(|i| i.id.as_str() == id).cloned();
         if let Some(incident) = self.latest(unsaved) {
@@ -265,7 +286,7 @@ impl Desk {
         Ok(self.with_external_ids(IncidentView::new(incident, &actions, timeline)))
     }
 
-    fn approvals(&self, all: bool) -> Result<Vec<(Approval, ActionRecord)>> {
+    pub(crate) fn approvals(&self, all: bool) -> Result<Vec<(Approval, ActionRecord)>> {
         let approvals = self.read_or(Vec::new(), |s| s.approvals(true))?;
         let mut pairs = Vec::new();
         for approval in approvals {
@@ -457,7 +478,7 @@ impl Desk {
         }
     }
 
-    fn sql(&self, sql: &str, limit_rows: u32) -> Result<Table> {
+    pub(crate) fn sql(&self, sql: &str, limit_rows: u32) -> Result<Table> {
         let limit_rows = if limit_rows == 0 { SQL_ROWS_DEFAULT } else { limit_rows };
         match self.telemetry(Work::Query { sql: sql.to_owned(), limit_rows })? {
             Done::Table(table) => Ok(table),

@@ -14,18 +14,25 @@ mod consult;
 mod core;
 mod desk;
 mod doctor;
+mod events;
 mod files;
 pub mod filters;
 mod flow;
 mod inbox;
 pub mod investigate;
 pub mod log_health;
+mod meaning;
 mod news;
 mod offline;
+pub mod playbooks;
+mod panels;
+mod recent;
 mod recover;
 mod runbook;
+mod services;
 pub mod sign_in;
 mod telemetry;
+mod tokens;
 
 use std::path::{Path, PathBuf};
 
@@ -49,12 +56,31 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Users' own rule files: path and text.
     pub user_rules: Vec<(String, String)>,
+    /// Users' own playbooks: path and text.
+    pub user_playbooks: Vec<(String, String)>,
     /// The `hale` program, which a running agent starts again as its telemetry worker. None: the
     /// same work is done in this process.
     pub program: Option<PathBuf>,
 }
 
 impl Settings {
+    /// The real machine, read as configured.
+    pub(crate) fn observed_roots(&self) -> hale_observe::Roots {
+        hale_observe::Roots {
+            engine: hale_observe::EngineAccess::configured(&self.config.containers.engine),
+            ..hale_observe::Roots::default()
+        }
+    }
+
+    /// The real machine, to be changed as configured.
+    pub(crate) fn act_roots(&self) -> hale_act::ActRoots {
+        hale_act::ActRoots {
+            engine: hale_act::EngineAccess::configured(&self.config.containers.engine),
+            declared: self.config.services.clone(),
+            ..hale_act::ActRoots::new(&self.data_dir)
+        }
+    }
+
     /// The machine's configured name, if it has one.
     pub(crate) fn machine_id(&self) -> Option<hale_model::MachineId> {
         let configured = self.config.general.machine_id.trim();

@@ -8,7 +8,7 @@ use hale_model::action::{ActionState, Actor};
 use hale_model::api::{Answer, ApiError, Command, ErrorKind, Handle, Query};
 use hale_model::sample::{Sample, Source};
 use hale_model::snapshot::Snapshot;
-use hale_observe::{LocalObserver, Roots};
+use hale_observe::LocalObserver;
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use crate::Settings;
@@ -38,7 +38,7 @@ pub fn offline(settings: Settings) -> Arc<dyn Handle> {
 
 /// One look at the machine with an observer of its own.
 pub(crate) async fn look(settings: &Settings, sources: &[Source]) -> Snapshot {
-    let mut observer = LocalObserver::new(Roots::default(), settings.machine_id());
+    let mut observer = LocalObserver::new(settings.observed_roots(), settings.machine_id());
     observer.declare(settings.config.services.clone());
     let before: Sample = observer.collect_only(sources).await;
     tokio::time::sleep(LOOK_APART).await;
@@ -123,7 +123,10 @@ impl Handle for Offline {
                 | Query::Report { .. }
                 | Query::Explain { .. }
                 | Query::Judge { .. }
-                | Query::Doctor => true,
+                | Query::Panel { .. }
+                | Query::Doctor
+                | Query::PlaybookTrial { .. }
+                | Query::Services => true,
                 Query::Alerts { .. }
                 | Query::Alert { .. }
                 | Query::Incidents { .. }
@@ -137,12 +140,18 @@ impl Handle for Offline {
                 | Query::RunbookSearch { .. }
                 | Query::RunbookEntry { .. }
                 | Query::RunbookExport
+                | Query::Tokens
+                | Query::TokenHolder { .. }
+                | Query::Metrics
+                | Query::Playbooks
+                | Query::Playbook { .. }
                 | Query::Sql { .. } => false,
             };
             if needs_a_look {
                 self.look().await;
             }
-            self.desk.answer(query)
+            let near = self.desk.near_in_meaning(&query).await;
+            self.desk.answer_with(query, near)
         })
     }
 

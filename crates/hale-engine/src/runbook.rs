@@ -17,6 +17,7 @@ use serde_json::json;
 use crate::commands::not_found;
 use crate::core::Core;
 use crate::desk::Desk;
+use crate::meaning::Near;
 use crate::telemetry::store_error;
 
 type Result<T> = std::result::Result<T, ApiError>;
@@ -82,12 +83,13 @@ impl Desk {
     }
 
     /// What fits: first what was learned from and written about this kind of alert, then what holds
-    /// the words.
+    /// the words, then what is near in meaning.
     pub(crate) fn runbook_search(
         &self,
         text: &str,
         alert_kind: Option<&AlertKind>,
         limit: u32,
+        near: Near,
     ) -> Result<View> {
         let limit = if limit == 0 { HITS_DEFAULT } else { limit.min(HITS_MAX) };
         let named: Vec<AlertKind> = kinds_in(text);
@@ -120,10 +122,15 @@ impl Desk {
             found.iter().map(|(record, score)| (record.reference(), *score)).collect()
         };
         let ranked =
-            remember::rank(&references(&by_signature), &references(&by_text), &[], limit as usize);
+            remember::rank(
+                &references(&by_signature),
+                &references(&by_text),
+                &references(&near),
+                limit as usize,
+            );
         let mut view = RunbookView::default();
         for recalled in ranked {
-            let mut all = by_signature.iter().chain(&by_text);
+            let mut all = by_signature.iter().chain(&by_text).chain(&near);
             let Some((record, _)) = all.find(|(record, _)| record.reference() == recalled.found)
             else {
                 continue;

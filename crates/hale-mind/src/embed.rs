@@ -18,6 +18,15 @@ const DIMENSIONS_MAX: usize = 16_384;
 pub const EMBED_TEXTS_MAX: usize = 100;
 
 impl Mind {
+    /// The model that [`Mind::embed`] would ask, by the name that its vectors carry; none: none of the
+    /// chain makes any.
+    pub fn embedding_model(&self) -> Option<String> {
+        self.seats().iter().find_map(|seat| {
+            let model = model_of(&seat.provider)?;
+            Some(format!("{}/{model}", seat.provider.provider.as_str()))
+        })
+    }
+
     /// Vectors of texts, by the first provider of the chain that makes any. None: none of them does,
     /// or none is usable now.
     ///

@@ -12,5 +12,6 @@ mod agent;
 mod consult;
 mod cures;
 mod isolated;
+mod meaning;
 mod memory;
 mod world;
