@@ -22,6 +22,10 @@ pub struct Agent {
     child: Option<Child>,
     /// Every alert it ever told of, with the moment it was first heard.
     pub heard: BTreeMap<String, (AlertView, Instant)>,
+    /// Alerts that it remembers from before this drill, with when each was last seen.
+    remembered: BTreeMap<String, String>,
+    /// Likewise incidents.
+    past: BTreeSet<String>,
 }
 
 impl Agent {
@@ -35,8 +39,14 @@ impl Agent {
             dir: dir.to_owned(),
             child: None,
             heard: BTreeMap::new(),
+            remembered: BTreeMap::new(),
+            past: BTreeSet::new(),
         };
         agent.spawn()?;
+        agent.past = agent.incidents()?.into_iter().map(|incident| incident.id).collect();
+        let view: AlertsView = agent.robot(&["alerts", "--all", "--limit", "0"])?;
+        let known = view.alerts.into_iter().filter(|alert| alert.state == "closed");
+        agent.remembered = known.map(|alert| (alert.id, alert.last_seen_at.to_string())).collect();
         Ok(agent)
     }
 
@@ -151,16 +161,23 @@ impl Agent {
         let view: AlertsView = self.robot(&["alerts", "--all", "--limit", "0"])?;
         let now = Instant::now();
         for alert in view.alerts {
+            if self
+                .remembered
+                .get(&alert.id)
+                .is_some_and(|at| *at == alert.last_seen_at.to_string())
+            {
+                continue;
+            }
             let entry = self.heard.entry(alert.id.clone()).or_insert_with(|| (alert.clone(), now));
             entry.0 = alert;
         }
         Ok(())
     }
 
-    /// Every incident, with its actions.
+    /// Every incident of this drill, with its actions.
     pub fn incidents(&self) -> Result<Vec<IncidentView>> {
         let view: IncidentsView = self.robot(&["incidents", "--limit", "0"])?;
-        Ok(view.incidents)
+        Ok(view.incidents.into_iter().filter(|i| !self.past.contains(&i.id)).collect())
     }
 
     /// The ids of all alerts it has stored, closed ones too.

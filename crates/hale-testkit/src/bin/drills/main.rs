@@ -41,6 +41,9 @@ struct Cli {
     /// Check the oracles instead: make each fault without an agent, cure it by hand, harm a bystander
     #[arg(long)]
     check: bool,
+    /// Play each drill a second time with what the agent has learned in the first
+    #[arg(long)]
+    memory: bool,
     /// Length of the period without a fault; 0: none
     #[arg(long, default_value_t = 5)]
     quiet_minutes: u64,
@@ -150,7 +153,7 @@ fn once(cli: &Cli, player: &Player) -> Vec<Row> {
     let mut rows = Vec::new();
     for drill in DRILLS.iter().filter(|drill| chosen(cli, drill.name)) {
         eprintln!("drills: {} …", drill.name);
-        let played = player.play(drill, None);
+        let played = if cli.memory { player.play_twice(drill) } else { player.play(drill, None) };
         tell(&played);
         rows.extend(played);
     }
@@ -247,6 +250,9 @@ fn play_in_host(cli: &Cli, own: &Path, hale: &Path) -> Result<bool> {
     }
     if cli.keep {
         command.arg("--keep");
+    }
+    if cli.memory {
+        command.arg("--memory");
     }
     if cli.check {
         command.arg("--check");

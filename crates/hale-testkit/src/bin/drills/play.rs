@@ -1,12 +1,14 @@
 //! Plays one drill: start the agent, make the fault, watch hale and the world, judge.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use hale_model::alert::{Severity, Subject};
+use hale_model::incident::DiagnosisSource;
 use hale_model::view::{ActionView, AlertView, IncidentView};
 use hale_testkit::world::{self, Ident};
 
@@ -58,8 +60,35 @@ impl Player {
         if let Some(why) = skipped(drill) {
             return vec![Row::skipped(drill.name, &why)];
         }
-        self.try_play(drill, kills)
+        let dir = self.place(drill.name);
+        self.try_play(drill, &dir, kills)
             .unwrap_or_else(|error| vec![Row::failed(drill.name, &format!("{error:#}"))])
+    }
+
+    /// Plays a drill, and the same again with an agent that remembers the first time.
+    pub fn play_twice(&self, drill: &Drill) -> Vec<Row> {
+        let dir = self.place(drill.name);
+        let mut rows = self.play(drill, None);
+        if rows.iter().any(|row| row.skipped.is_some() || !row.right()) {
+            return rows;
+        }
+        let again = self.with_memory_of(&dir).and_then(|()| self.try_play(drill, &dir, None));
+        let again =
+            again.unwrap_or_else(|error| vec![Row::failed(drill.name, &format!("{error:#}"))]);
+        rows.extend(again.into_iter().map(|mut row| {
+            row.name.push_str(", again");
+            row
+        }));
+        rows
+    }
+
+    /// Clears the stage of a drill, so that the same can be set, and leaves only the agent's data.
+    fn with_memory_of(&self, dir: &Path) -> Result<()> {
+        let (data, aside) = (dir.join("hale/data"), self.dir.join("remembered"));
+        fs::rename(&data, &aside).with_context(|| format!("set {} aside", data.display()))?;
+        fs::remove_dir_all(dir).with_context(|| format!("clear {}", dir.display()))?;
+        fs::create_dir_all(dir.join("hale")).context("make the agent's directory")?;
+        fs::rename(&aside, &data).with_context(|| format!("put {} back", data.display()))
     }
 
     /// A fresh directory's path for a drill.
@@ -75,9 +104,13 @@ impl Player {
         dir
     }
 
-    fn try_play(&self, drill: &Drill, mut kills: Option<&mut Kills>) -> Result<Vec<Row>> {
-        let dir = self.place(drill.name);
-        let mut stage = Stage::set(&dir, &self.fault)?;
+    fn try_play(
+        &self,
+        drill: &Drill,
+        dir: &Path,
+        mut kills: Option<&mut Kills>,
+    ) -> Result<Vec<Row>> {
+        let mut stage = Stage::set(dir, &self.fault)?;
         let settings = (drill.settings)()?;
         let agent = Agent::start(&self.hale, &dir.join("hale"), &config(&settings))?;
         sleep(WARM_UP);
@@ -410,6 +443,15 @@ fn wanted(action: &ActionView, case: &Case) -> bool {
     }
 }
 
+fn source(source: DiagnosisSource) -> String {
+    match source {
+        DiagnosisSource::Local => "rules",
+        DiagnosisSource::Runbook => "memory",
+        DiagnosisSource::Model => "model",
+    }
+    .to_owned()
+}
+
 fn judge_case(case: &Case, seen: &Seen, incidents: &[IncidentView]) -> Row {
     let mut row = Row::new("");
     row.secs_to_alert = seen.alert.as_ref().map(|(_, secs)| *secs);
@@ -422,6 +464,7 @@ fn judge_case(case: &Case, seen: &Seen, incidents: &[IncidentView]) -> Row {
     let cause = incident.diagnosis.as_ref().map(|d| d.cause_kind.clone());
     row.diagnosis_right = cause.as_deref().is_some_and(|cause| case.causes.contains(&cause));
     row.cause = cause;
+    row.diagnosis_by = incident.diagnosis.as_ref().map(|d| source(d.source));
     let done = executed(std::slice::from_ref(incident));
     row.action_right = match &case.response {
         Response::Act(_) => {

@@ -14,6 +14,8 @@ pub struct Row {
     pub secs_to_alert: Option<f64>,
     /// The cause that hale named.
     pub cause: Option<String>,
+    /// Where the diagnosis comes from.
+    pub diagnosis_by: Option<String>,
     /// Whether that is the cause.
     pub diagnosis_right: bool,
     /// Whether exactly the right thing was done, or rightly nothing.
@@ -109,6 +111,7 @@ impl Row {
             self.name.clone(),
             secs(self.secs_to_alert),
             yes(self.diagnosis_right),
+            self.diagnosis_by.clone().unwrap_or_else(|| "–".to_owned()),
             yes(self.action_right),
             recovery,
             count(&self.harmed),
@@ -125,6 +128,7 @@ pub fn render(rows: &[Row]) -> String {
         "fault",
         "s to alert",
         "diagnosis right",
+        "from",
         "action right",
         "s to verified recovery",
         "bystanders harmed",
