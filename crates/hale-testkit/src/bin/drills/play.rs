@@ -69,7 +69,9 @@ impl Player {
     pub fn play_twice(&self, drill: &Drill) -> Vec<Row> {
         let dir = self.place(drill.name);
         let mut rows = self.play(drill, None);
-        if rows.iter().any(|row| row.skipped.is_some() || !row.right()) {
+        // What is left to a person, or did not go well, teaches nothing.
+        let taught = |row: &Row| row.skipped.is_none() && !row.person && row.right();
+        if !rows.iter().all(taught) {
             return rows;
         }
         let again = self.with_memory_of(&dir).and_then(|()| self.try_play(drill, &dir, None));
