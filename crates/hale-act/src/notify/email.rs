@@ -88,7 +88,10 @@ impl Email {
             let sent = tokio::time::timeout(SEND_LIMIT, transport.send(message.clone())).await;
             let why = match sent {
                 Ok(Ok(_)) => return Ok(()),
-                Ok(Err(error)) if error.is_permanent() => return Err(reason(&error)),
+                // Refused, or nothing that a second attempt would change.
+                Ok(Err(error)) if error.is_permanent() || error.is_client() => {
+                    return Err(reason(&error));
+                }
                 Ok(Err(error)) => reason(&error),
                 Err(_) => format!("no answer within {} s", SEND_LIMIT.as_secs()),
             };

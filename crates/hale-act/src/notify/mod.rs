@@ -266,6 +266,7 @@ pub struct Notifier {
     stop: watch::Sender<bool>,
     dispatcher: JoinHandle<()>,
     workers: Vec<JoinHandle<()>>,
+    talkers: Vec<JoinHandle<()>>,
 }
 
 impl Notifier {
@@ -317,6 +318,7 @@ impl Notifier {
             stop,
             dispatcher: tokio::spawn(dispatcher.run(waiting, stopped)),
             workers: outlets.workers,
+            talkers: outlets.talkers,
         }
     }
 
@@ -333,6 +335,7 @@ impl Notifier {
     /// Delivers what is queued, for at most this long, and ends. What is left then is given up.
     pub async fn shutdown(self, timeout: Duration) {
         let _ = self.stop.send(true);
+        self.talkers.iter().for_each(JoinHandle::abort);
         let deadline = Instant::now() + timeout;
         let tasks = std::iter::once(("dispatcher", self.dispatcher))
             .chain(self.workers.into_iter().map(|w| ("channel", w)));

@@ -115,6 +115,8 @@ impl Outlet {
 #[derive(Default)]
 pub(super) struct Outlets {
     pub workers: Vec<JoinHandle<()>>,
+    /// Tasks that have nothing to finish when the service ends.
+    pub talkers: Vec<JoinHandle<()>>,
     pub records: Vec<Arc<Record>>,
 }
 

@@ -43,7 +43,7 @@ pub(super) fn start(
         let mut outlet = match ready {
             Ok(Ready::Webhook(webhook)) => outlets.add(webhook),
             Ok(Ready::SlackBot(bot)) => {
-                chats.push(talk::start(bot.api(), &mut outlets.workers));
+                chats.push(talk::start(bot.api(), &mut outlets.talkers));
                 outlets.add(*bot)
             }
             Ok(Ready::Email(email)) => outlets.add(*email),

@@ -1,6 +1,7 @@
 //! What the executors do to real processes, files, buses and servers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod container;
 mod crash;
 mod disk_clean;
 mod every_action;
@@ -9,5 +10,8 @@ mod notify;
 mod pause_and_renice;
 mod service_needs_systemd;
 mod service_on_a_private_bus;
+mod mail;
 mod support;
+mod team;
 mod webhook;
+mod wire;
