@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use hale_act::notify::{Notification, NotificationKind};
-use hale_brain::diagnose::{self, Correlation, DiagnoseInput, Diagnosed};
+use hale_brain::diagnose::{self, Correlation, DiagnoseInput, Diagnosed, Plays};
 use hale_model::action::{Action, ActionRecord, ActionState, Decision, Plan};
 use hale_model::alert::{Alert, AlertKind, AlertState, Severity};
 use hale_model::incident::{Agent, IncidentState};
@@ -11,8 +11,9 @@ use hale_model::lesson::Lesson;
 use hale_model::snapshot::Snapshot;
 use hale_model::{IncidentId, Timestamp};
 
-use crate::core::{Case, Core};
+use crate::core::{Case, Core, Purpose};
 use crate::flow::Proposed;
+use crate::playbooks;
 use crate::telemetry::store_error;
 
 /// Plans made for one incident before a person has to look.
@@ -103,6 +104,8 @@ impl Core {
         let alerts: Vec<Alert> =
             self.alerts_of(case).into_iter().filter(|a| a.state != AlertState::Closed).collect();
         let lessons = self.lessons_about(&alerts);
+        let tried = self.state.actions_of(id).unwrap_or_default();
+        let climbed = self.climbed(id, &tried);
         let diagnosed = diagnose::diagnose(&DiagnoseInput {
             now: Timestamp::now(),
             incident: &case.incident,
@@ -110,8 +113,10 @@ impl Core {
             snapshot,
             config: &self.settings.config,
             lessons: &lessons,
+            tried: &tried,
+            plays: Some(Plays { playbooks: &self.playbooks, climbed: &climbed }),
         });
-        let Diagnosed { diagnosis, plan, no_plan_because, seen_before } = diagnosed;
+        let Diagnosed { diagnosis, plan, no_plan_because, call, seen_before } = diagnosed;
         let is_news = case.incident.diagnosis.as_ref().is_none_or(|d| {
             d.cause_kind != diagnosis.cause_kind
                 || (d.confidence - diagnosis.confidence).abs() > 0.1
@@ -137,8 +142,22 @@ impl Core {
             }
         }
         self.consult(id, &alerts, plan.is_some(), snapshot);
+        let tried_in_vain = self.cases.get_mut(id).and_then(|case| case.tried_in_vain.take());
         match plan {
-            Some(plan) => self.adopt(id, plan, snapshot).await,
+            Some(plan) => {
+                self.adopt(id, plan, snapshot).await;
+                if let Some(why) = tried_in_vain.filter(|_| !self.is_being_cured(id)) {
+                    self.escalate(id, &why);
+                }
+            }
+            None if call.is_some() => {
+                let call = call.unwrap_or_default();
+                let why = playbooks::called(&call, tried_in_vain.as_deref());
+                self.escalate_with(id, &why, call.commands);
+            }
+            None if tried_in_vain.is_some() => {
+                self.escalate(id, &tried_in_vain.unwrap_or_default());
+            }
             None => {
                 let why = no_plan_because.unwrap_or_else(|| "no cure is known".to_owned());
                 self.leave_to_person(id, &why);
@@ -172,12 +191,17 @@ impl Core {
                 return;
             }
         };
-        let proposed_before = |action: &Action| past.iter().any(|r| same_attempt(r, action));
-        if plan.steps.iter().any(|step| proposed_before(&step.action)) {
+        let proposed_before = match &plan.playbook {
+            // The same action may be on two rungs; a rung is climbed once.
+            Some(usage) => playbooks::was_proposed(usage, &self.climbed(id, &past)),
+            None => plan.steps.iter().any(|s| past.iter().any(|r| same_attempt(r, &s.action))),
+        };
+        if proposed_before {
             return;
         }
         let Some(case) = self.cases.get_mut(id) else { return };
-        if case.plans_made >= PLANS_PER_INCIDENT_MAX {
+        // A ladder has an end of its own.
+        if plan.playbook.is_none() && case.plans_made >= PLANS_PER_INCIDENT_MAX {
             self.escalate(
                 id,
                 &format!("{PLANS_PER_INCIDENT_MAX} plans were made and the trouble goes on"),
@@ -194,6 +218,9 @@ impl Core {
                 case.plans_made -= 1;
             }
             return;
+        }
+        if let Some(line) = playbooks::line(&plan) {
+            self.think(id, Agent::Brain, "playbook", line);
         }
         if let Some(case) = self.cases.get_mut(id) {
             case.plan = Some(plan);
@@ -229,6 +256,31 @@ impl Core {
         if let Some(case) = self.cases.get_mut(id) {
             case.incident.state = state;
         }
+        if let Some(case) = self.cases.get(id) {
+            self.tell_incident(&case.incident);
+        }
+    }
+
+    /// What was tried did not help. Another cure is looked for; a person is told where there is none.
+    pub(crate) fn next_rung(&mut self, id: &IncidentId, why: &str) {
+        if self.purpose == Purpose::Errand {
+            return self.escalate(id, why);
+        }
+        if let Some(case) = self.cases.get_mut(id) {
+            case.plan = None;
+            case.needs_diagnosis = true;
+            case.tried_in_vain = Some(why.to_owned());
+        }
+    }
+
+    /// Whether something is done about it, or a person is asked.
+    fn is_being_cured(&self, id: &IncidentId) -> bool {
+        self.cases.get(id).is_some_and(|case| {
+            matches!(
+                case.incident.state,
+                IncidentState::Acting | IncidentState::AwaitingApproval
+            )
+        })
     }
 
     /// hale will not act: serious trouble goes to a person, the rest stays open and visible.
@@ -243,6 +295,11 @@ impl Core {
     }
 
     pub(crate) fn escalate(&mut self, id: &IncidentId, why: &str) {
+        self.escalate_with(id, why, Vec::new());
+    }
+
+    /// The same, with commands to look with before those of its alerts.
+    fn escalate_with(&mut self, id: &IncidentId, why: &str, commands: Vec<String>) {
         let Some(case) = self.cases.get_mut(id) else { return };
         case.plan = None;
         if case.incident.state == IncidentState::Escalated {
@@ -250,13 +307,12 @@ impl Core {
         }
         case.incident.state = IncidentState::Escalated;
         let incident = case.incident.clone();
-        let commands = incident
+        let of_alerts = incident
             .alerts
             .iter()
             .filter_map(|alert| self.book.get(alert))
-            .flat_map(|alert| alert.suggested_actions.clone())
-            .take(5)
-            .collect();
+            .flat_map(|alert| alert.suggested_actions.clone());
+        let commands = commands.into_iter().chain(of_alerts).take(5).collect();
         self.think(id, Agent::Fixer, "escalated", format!("a person is needed: {why}"));
         self.notify(Notification {
             at: Timestamp::now(),

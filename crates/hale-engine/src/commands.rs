@@ -8,6 +8,7 @@ use hale_model::action::{
 };
 use hale_model::alert::{Alert, AlertState};
 use hale_model::api::{ApiError, Command, ErrorKind, View};
+use hale_model::container::ContainerRef;
 use hale_model::incident::{Agent, IncidentState, TimelineEntry};
 use hale_model::snapshot::{Process, Snapshot};
 use hale_model::view::{ActionView, AlertView, ApprovalView, IncidentView};
@@ -28,6 +29,9 @@ impl Core {
             Command::Act { action, confirmed_critical } => {
                 return self.act_for(action, &actor, confirmed_critical, reply).await;
             }
+            Command::Step { step, alert, confirmed_critical } => {
+                return self.step_for(*step, alert, &actor, confirmed_critical, reply).await;
+            }
             Command::AckAlert { id } => self.acknowledge(&id, &actor),
             Command::CloseAlert { id, why } => self.close_alert(&id, why, &actor),
             Command::Approve { id } => self.answer_approval(&id, true, None, &actor).await,
@@ -41,6 +45,10 @@ impl Core {
             Command::Undo { id } => self.undo(&id, &actor).await,
             Command::Vacuum { dry_run } => self.vacuum(dry_run, &actor),
             Command::Export { directory } => self.export(&directory),
+            Command::CreateToken { name, role, expires_in_secs } => {
+                self.create_token(&name, role, expires_in_secs, &actor)
+            }
+            Command::RevokeToken { name } => self.revoke_token(&name, &actor),
         };
         let _ = reply.send(answer);
     }
@@ -75,7 +83,7 @@ impl Core {
         Ok(View::Paused(None))
     }
 
-    fn stored_alert(&self, id: &AlertId) -> Result<Alert> {
+    pub(crate) fn stored_alert(&self, id: &AlertId) -> Result<Alert> {
         self.state
             .alert(id.as_str())
             .map_err(store_error)?
@@ -111,6 +119,7 @@ impl Core {
         actor: &Actor,
     ) -> Result<View> {
         self.state.put_alert(&alert).map_err(store_error)?;
+        self.tell_alert(&alert);
         self.audit(&actor.to_string(), kind, alert.id.as_str(), &json!({ "why": why }));
         if let Some(incident) = alert.incident_id.clone() {
             let words = why.map(|w| format!(": {w}")).unwrap_or_default();
@@ -127,7 +136,9 @@ impl Core {
             kind: kind.to_owned(),
             text,
         };
-        self.state.add_timeline(incident, &entry).map_err(store_error)
+        self.state.add_timeline(incident, &entry).map_err(store_error)?;
+        self.tell_thought(incident, &entry);
+        Ok(())
     }
 
     fn note(&mut self, id: &IncidentId, text: String, actor: &Actor) -> Result<View> {
@@ -336,14 +347,35 @@ impl Core {
         confirmed_critical: bool,
         reply: Reply,
     ) {
-        self.see_targets(&action).await;
+        let expectation = Expectation { conditions: Vec::new(), hold_secs: 0, within_secs: 0 };
+        let why = format!("{actor} asked for it");
+        let step = PlanStep { action, why, command: String::new(), expectation };
+        self.act_on(step, None, actor, confirmed_critical, reply).await;
+    }
+
+    /// A person asks for a step: what it wants to see afterwards adds to what its action must show.
+    pub(crate) async fn act_on(
+        &mut self,
+        step: PlanStep,
+        about: Option<&Alert>,
+        actor: &Actor,
+        confirmed_critical: bool,
+        reply: Reply,
+    ) {
+        self.see_targets(&step.action).await;
         let Some(snapshot) = self.snapshot() else {
             let _ = reply.send(Err(nothing_observed()));
             return;
         };
-        let verdict = self.judge(&action, None, actor, &snapshot, false, confirmed_critical);
-        let why = format!("{actor} asked for it");
-        let record = self.record_for(action, why, actor, verdict, &snapshot);
+        let verdict = self.judge(&step.action, None, actor, &snapshot, false, confirmed_critical);
+        let mut record = self.record_for(step.action, step.why, actor, verdict, &snapshot);
+        record.step.command = step.command;
+        expect_too(&mut record.step.expectation, step.expectation);
+        if let Some(alert) = about {
+            record.incident_id.clone_from(&alert.incident_id);
+            record.alert_id = Some(alert.id.clone());
+            record.alert_kind = Some(alert.kind.clone());
+        }
         let details = json!({ "action": record.step.action, "verdict": record.verdict });
         self.audit(&actor.to_string(), "verdict", record.id.as_str(), &details);
         let why = reasons_of(&record);
@@ -388,6 +420,10 @@ impl Core {
     async fn see_targets(&mut self, action: &Action) {
         let seen = |snapshot: &Snapshot| {
             action.processes().iter().all(|target| snapshot.find(target).is_some())
+                && action.container().is_none_or(|wanted| {
+                    let found = snapshot.container(&wanted.id, &wanted.name);
+                    found.is_some_and(|c| c.stat.started_at == wanted.started_at)
+                })
         };
         if self.snapshot().is_some_and(|snapshot| !seen(&snapshot)) {
             self.turn().await;
@@ -469,6 +505,7 @@ impl Core {
         record.state = ActionState::Undone;
         record.note = Some(format!("{actor} put it back: {did}"));
         self.state.put_action(&record).map_err(store_error)?;
+        self.tell_action(&record);
         if let Some(incident) = record.incident_id.clone() {
             self.tell(&incident, "undone", format!("{actor} put {} back: {did}", record.id))?;
         }
@@ -516,6 +553,20 @@ fn words(done: Done) -> String {
     }
 }
 
+/// Longest that a person's step may ask to be watched.
+const STEP_WITHIN_SECS_MAX: u64 = 86_400;
+
+/// Adds to what must be seen; what the action must show by itself stays.
+fn expect_too(own: &mut Expectation, more: Expectation) {
+    for condition in more.conditions {
+        if !own.conditions.contains(&condition) {
+            own.conditions.push(condition);
+        }
+    }
+    own.hold_secs = own.hold_secs.max(more.hold_secs.min(STEP_WITHIN_SECS_MAX));
+    own.within_secs = own.within_secs.max(more.within_secs.min(STEP_WITHIN_SECS_MAX));
+}
+
 /// What must be seen after an action that a person asked for directly.
 fn expectation_of(action: &Action, snapshot: &Snapshot) -> Expectation {
     let (conditions, hold_secs, within_secs) = match action {
@@ -544,6 +595,30 @@ fn expectation_of(action: &Action, snapshot: &Snapshot) -> Expectation {
                 free_percent: *target_free_percent,
             };
             (vec![free], 0, 30)
+        }
+        Action::ContainerRestart { container } => (
+            vec![
+                Condition::ContainerRunning { container: container.clone() },
+                Condition::ContainerSteady { container: container.clone() },
+                Condition::ContainerHealthy { container: container.clone() },
+            ],
+            2,
+            90,
+        ),
+        Action::ContainerStart { container } => {
+            // That of now has to run; which run it was before does not matter.
+            let container = ContainerRef { started_at: None, ..container.clone() };
+            (vec![Condition::ContainerRunning { container }], 2, 60)
+        }
+        Action::ContainerStop { container } => {
+            (vec![Condition::ContainerStopped { container: container.clone() }], 1, 60)
+        }
+        Action::ContainerSetMemory { container, limit_bytes } => {
+            let condition = Condition::ContainerMemoryLimit {
+                container: container.clone(),
+                limit_bytes: *limit_bytes,
+            };
+            (vec![condition], 0, 30)
         }
         // What a command should bring about is known to the person only.
         Action::CommandRun { .. } | Action::MemoryDropCaches | Action::Notify { .. } => {

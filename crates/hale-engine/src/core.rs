@@ -4,24 +4,27 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use hale_act::notify::{Notification, NotificationKind, Notifier};
-use hale_act::{ActRoots, Actuator};
+use hale_act::Actuator;
 use hale_brain::detect::{AlertBook, AlertChange, BrainMemory, Orient, Orientation, Rules};
+use hale_brain::playbook::Playbooks;
 use hale_brain::remember::Symptom;
 use hale_brain::verify::Watch;
 use hale_model::action::{ActionRecord, ActionState, Plan};
 use hale_model::alert::{Alert, AlertState, Finding};
 use hale_model::api::ApiError;
 use hale_model::incident::{Agent, Incident, IncidentState, TimelineEntry};
-use hale_model::sample::{JournalEntry, Sample, Source};
+use hale_model::sample::{JournalEntry, Sample, Source, SourceState, SourceStatus};
 use hale_model::snapshot::Snapshot;
+use hale_model::traffic::{TrafficBook, TrafficSample};
 use hale_model::view::AlertView;
 use hale_model::{ActionId, AlertId, IncidentId, MachineId, Timestamp};
-use hale_observe::{LocalObserver, Roots};
+use hale_observe::LocalObserver;
 use hale_store::{Access, State};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Settings;
 use crate::consult::Counsel;
+use crate::events::EventBus;
 use crate::files::Files;
 use crate::telemetry::{Batch, Done, TelemetryHandle, Work, perform, store_error};
 
@@ -66,6 +69,8 @@ pub(crate) struct Case {
     pub(crate) needs_diagnosis: bool,
     /// Whether a model was asked about it: once an incident.
     pub(crate) model_asked: bool,
+    /// What was tried last and did not help, until another cure is under way or a person is told.
+    pub(crate) tried_in_vain: Option<String>,
 }
 
 impl Case {
@@ -77,6 +82,7 @@ impl Case {
             plans_made: 0,
             needs_diagnosis: true,
             model_asked: false,
+            tried_in_vain: None,
         }
     }
 }
@@ -86,7 +92,15 @@ impl Case {
 pub(crate) struct Latest {
     pub(crate) snapshot: Option<Arc<Snapshot>>,
     pub(crate) orientation: Option<Arc<Orientation>>,
+    /// The figures of the last looks.
+    pub(crate) recent: crate::recent::Recent,
+    /// What services told in the last minute.
+    pub(crate) traffic: crate::services::RecentTraffic,
     pub(crate) warnings: BTreeMap<&'static str, String>,
+    /// Looks at the machine so far.
+    pub(crate) turns: u64,
+    /// The number of the newest event told.
+    pub(crate) events: u64,
     /// Alerts that could not be written (disk full): newer than what is stored.
     pub(crate) unsaved_alerts: Vec<Alert>,
     /// Likewise.
@@ -116,14 +130,22 @@ pub(crate) struct Core {
     pub(crate) reports: crate::inbox::Reports,
     pub(crate) running: HashMap<ActionId, Running>,
     pub(crate) results: mpsc::Sender<Applied>,
+    /// Treatments as data.
+    pub(crate) playbooks: Arc<Playbooks>,
     /// Models, where any is configured, and where their news go.
     pub(crate) counsel: Option<Counsel>,
     pub(crate) shared: Shared,
+    /// What happens, for whoever watches.
+    pub(crate) events: Arc<EventBus>,
+    /// Where receivers write down what services tell; none: nothing receives.
+    pub(crate) traffic: Option<Arc<TrafficBook>>,
     orient: Orient,
     last_sample: Option<Sample>,
     telemetry: Option<TelemetryHandle>,
     notifier: Option<Notifier>,
     pending_journal: Vec<JournalEntry>,
+    /// What services told since the last stored sample.
+    pending_traffic: TrafficSample,
     unsaved_alerts: BTreeSet<AlertId>,
     unsaved_timeline: Vec<(IncidentId, TimelineEntry)>,
     last_cursor: Option<String>,
@@ -144,7 +166,7 @@ impl Core {
         let files = Files::new(&settings.data_dir);
         let mut state = State::open(&files.state(), Access::Write).map_err(store_error)?;
         crate::runbook::ship(&mut state)?;
-        let mut observer = LocalObserver::new(Roots::default(), settings.machine_id());
+        let mut observer = LocalObserver::new(settings.observed_roots(), settings.machine_id());
         let notifier = notifier(observer.machine_id());
         let cursor =
             state.cursor(observer.machine_id(), JOURNAL_CURSOR, "").map_err(store_error)?;
@@ -157,6 +179,13 @@ impl Core {
             let text = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
             tracing::warn!("{text}");
             warnings.insert("rules", text);
+        }
+        let playbooks = Playbooks::with_own(&settings.user_playbooks);
+        if !playbooks.problems().is_empty() {
+            let problems = playbooks.problems().iter().map(ToString::to_string);
+            let text = problems.collect::<Vec<_>>().join("; ");
+            tracing::warn!("{text}");
+            warnings.insert("playbooks", text);
         }
         let memory = load_memory(&state)?;
         let not_closed =
@@ -174,7 +203,7 @@ impl Core {
             );
             cases.insert(case.incident.id.clone(), case);
         }
-        let actuator = Actuator::new(ActRoots::new(&settings.data_dir));
+        let actuator = Actuator::new(settings.act_roots());
         Ok(Core {
             purpose,
             observer,
@@ -188,13 +217,17 @@ impl Core {
             reports: crate::inbox::Reports::default(),
             running: HashMap::new(),
             results,
+            playbooks: Arc::new(playbooks),
             counsel: None,
             shared: Arc::new(RwLock::new(Latest { warnings, ..Latest::default() })),
+            events: EventBus::new(Timestamp::now()),
+            traffic: None,
             orient: Orient::new(rules, memory),
             last_sample: None,
             telemetry,
             notifier,
             pending_journal: Vec::new(),
+            pending_traffic: TrafficSample::default(),
             unsaved_alerts: BTreeSet::new(),
             unsaved_timeline: Vec::new(),
             last_cursor: None,
@@ -207,7 +240,8 @@ impl Core {
 
     /// Looks at the world once and does what follows from it.
     pub(crate) async fn turn(&mut self) {
-        let sample = match self.purpose {
+        self.aim_probes();
+        let mut sample = match self.purpose {
             Purpose::Watch => self.observer.collect().await,
             // An errand needs to see its target, not the journal's history.
             Purpose::Errand => {
@@ -218,10 +252,12 @@ impl Core {
                         Source::Cpu,
                         Source::Disk,
                         Source::Unit,
+                        Source::Container,
                     ])
                     .await
             }
         };
+        self.hear(&mut sample);
         let mut snapshot = Snapshot::derive(&sample, self.last_sample.as_ref());
         if self.purpose == Purpose::Watch {
             self.look_into_inbox(&mut snapshot);
@@ -240,11 +276,47 @@ impl Core {
             self.advance_cases(&snapshot).await;
             self.keep(&sample, &snapshot, &orientation);
         }
+        self.tell_orientation(&orientation);
+        let traffic = sample.traffic.take();
         self.last_sample = Some(sample);
+        let told = self.events.newest();
         self.publish(|latest| {
+            let score = Some(orientation.health.score);
+            latest.recent.push(snapshot.collected_at, &snapshot.system, score);
+            if let Some(traffic) = &traffic {
+                latest.traffic.push(traffic);
+            }
             latest.snapshot = Some(snapshot);
             latest.orientation = Some(orientation);
+            latest.turns += 1;
+            latest.events = told;
         });
+    }
+
+    /// Puts what services told since the turn before into the sample. As long as nothing ever came,
+    /// there is no such source.
+    fn hear(&mut self, sample: &mut Sample) {
+        let Some(book) = &self.traffic else { return };
+        let traffic = book.drain(sample.boottime_ns);
+        if book.has_received() {
+            sample.sources.push(SourceStatus {
+                source: Source::Otlp,
+                state: SourceState::Fresh,
+                last_fresh_at: Some(sample.collected_at),
+                took_us: 0,
+                note: None,
+                lost: traffic.intake.beyond_limits,
+            });
+        }
+        self.pending_traffic.merge(&traffic);
+        sample.traffic = Some(traffic);
+    }
+
+    /// What is being verified by asking over the network is asked in this look, and nothing else.
+    fn aim_probes(&mut self) {
+        let watches = self.running.values().filter_map(|running| running.watch.as_ref());
+        let targets = watches.flat_map(Watch::probes).collect();
+        self.observer.probe(targets, self.settings.config.server.own_ports());
     }
 
     /// The first look, then what an earlier agent left unfinished, before anything new is begun.
@@ -341,6 +413,7 @@ impl Core {
     /// Writes what is new in one transaction. On a full disk everything stays marked, and the next
     /// turn tries again: the book in memory is what counts meanwhile.
     pub(crate) fn save_alerts(&mut self) {
+        self.tell_changes();
         if self.unsaved_alerts.is_empty()
             && self.unsaved_timeline.is_empty()
             && !self.reports.has_unsaved()
@@ -380,6 +453,16 @@ impl Core {
         }
     }
 
+    /// What has changed of alerts and incidents, for whoever watches: also what cannot be written.
+    fn tell_changes(&self) {
+        for alert in self.unsaved_alerts.iter().filter_map(|id| self.book.get(id)) {
+            self.tell_alert(alert);
+        }
+        for case in self.cases.values() {
+            self.tell_incident(&case.incident);
+        }
+    }
+
     /// Says that something of hale itself does not work; shown by `status` and `doctor`.
     pub(crate) fn warn(&self, part: &'static str, text: String) {
         tracing::warn!("{text}");
@@ -392,6 +475,7 @@ impl Core {
     pub(crate) fn think(&mut self, incident: &IncidentId, agent: Agent, kind: &str, text: String) {
         tracing::info!(target: "thought", "{}: {}", agent.as_str(), hale_model::text::printable(&text));
         let entry = TimelineEntry { ts: Timestamp::now(), agent, kind: kind.to_owned(), text };
+        self.tell_thought(incident, &entry);
         self.unsaved_timeline.push((incident.clone(), entry));
     }
 
@@ -445,8 +529,9 @@ impl Core {
         let store_due =
             self.stored_at_boottime_ns.is_none_or(|last| due(last, history.snapshot_interval_secs));
         if store_due && let Some(telemetry) = &self.telemetry {
+            let traffic = Some(std::mem::take(&mut self.pending_traffic));
             telemetry.store(Batch::new(
-                sample,
+                &Sample { traffic, ..sample.clone() },
                 snapshot,
                 std::mem::take(&mut self.pending_journal),
                 orientation.health.clone(),

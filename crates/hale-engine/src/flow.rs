@@ -171,6 +171,7 @@ impl Core {
             self.warn("state", error.message.clone());
             return Err(error);
         }
+        self.tell_action(&record);
         let text = format!("{} {}", record.step.action.kind(), record.step.action.target());
         if let Some(incident) = record.incident_id.clone() {
             self.think(
@@ -219,6 +220,7 @@ impl Core {
                 store_error(error).prefixed("the intent could not be written, so nothing was done");
             return Err(self.refuse_begun(record, error, reply));
         }
+        self.tell_action(&record);
         let text = format!("{} {}", record.step.action.kind(), record.step.action.target());
         if let Some(incident) = record.incident_id.clone() {
             self.think(&incident, Agent::Fixer, "intent", text.clone());
@@ -357,6 +359,11 @@ impl Core {
     /// The alert that was treated, and the events beside it, which nothing else would end.
     fn cured_alerts(&self, record: &ActionRecord) -> Vec<AlertId> {
         let case = record.incident_id.as_ref().and_then(|id| self.cases.get(id));
+        // With steps to come, it is the last one whose proof says that it is over.
+        let in_hand = case.and_then(|case| case.plan.as_ref().map(|plan| (plan, case.next_step)));
+        if in_hand.is_some_and(|(plan, next)| next < plan.steps.len()) {
+            return Vec::new();
+        }
         let events = case.into_iter().flat_map(|case| self.alerts_of(case));
         let events = events.filter(|alert| alert.kind.tells_of_an_event()).map(|alert| alert.id);
         record.alert_id.iter().cloned().chain(events).chain(self.reported_beside(record)).collect()
@@ -366,7 +373,9 @@ impl Core {
     async fn put_back(&mut self, mut running: Running, why: String) {
         let undo = running.record.outcome.as_ref().map(|o| o.undo.clone());
         let id = running.record.id.clone();
-        let puts_back = registry::facts(running.record.step.action.kind()).undo_on_failure;
+        let keeps = self.keeps_what_failed(running.record.incident_id.as_ref());
+        let facts = registry::facts(running.record.step.action.kind());
+        let puts_back = facts.undo_on_failure && !keeps;
         let (state, note) = match undo {
             Some(undo) if puts_back && !matches!(undo, Undo::None { .. }) => {
                 match self.undo_now(&id, &undo, &Actor::Hale).await {
@@ -386,7 +395,7 @@ impl Core {
         }
         self.finish(running, state, Some(note.clone()));
         if let Some(incident) = incident {
-            self.escalate(&incident, &note);
+            self.next_rung(&incident, &note);
         }
     }
 
@@ -419,7 +428,7 @@ impl Core {
         record.note = note;
         self.put_action(&record);
         self.learn(&record, &target_class, symptom.as_ref());
-        if matches!(record.requested_by, Actor::Hale | Actor::Model) {
+        if !record.requested_by.is_person() {
             self.notify(Notification {
                 at: Timestamp::now(),
                 kind: NotificationKind::ActionDone,
@@ -494,6 +503,7 @@ impl Core {
     }
 
     pub(crate) fn put_action(&self, record: &ActionRecord) {
+        self.tell_action(record);
         if let Err(error) = self.state.put_action(record) {
             self.warn("state", store_error(error).message);
         }

@@ -228,6 +228,9 @@ pub struct ContainerStat {
     pub exit_code: Option<i32>,
     /// Whether the kernel ended the last run for want of memory.
     pub oom_killed: bool,
+    /// Whether somebody told the engine to end the last run; none where that is not known, or the run
+    /// lasts. An end that nobody asked for is a failure, whatever its status.
+    pub end_asked: Option<bool>,
     /// `no`, `always`, `unless-stopped`, `on-failure`.
     pub restart_policy: String,
     /// How often `on-failure` may start it again; 0: as often as it likes.

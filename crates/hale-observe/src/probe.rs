@@ -190,3 +190,69 @@ fn words(error: &std::io::Error) -> String {
         _ => error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_fails_is_asked_ever_more_rarely() {
+        let millis = |failures| {
+            let at = |jitter| pause_ns(failures, jitter) / 1_000_000;
+            (at(0.0), at(1.0))
+        };
+        let paused: Vec<_> = (0..8).map(millis).collect();
+        assert_eq!(
+            paused,
+            [
+                (500, 500),
+                (125, 250),
+                (250, 500),
+                (500, 1000),
+                (1000, 2000),
+                (2000, 4000),
+                (2500, 5000),
+                (2500, 5000),
+            ]
+        );
+        assert_eq!(pause_ns(u32::MAX, 1.0), BACK_OFF_MAX_NS);
+    }
+
+    #[test]
+    fn status_lines() {
+        let said = |answer: &str| match status_line(answer.as_bytes()) {
+            Ok(answered) => format!("{} {}", answered.ok, answered.text),
+            Err(why) => why,
+        };
+        for (answer, expected) in [
+            ("HTTP/1.1 200 OK\r\nX: y\r\n", "true 200 OK"),
+            ("HTTP/1.0 204\r\n", "true 204"),
+            ("HTTP/1.1 503 Service Unavailable", "false 503 Service Unavailable"),
+            ("HTTP/1.1 301 Moved\r\nLocation: http://x/\r\n", "false 301 Moved"),
+            ("HTTP/1.1 2000 OK\r\n", "the answer is not HTTP"),
+            ("SSH-2.0-OpenSSH_9.2\r\n", "the answer is not HTTP"),
+            ("", "closed without an answer"),
+        ] {
+            assert_eq!(said(answer), expected, "{answer:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_answer_is_read_and_fits_a_screen(answer: Vec<u8>) {
+            if let Ok(answered) = status_line(&answer) {
+                prop_assert!(answered.text.len() < 200);
+                prop_assert!(!answered.text.chars().any(char::is_control));
+            }
+        }
+
+        #[test]
+        fn a_pause_is_never_longer_than_the_limit(failures: u32, jitter in 0.0..=1.0_f64) {
+            let pause = pause_ns(failures, jitter);
+            prop_assert!((BACK_OFF_MIN_NS / 2..=BACK_OFF_MAX_NS).contains(&pause));
+        }
+    }
+}

@@ -2,6 +2,7 @@
 //! nothing to hale's own collectors, so that it can judge them. And for tests of all crates, scripted
 //! language model servers and an authorization server.
 
+pub mod containers;
 pub mod authorization_server;
 pub mod model_server;
 pub mod world;

@@ -13,6 +13,7 @@ use bollard::{API_DEFAULT_VERSION, Docker};
 use hale_model::Timestamp;
 use hale_model::container::{ContainerRef, ContainerState, engine_addresses};
 use hale_model::text::bytes;
+use jiff::SignedDuration;
 
 use super::shown;
 use crate::error::ActError;
@@ -22,6 +23,13 @@ use crate::roots::EngineAccess;
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 /// How long a start, a stop or a restart may take: containers may ask for a long grace period.
 const JOB_LIMIT: Duration = Duration::from_secs(90);
+
+/// The grace period of a container that names none.
+const STOP_SECS: u64 = 10;
+/// What the engine itself may need besides.
+const SETTLE_MARGIN_SECS: u64 = 3;
+/// Nobody waits longer than this for a job that may never have been asked for.
+const SETTLE_SECS_MAX: u64 = 30;
 
 const HINT: &str = "is Docker or Podman running, and may this user use its socket? try `docker ps`";
 
@@ -36,9 +44,17 @@ pub(super) struct Found {
     /// Memory and swap together; 0: not set, -1: no limit.
     pub(super) memory_swap_bytes: i64,
     pub(super) exit_code: Option<i64>,
+    /// Its grace period: how long it may take to end.
+    pub(super) stop_secs: u64,
 }
 
 impl Found {
+    /// After this time a job that was asked for has shown.
+    pub(super) fn settles_in(&self) -> SignedDuration {
+        let secs = self.stop_secs.saturating_add(SETTLE_MARGIN_SECS).min(SETTLE_SECS_MAX);
+        SignedDuration::from_secs(i64::try_from(secs).unwrap_or(i64::MAX))
+    }
+
     /// Its state, for people.
     pub(super) fn said(&self) -> String {
         let limit = match self.memory_limit_bytes {
@@ -126,6 +142,11 @@ impl Engine {
                 .unwrap_or(0),
             memory_swap_bytes: host.and_then(|h| h.memory_swap).unwrap_or(0),
             exit_code: state.and_then(|s| s.exit_code),
+            stop_secs: full
+                .config
+                .and_then(|config| config.stop_timeout)
+                .and_then(|secs| u64::try_from(secs).ok())
+                .unwrap_or(STOP_SECS),
         })
     }
 

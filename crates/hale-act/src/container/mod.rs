@@ -6,6 +6,8 @@
 
 mod engine;
 
+use std::time::Duration;
+
 use hale_model::Timestamp;
 use hale_model::action::{Outcome, PreState, Undo};
 use hale_model::container::{ContainerRef, ContainerState, is_container_id, is_container_name};
@@ -16,6 +18,9 @@ use crate::actuator::Reconciled;
 use crate::error::ActError;
 use crate::roots::EngineAccess;
 use engine::{Engine, Found, Took};
+
+/// How often a container is looked at while the engine may still be at it.
+const SETTLE_LOOK: Duration = Duration::from_millis(250);
 
 /// What to have the engine do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -255,11 +260,36 @@ pub(crate) async fn reconcile(
 ) -> Reconciled {
     let found = async {
         check_identity(target.job.verb(), target.container)?;
-        Engine::connect(access).await?.find(target.job.verb(), target.container).await
+        let engine = Engine::connect(access).await?;
+        let found = engine.find(target.job.verb(), target.container).await?;
+        Ok::<_, ActError>((engine, found))
     };
     match found.await {
-        Ok(found) => judge(target, &found, pre),
+        Ok((engine, found)) => settled(&engine, target, found, pre).await,
         Err(error) => Reconciled::Unknown(error.to_string()),
+    }
+}
+
+/// An engine goes on with a job when whoever asked for it is gone, and a container may take its whole
+/// grace period to end. Until that is over, "as before" means nothing.
+async fn settled(
+    engine: &Engine,
+    target: &Target<'_>,
+    mut found: Found,
+    pre: Option<&PreState>,
+) -> Reconciled {
+    loop {
+        let judged = judge(target, &found, pre);
+        let still_may_be = pre
+            .is_some_and(|pre| Timestamp::now().duration_since(pre.read_at) < found.settles_in());
+        if !matches!(judged, Reconciled::NotDone(_)) || !still_may_be {
+            return judged;
+        }
+        tokio::time::sleep(SETTLE_LOOK).await;
+        match engine.find(target.job.verb(), target.container).await {
+            Ok(now) => found = now,
+            Err(error) => return Reconciled::Unknown(error.to_string()),
+        }
     }
 }
 
@@ -277,6 +307,7 @@ fn judge(target: &Target<'_>, now: &Found, pre: Option<&PreState>) -> Reconciled
         memory_limit_bytes: pre.facts["memory_limit_bytes"].as_u64().unwrap_or(0),
         memory_swap_bytes: 0,
         exit_code: None,
+        stop_secs: 0,
     };
     let done = |done: bool| {
         Reconciled::Done(Outcome {
@@ -331,6 +362,7 @@ mod tests {
             memory_limit_bytes: limit,
             memory_swap_bytes: 0,
             exit_code: None,
+            stop_secs: 0,
         }
     }
 

@@ -28,10 +28,21 @@ fn child() {
 }
 
 fn start_child(data_dir: &Path, action: &Action, pre: &PreState) -> Child {
+    start_child_on(data_dir, action, pre, &[])
+}
+
+/// The same with these further environment variables.
+pub fn start_child_on(
+    data_dir: &Path,
+    action: &Action,
+    pre: &PreState,
+    variables: &[(&str, String)],
+) -> Child {
     let task = serde_json::to_string(&(data_dir.to_str().unwrap(), action, pre)).unwrap();
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "crash::child", "--nocapture"])
         .env(CHILD_ENV, task)
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

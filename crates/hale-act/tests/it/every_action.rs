@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use hale_act::notify::{Masking, Secrets};
-use hale_act::{Actuator, NotificationKind, Notifier, NotifySettings};
+use hale_act::{ActRoots, Actuator, EngineAccess, NotificationKind, Notifier, NotifySettings};
 use hale_model::MachineId;
 use hale_model::action::{Action, ActionKind, CleanMeans, Outcome, Undo};
 use hale_model::alert::Severity;
 use hale_model::config::Notifications;
+use hale_testkit::containers::TestEngine;
 
 use crate::service_on_a_private_bus::{Sim, Stage};
 use crate::support::{OTHER_MOUNT, OtherFileSystem, Victim, World, block_on, carry_out, id};
@@ -61,6 +62,18 @@ async fn case(kind: ActionKind) -> Option<Case> {
         ActionKind::DiskClean => disk(&name)?,
         ActionKind::CommandRun => command(),
         ActionKind::Notify => notify(),
+        ActionKind::ContainerRestart => {
+            container(&name, "running", |container| Action::ContainerRestart { container })?
+        }
+        ActionKind::ContainerStart => {
+            container(&name, "exited", |container| Action::ContainerStart { container })?
+        }
+        ActionKind::ContainerStop => {
+            container(&name, "running", |container| Action::ContainerStop { container })?
+        }
+        ActionKind::ContainerSetMemory => container(&name, "running", |container| {
+            Action::ContainerSetMemory { container, limit_bytes: 96 << 20 }
+        })?,
     })
 }
 
@@ -135,6 +148,28 @@ fn command() -> Case {
     Case { actuator, action, look: Box::new(look) }
 }
 
+fn container(
+    name: &str,
+    state: &str,
+    action: impl Fn(hale_model::container::ContainerRef) -> Action,
+) -> Option<Case> {
+    let engine = TestEngine::find(name)?;
+    let world = World::new();
+    let roots = ActRoots { engine: EngineAccess::Address(engine.address()), ..world.roots.clone() };
+    let container = engine.server("every-action", &["--memory", "64m"]).unwrap();
+    container.until_up().unwrap();
+    if state == "exited" {
+        container.docker(&["stop"]).unwrap();
+    }
+    let action = action(container.container_ref().unwrap());
+    let look = move || {
+        let _ = &world;
+        let limit = container.inspect(".HostConfig.Memory").unwrap();
+        format!("{} limit {limit}", container.state().unwrap())
+    };
+    Some(Case { actuator: Actuator::new(roots), action, look: Box::new(look) })
+}
+
 fn notify() -> Case {
     let world = World::new();
     let config = Notifications { terminal: false, desktop: false, ..Notifications::default() };
@@ -170,7 +205,11 @@ fn end_without_undo(kind: ActionKind) -> Option<&'static str> {
         | ActionKind::ServiceStop
         | ActionKind::MemoryDropCaches
         | ActionKind::DiskClean
-        | ActionKind::Notify => None,
+        | ActionKind::Notify
+        | ActionKind::ContainerRestart
+        | ActionKind::ContainerStart
+        | ActionKind::ContainerStop
+        | ActionKind::ContainerSetMemory => None,
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use hale_act::{ActRoots, Actuator, BusAccess};
+use hale_act::{ActRoots, Actuator, BusAccess, EngineAccess};
 use hale_model::action::{Action, Outcome, PreState};
 use hale_model::{ActionId, ProcRef};
 
@@ -21,6 +21,7 @@ impl World {
         let dir = tempfile::tempdir().unwrap();
         let mut roots = ActRoots::new(dir.path().canonicalize().unwrap().join("data"));
         roots.system_bus = BusAccess::Disabled;
+        roots.engine = EngineAccess::Disabled;
         roots.journalctl = dir.path().join("journalctl");
         roots.journal_dirs = Vec::new();
         roots.package_caches = Vec::new();

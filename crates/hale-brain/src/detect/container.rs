@@ -2,8 +2,8 @@
 //!
 //! Not well is what a container's own health check says, an end that nobody asked for although it
 //! should run, and memory that will reach its limit within minutes at the rate at which it grows. A
-//! container that a person stopped is no finding: engines end it with TERM, then KILL, and both show in
-//! its exit status.
+//! container that a person stopped is no finding: the engine remembers that it was told to, and where it
+//! does not, an exit status by TERM or KILL is taken for that.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -20,6 +20,8 @@ use crate::decide::names::container_pattern;
 
 /// Exit statuses of a program that was told to stop: 128 + INT, KILL, TERM.
 const STOPPED_BY_SIGNAL: [i32; 3] = [130, 137, 143];
+/// Ended by KILL.
+const KILLED: i32 = 137;
 /// Most containers watched.
 const CONTAINERS_MAX: usize = 1024;
 /// Restarts are counted over this time.
@@ -163,12 +165,20 @@ fn down(view: &View<'_>, stat: &ContainerStat) -> Option<Claim> {
     let granted = &view.config.allowlist.restartable_containers;
     let should_run = stat.is_kept_running() || container_pattern(granted, &stat.name).is_some();
     let code = stat.exit_code.unwrap_or(0);
-    let by_itself = stat.oom_killed || code != 0 && !STOPPED_BY_SIGNAL.contains(&code);
+    let by_itself = stat.oom_killed
+        || code != 0
+            && match stat.end_asked {
+                Some(asked) => !asked,
+                None => !STOPPED_BY_SIGNAL.contains(&code),
+            };
     if !should_run || !by_itself || stat.started_at.is_none() {
         return None;
     }
     let (reason, what) = if stat.oom_killed {
         ("oom_killed", "the kernel ended it for want of memory".to_owned())
+    } else if code == KILLED && stat.memory_limit_bytes.is_some() {
+        let what = "it was killed, and not by the engine: most likely for want of memory";
+        ("killed", what.to_owned())
     } else {
         ("exited", format!("it ended with status {code}"))
     };

@@ -159,6 +159,7 @@ fn container_unhealthy(lead: &Alert) -> Judged {
             0.9,
             format!("{said} The kernel ended it because its memory limit was reached."),
         ),
+        Some("killed") => judged(causes::CONTAINER_MEMORY, 0.7, said),
         Some("memory") => judged(
             causes::CONTAINER_MEMORY,
             0.8,

@@ -26,7 +26,7 @@ use hale_model::run::{AskPlan, AskStep, PlanOrigin, Run};
 use hale_model::sample::Source;
 use hale_model::snapshot::Snapshot;
 use hale_model::{PlanId, Timestamp};
-use hale_observe::{LocalObserver, Roots};
+use hale_observe::LocalObserver;
 use hale_store::{Access, State, StoreError};
 
 use crate::Settings;
@@ -72,7 +72,7 @@ impl Companion {
     pub async fn new(settings: Settings, working_dir: PathBuf, timeout_secs: u32) -> Companion {
         let configured = settings.config.general.machine_id.trim();
         let machine = (!configured.is_empty()).then(|| configured.into());
-        let mut observer = LocalObserver::new(Roots::default(), machine);
+        let mut observer = LocalObserver::new(settings.observed_roots(), machine);
         let sample = observer.collect_only(&[Source::Disk]).await;
         let snapshot = Snapshot::derive(&sample, None);
         let places = context::Places::of_process();

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use hale_act::command_run::{self, Command, Ran, Stream, Terminal};
-use hale_act::{ActRoots, Actuator};
+use hale_act::Actuator;
 use hale_model::action::{
     Action, ActionRecord, ActionState, Decision, Expectation, Outcome, PlanStep, PreState, Undo,
 };
@@ -63,7 +63,7 @@ impl Companion {
             }
             Decision::Deny => return Err(self.refuse(record, ErrorKind::Refused, "refused: ")),
         }
-        let actuator = Actuator::new(ActRoots::new(&self.settings.data_dir));
+        let actuator = Actuator::new(self.settings.act_roots());
         let pre_state = match read_pre_state(&actuator, &record.step.action).await {
             Ok(pre_state) => with_runner(pre_state),
             Err(error) => {

@@ -138,9 +138,9 @@ impl ContainerCollector {
                 before if inspects >= INSPECTS_MAX || late(started) => {
                     before.unwrap_or_else(|| Known::unread(&summary, told))
                 }
-                _ => {
+                before => {
                     inspects += 1;
-                    match self.read(&engine, &id, told, now_ns).await? {
+                    match self.read(&engine, &id, told, now_ns, before.as_ref()).await? {
                         Some(known) => known,
                         // Removed between the list and the question.
                         None => {
@@ -195,9 +195,18 @@ impl ContainerCollector {
         id: &str,
         told: Told,
         now_ns: u64,
+        before: Option<&Known>,
     ) -> Result<Option<Known>, Failure> {
         let Some(full) = engine.inspect(id).await? else { return Ok(None) };
-        let stat = stat::of(id, &full);
+        let mut stat = stat::of(id, &full);
+        if stat.state == ContainerState::Exited && stat.exit_code != Some(0) {
+            // How this very end came about was found out before, or is asked now.
+            let known = before.filter(|b| b.stat.finished_at == stat.finished_at);
+            stat.end_asked = match known.and_then(|known| known.stat.end_asked) {
+                Some(asked) => Some(asked),
+                None => engine.end_asked(&stat).await,
+            };
+        }
         let first_process_start_ticks = self.start_ticks(stat.pid);
         let cgroup = cgroup::Place::of(&mut self.scratch, &self.proc, &self.sys, stat.pid, id);
         // In turns, not all at once.

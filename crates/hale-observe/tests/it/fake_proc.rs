@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use hale_model::sample::{Source, SourceState};
-use hale_observe::{BusAccess, JournalAccess, LocalObserver, Roots};
+use hale_observe::{BusAccess, EngineAccess, JournalAccess, LocalObserver, Roots};
 
 fn roots(dir: &Path) -> Roots {
     Roots {
@@ -15,6 +15,7 @@ fn roots(dir: &Path) -> Roots {
         kmsg: dir.join("kmsg"),
         journal: JournalAccess::Auto,
         system_bus: BusAccess::Disabled,
+        engine: EngineAccess::Disabled,
     }
 }
 

@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod containers;
 mod fake_proc;
 mod live;
 mod recorded;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use hale_model::snapshot::{Process, Snapshot};
 use hale_model::text::{bytes, duration};
-use hale_observe::{BusAccess, JournalAccess, LocalObserver, Roots};
+use hale_observe::{BusAccess, EngineAccess, JournalAccess, LocalObserver, Roots};
 
 fn recording(name: &str) -> PathBuf {
     Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").unwrap())
@@ -44,6 +44,7 @@ async fn view(name: &str) -> String {
         kmsg: dir.path().join("kmsg"),
         journal: JournalAccess::Disabled,
         system_bus: BusAccess::Disabled,
+        engine: EngineAccess::Disabled,
     };
     let mut observer = LocalObserver::new(roots, None);
     let first = observer.collect().await;

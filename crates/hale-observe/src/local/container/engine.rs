@@ -1,21 +1,27 @@
 //! The engine behind its socket: the few questions that are asked, each with a time limit.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
 use bollard::errors::Error;
 use bollard::models::{ContainerInspectResponse, ContainerSummary};
 use bollard::query_parameters::{
-    InspectContainerOptions, ListContainersOptionsBuilder, StatsOptionsBuilder,
+    EventsOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder, StatsOptionsBuilder,
 };
 use bollard::{API_DEFAULT_VERSION, Docker};
 use futures::StreamExt as _;
+use hale_model::Timestamp;
 use hale_model::container::{ContainerStat, engine_addresses};
 
 use crate::local::EngineAccess;
 
 /// One call.
 const CALL_TIMEOUT_SECS: u64 = 2;
+/// Events read about one container.
+const EVENTS_MAX: usize = 256;
+/// After the end of a container it is told.
+const EVENT_DELAY_SECS: i64 = 2;
 
 /// Why there are no containers: no engine here, or one that does not answer.
 pub(super) enum Failure {
@@ -86,6 +92,47 @@ impl Engine {
         }
     }
 
+    /// Whether the engine was told to end the run that is over; none where it does not remember (it was
+    /// restarted since, or too much has happened).
+    pub(super) async fn end_asked(&self, stat: &ContainerStat) -> Option<bool> {
+        let (started, finished) = stat.started_at.zip(stat.finished_at)?;
+        let filters = HashMap::from([
+            ("type", vec!["container"]),
+            ("container", vec![stat.id.as_str()]),
+            ("event", vec!["kill", "stop", "die"]),
+        ]);
+        // It tells what was, and ends, only if the end of the time asked about is over. Its own words
+        // come a moment after the end itself.
+        let later = finished.as_second().saturating_add(EVENT_DELAY_SECS);
+        let later = Timestamp::from_second(later).unwrap_or(finished);
+        let until = later.min(Timestamp::now());
+        let options = EventsOptionsBuilder::new()
+            .since(&seconds(started))
+            .until(&seconds(until))
+            .filters(&filters)
+            .build();
+        let mut events = Box::pin(self.docker.events(Some(options)));
+        let read = async {
+            let (mut asked, mut died) = (false, false);
+            let mut seen = 0;
+            while let Some(Ok(event)) = events.next().await {
+                match event.action.as_deref() {
+                    Some("kill" | "stop") => asked = true,
+                    Some("die") => died = true,
+                    Some(_) | None => {}
+                }
+                seen += 1;
+                if seen >= EVENTS_MAX {
+                    break;
+                }
+            }
+            // Where not even its end is remembered, nothing is.
+            (asked || died).then_some(asked)
+        };
+        let limit = Duration::from_secs(CALL_TIMEOUT_SECS);
+        tokio::time::timeout(limit, read).await.ok().flatten()
+    }
+
     /// Memory and CPU as the engine reads them. It stays without figures if that fails.
     pub(super) async fn measure(&self, stat: &mut ContainerStat) {
         let options = StatsOptionsBuilder::new().stream(false).one_shot(true).build();
@@ -103,6 +150,11 @@ impl Engine {
             memory.usage.map(|usage| usage.saturating_sub(dropped.unwrap_or(0)))
         });
     }
+}
+
+/// As the engine reads it: `1136073600.000000001`.
+fn seconds(at: Timestamp) -> String {
+    format!("{}.{:09}", at.as_second(), at.subsec_nanosecond())
 }
 
 /// Where the engine is. A machine without one is well.

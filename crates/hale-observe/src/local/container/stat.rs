@@ -59,6 +59,7 @@ pub(super) fn of(id: &str, full: &ContainerInspectResponse) -> ContainerStat {
         restart_count: count.unwrap_or(0),
         exit_code: exit_code.filter(|_| ended),
         oom_killed: state.and_then(|s| s.oom_killed).unwrap_or(false),
+        end_asked: None,
         restart_policy,
         restart_max,
         pid: pid.unwrap_or(0),
