@@ -113,7 +113,11 @@ pub fn diagnose(input: &DiagnoseInput<'_>) -> Diagnosed {
             Diagnosed { diagnosis, plan, no_plan_because: None, call: None, seen_before }
         }
         Err(NoCure { why, call }) => Diagnosed {
-            diagnosis,
+            // What a playbook took to be the cause stays the cause when its ladder has ended.
+            diagnosis: match &input.incident.diagnosis {
+                Some(earlier) if call.is_some() => earlier.clone(),
+                Some(_) | None => diagnosis,
+            },
             plan: None,
             no_plan_because: Some(why),
             call,

@@ -164,7 +164,7 @@ fn aim(
 ) -> Result<Vec<PlanStep>, String> {
     let aim = Aim { input, alert: seen.alert };
     let mut aimed = Vec::new();
-    for step in &rung.steps {
+    for (at, step) in rung.steps.iter().enumerate() {
         let mut plan = aim.step(step, seen)?;
         let class = remember::target_class(&plan.action, input.snapshot);
         let kind = plan.action.kind();
@@ -172,7 +172,13 @@ fn aim(
         if let Some(lesson) = lesson.filter(|lesson| remember::is_vetoed(lesson)) {
             return Err(format!("{kind} on {class} was tried {} times in vain", lesson.failures));
         }
-        demand(&mut plan.expectation, &ready.playbook.verification, seen.alert);
+        if at + 1 == rung.steps.len() {
+            demand(&mut plan.expectation, &ready.playbook.verification, seen.alert);
+        } else {
+            // The trouble is expected to be over when the last step is done, not before.
+            let expected = &mut plan.expectation.conditions;
+            expected.retain(|condition| !matches!(condition, Condition::FindingGone { .. }));
+        }
         aimed.push(plan);
     }
     Ok(aimed)

@@ -99,6 +99,8 @@ fn told(error: &Error, text: &str) -> (u64, String, String, Option<String>) {
         other => {
             let said = other.to_string();
             let first = said.lines().next().unwrap_or_default();
+            // Where it is was said already.
+            let first = first.split(" at line ").next().unwrap_or(first);
             (line, format!("it cannot be read: {}", quoted(first)), here, None)
         }
     }
@@ -117,8 +119,13 @@ fn offer(name: &str, right: &[&str]) -> Option<String> {
 
 /// The name most like this one, if any is like it at all.
 pub(super) fn nearest<'a>(name: &str, right: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let likeness = |candidate: &str| {
+        // Of short words one slip of the finger leaves little.
+        let one_slip = strsim::damerau_levenshtein(name, candidate) == 1;
+        strsim::jaro_winkler(name, candidate).max(if one_slip { LIKENESS_MIN } else { 0.0 })
+    };
     right
-        .map(|candidate| (strsim::jaro_winkler(name, candidate), candidate))
+        .map(|candidate| (likeness(candidate), candidate))
         .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, candidate)| candidate)
@@ -194,7 +201,8 @@ pub(super) fn line_of(text: &str, field: &str, value: &str) -> u64 {
             return at as u64 + 1;
         }
     }
-    1
+    // Between braces, several keys are on a line.
+    text.find(&format!("{key}:")).map_or(1, |at| line_at(text, at))
 }
 
 /// What the first line has to say.

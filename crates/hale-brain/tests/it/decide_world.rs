@@ -184,6 +184,7 @@ pub fn world() -> Snapshot {
         journal: Vec::new(),
         containers: Vec::new(),
         probes: Vec::new(),
+        reports: Vec::new(),
         traffic: None,
     };
     snapshot.processes.sort_by_key(|p| p.pid);

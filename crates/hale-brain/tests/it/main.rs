@@ -21,6 +21,7 @@ mod investigate;
 mod log_health;
 mod miner;
 mod miner_sets;
+mod playbooks;
 mod recall;
 mod redact;
 mod route;
