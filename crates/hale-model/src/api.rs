@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::action::{Action, Actor};
+use crate::action::{Action, Actor, PlanStep};
 use crate::alert::{AlertKind, AlertState};
 use crate::audit::AuditEntry;
 use crate::chat::{ChatApp, ChatReply};
@@ -17,6 +17,7 @@ use crate::ids::{AlertId, ApprovalId, IncidentId, MachineId};
 use crate::incident::{IncidentState, TimelineEntry};
 use crate::knowledge::{Runbook, RunbookEntryView, RunbookImported, RunbookView};
 use crate::report::{Receipt, Report};
+use crate::playbook::{PlaybookTrial, PlaybookView, PlaybooksView};
 use crate::view::{
     ActionView, AlertView, AlertsView, ApprovalView, ApprovalsView, DoctorView, Explanation,
     HealthView, IncidentView, IncidentsView, ReportView, StatusView, Table, TriageView,
@@ -129,6 +130,22 @@ pub enum Query {
     RunbookExport,
     /// → [`View::Doctor`]
     Doctor,
+    /// Every playbook: → [`View::Playbooks`]
+    Playbooks,
+    /// → [`View::Playbook`]
+    Playbook {
+        /// Its name.
+        name: String,
+    },
+    /// What a playbook would do now. Nothing is done or recorded: → [`View::PlaybookTrial`]
+    PlaybookTrial {
+        /// Its name.
+        name: String,
+        /// About this alert; neither this nor a target: the newest open one of its kinds.
+        alert: Option<AlertId>,
+        /// About what a person names: `unit:nginx.service`, `container:web`, `mount:/var`, `pid:12`.
+        target: Option<String>,
+    },
 }
 
 /// A wish to change something. Every one is judged and audited.
@@ -214,6 +231,16 @@ pub enum Command {
         /// Directory, made if missing.
         directory: String,
     },
+    /// A person asks for a step of a playbook, having confirmed it: as [`Command::Act`], verified as the
+    /// step says beside what its action must show by itself: → [`View::Action`]
+    Step {
+        /// What, as a trial of the playbook gave it.
+        step: Box<PlanStep>,
+        /// The alert that it treats, if there is one.
+        alert: Option<AlertId>,
+        /// Whether the person typed YES.
+        confirmed_critical: bool,
+    },
 }
 
 /// An answer.
@@ -268,6 +295,12 @@ pub enum View {
     Paused(Option<Timestamp>),
     /// Done; what, in words.
     Done(String),
+    /// See [`PlaybooksView`].
+    Playbooks(Box<PlaybooksView>),
+    /// See [`PlaybookView`].
+    Playbook(Box<PlaybookView>),
+    /// See [`PlaybookTrial`].
+    PlaybookTrial(Box<PlaybookTrial>),
 }
 
 /// What `hale audit verify` found.

@@ -128,6 +128,9 @@ pub enum Command {
     /// What hale has learned, and what people wrote down
     #[command(subcommand)]
     Runbook(crate::commands::runbook::RunbookCommand),
+    /// Treatments as data: list, read, check, try and run them
+    #[command(subcommand)]
+    Playbooks(crate::commands::playbooks::PlaybooksCommand),
     /// Answer an AI client over the Model Context Protocol on standard input and output
     ///
     /// Its tools read; `propose_action` puts an action before a person, and nothing else is done.
@@ -396,6 +399,8 @@ pub enum RobotCommand {
         #[arg(long)]
         all: bool,
     },
+    /// Treatments as data, and what is wrong with your own
+    Playbooks,
     /// What hale has learned, and what people wrote down
     Runbook {
         /// Only what fits these words, best first
@@ -481,6 +486,8 @@ pub enum ReferencePage {
     Config,
     /// docs/reference/robot-schemas.json
     RobotSchemas,
+    /// docs/reference/playbook.schema.json
+    Playbook,
 }
 
 pub fn duration(text: &str) -> Result<u64, String> {

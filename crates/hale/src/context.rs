@@ -83,6 +83,7 @@ impl Context {
             config_path: self.config_path.clone(),
             data_dir: self.data_dir.clone(),
             user_rules: user_rules(&self.config_path)?,
+            user_playbooks: user_playbooks(&self.config_path)?,
             // Not its path: the very same program, also after an upgrade has replaced the file.
             program: Some(PathBuf::from("/proc/self/exe")),
         })
@@ -201,6 +202,50 @@ fn user_rules(config_path: &Path) -> Result<Vec<(String, String)>, Failure> {
     }
     let read =
         |path: &PathBuf| Ok((path.display().to_string(), read_small(path, "the rule file")?));
+    paths.iter().map(read).collect()
+}
+
+/// `playbooks/*.yaml` beside the configuration, by name.
+///
+/// # Errors
+/// There are too many.
+pub fn own_playbook_paths(config_path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    match config_path.parent().map(|dir| dir.join("playbooks")) {
+        Some(dir) if dir.is_dir() => yaml_files(&dir),
+        Some(_) | None => Ok(Vec::new()),
+    }
+}
+
+/// The YAML files of a folder, by name.
+///
+/// # Errors
+/// It cannot be read, or holds too many.
+pub fn yaml_files(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let entries = std::fs::read_dir(dir).map_err(|e| {
+        Failure::failed(
+            format!("{} cannot be read: {e}", dir.display()),
+            "check that it is a folder which you may read",
+        )
+    })?;
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|e| e.path()))
+        .filter(|path| path.extension().is_some_and(|e| e == "yaml" || e == "yml"))
+        .take(LIMIT_RULE_FILES + 1)
+        .collect();
+    paths.sort();
+    if paths.len() > LIMIT_RULE_FILES {
+        return Err(Failure::usage(
+            format!("{} holds over {LIMIT_RULE_FILES} playbooks", dir.display()),
+            "move some elsewhere",
+        ));
+    }
+    Ok(paths)
+}
+
+fn user_playbooks(config_path: &Path) -> Result<Vec<(String, String)>, Failure> {
+    let paths = own_playbook_paths(config_path)?;
+    let read =
+        |path: &PathBuf| Ok((path.display().to_string(), read_small(path, "the playbook")?));
     paths.iter().map(read).collect()
 }
 

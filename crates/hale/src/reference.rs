@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use clap::CommandFactory as _;
 use hale_model::api::ApiError;
 use hale_model::knowledge::RunbookView;
+use hale_model::playbook::{Playbook, PlaybooksView};
 use hale_model::view::{
     AlertsView, ApprovalsView, Envelope, HealthView, IncidentsView, MachinesView, StatusView,
     TriageView,
@@ -31,6 +32,7 @@ pub fn robot_schemas() -> Map<String, Value> {
     add("incidents", schemars::schema_for!(Envelope<IncidentsView>));
     add("approvals", schemars::schema_for!(Envelope<ApprovalsView>));
     add("runbook", schemars::schema_for!(Envelope<RunbookView>));
+    add("playbooks", schemars::schema_for!(Envelope<PlaybooksView>));
     add("error", schemars::schema_for!(Envelope<ApiError>));
     schemas
 }
@@ -38,6 +40,13 @@ pub fn robot_schemas() -> Map<String, Value> {
 /// `docs/reference/robot-schemas.json`
 pub fn robot_schemas_page() -> String {
     serde_json::to_string_pretty(&robot_schemas()).unwrap_or_default() + "\n"
+}
+
+/// `docs/reference/playbook.schema.json`
+pub fn playbook_page() -> String {
+    let mut schema = schemars::schema_for!(Playbook).to_value();
+    schema["title"] = Value::String("A playbook of hale".to_owned());
+    serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"
 }
 
 /// `docs/reference/cli.md`

@@ -36,6 +36,7 @@ pub(crate) fn settings(dir: &Path, mode: Mode) -> Settings {
         config_path: dir.join("config.toml"),
         data_dir: dir.join("data"),
         user_rules: Vec::new(),
+        user_playbooks: Vec::new(),
         program: None,
     }
 }

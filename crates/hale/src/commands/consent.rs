@@ -38,7 +38,7 @@ pub async fn act(context: &Context, desk: &Desk, action: Action, deed: &str, yes
     Ok(show::action_exit(&done))
 }
 
-async fn refused_for_good(desk: &Desk, action: &Action) -> Result<(), Failure> {
+pub async fn refused_for_good(desk: &Desk, action: &Action) -> Result<(), Failure> {
     let verdict = view!(desk.ask(Query::Judge { action: action.clone() }).await, Verdict);
     if verdict.risk < Risk::Deny {
         return Ok(());

@@ -21,6 +21,7 @@ pub mod login;
 pub mod logs;
 mod mcp;
 mod pause;
+pub mod playbooks;
 mod query;
 pub mod redact;
 mod report;
@@ -129,6 +130,7 @@ async fn dispatch(context: &Context, command: Command) -> Ended {
         Command::Query(arguments) => query::run(context, arguments).await,
         Command::Audit(command) => audit::run(context, command).await,
         Command::Runbook(command) => runbook::run(context, command).await,
+        Command::Playbooks(command) => playbooks::run(context, command).await,
         Command::Service(command) => service::run(context, &command),
         Command::Vacuum { dry_run } => keep::vacuum(context, dry_run).await,
         Command::Export { directory } => keep::export(context, &directory).await,
@@ -150,6 +152,7 @@ fn print_reference(page: ReferencePage) -> Ended {
         ReferencePage::Cli => reference::cli_page(),
         ReferencePage::Config => hale_model::config::reference_page(),
         ReferencePage::RobotSchemas => reference::robot_schemas_page(),
+        ReferencePage::Playbook => reference::playbook_page(),
     };
     crate::screen::Screen { json: false, quiet: false }.print(&text)?;
     Ok(Exit::Done)

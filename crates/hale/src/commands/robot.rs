@@ -91,6 +91,10 @@ pub async fn answer(
             let data = view!(desk.ask(Query::Approvals { all }).await, Approvals);
             stored(desk, "approvals", &data)
         }
+        RobotCommand::Playbooks => {
+            let data = view!(desk.ask(Query::Playbooks).await, Playbooks);
+            stored(desk, "playbooks", &data)
+        }
         RobotCommand::Runbook { search, limit } => {
             let query = match search {
                 Some(text) => Query::RunbookSearch { text, alert_kind: None, limit },

@@ -34,6 +34,7 @@ async fn examples(context: &Context) -> Ended {
         ("hale robot alerts --all --limit 1", RobotCommand::Alerts { all: true, limit }),
         ("hale robot incidents --limit 1", RobotCommand::Incidents { state: None, limit }),
         ("hale robot approvals --all", RobotCommand::Approvals { all: true }),
+        ("hale robot playbooks", RobotCommand::Playbooks),
         ("hale robot runbook --limit 1", RobotCommand::Runbook { search: None, limit }),
     ] {
         let (envelope, _) = robot::answer(&desk, command).await?;

@@ -8,6 +8,7 @@ fn the_reference_pages_are_up_to_date() {
         ("cli", "docs/reference/cli.md"),
         ("config", "docs/reference/config.md"),
         ("robot-schemas", "docs/reference/robot-schemas.json"),
+        ("playbook", "docs/reference/playbook.schema.json"),
     ] {
         let ended = Bed::new().hale(&["reference", page]);
         assert_eq!(ended.code, 0, "{}", ended.stderr);
