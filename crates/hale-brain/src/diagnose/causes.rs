@@ -64,6 +64,14 @@ causes! {
         "Find what it keeps allocating, or raise its limit (`docker update --memory`) if it needs that much.";
     CONTAINER_CRASH_LOOP = "container_crash_loop",
         "Mend what it fails on before it is started again; `--restart on-failure:5` keeps the loop short.";
+    SERVICE_FAILING = "service_failing",
+        "Read the traces and logs named here, and have a test hold what failed; a health check that notices it lets a supervisor restart it.";
+    SERVICE_SLOW = "service_slow",
+        "Find what it waits for (the slow traces named here), and give its calls a timeout and its queue a limit.";
+    DEPENDENCY_FAILING = "dependency_failing",
+        "Have its callers live without it for a while: timeouts, retries with back-off, a cached answer.";
+    BAD_DEPLOY = "bad_deploy",
+        "Let new versions take a share of the traffic first, and go back by themselves when errors rise.";
     JOURNAL_FLOOD = "journal_flood",
         "Mend what it complains about; LogRateLimitBurst= in its unit keeps the journal usable until then.";
     OVERHEATING = "overheating",
@@ -128,6 +136,10 @@ pub(super) fn depth_of_slug(slug: &str) -> Option<u32> {
         (UNIT_FAILED.slug, AlertKind::ServiceFailed),
         (CONTAINER_CRASH_LOOP.slug, AlertKind::ContainerRestarting),
         (CONTAINER_UNHEALTHY.slug, AlertKind::ContainerUnhealthy),
+        (SERVICE_FAILING.slug, AlertKind::HttpErrors),
+        (BAD_DEPLOY.slug, AlertKind::HttpErrors),
+        (DEPENDENCY_FAILING.slug, AlertKind::HttpErrors),
+        (SERVICE_SLOW.slug, AlertKind::HttpLatency),
     ];
     kinds.iter().find(|(name, _)| *name == slug).map(|(_, kind)| depth(kind))
 }

@@ -11,7 +11,7 @@ use hale_model::text::{bytes, duration, printable, shorten};
 
 use super::causes::{self, Cause};
 use super::scope::{Scope, zombie_parent};
-use super::{DiagnoseInput, culprit, reported};
+use super::{DiagnoseInput, culprit, reported, services};
 
 /// The last lines of a unit's log that a diagnosis quotes.
 const MAX_LOG_LINES: usize = 3;
@@ -146,7 +146,9 @@ pub(super) fn judge(input: &DiagnoseInput<'_>, lead: &Alert, alerts: &[&Alert]) 
             0.9,
             format!("{said} What it fails on is there again at every start."),
         ),
-        AlertKind::HttpErrors | AlertKind::HttpLatency => judged(causes::UNKNOWN, 0.3, said),
+        AlertKind::HttpErrors | AlertKind::HttpLatency => {
+            services::judge(lead).unwrap_or_else(|| judged(causes::UNKNOWN, 0.3, said))
+        }
     }
 }
 

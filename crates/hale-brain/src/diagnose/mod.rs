@@ -19,6 +19,7 @@ mod programs;
 mod remembered;
 mod reported;
 mod scope;
+mod services;
 mod steps;
 mod treat;
 mod triage;
@@ -157,7 +158,13 @@ fn from_cause_to_effect(alerts: &[Alert]) -> Vec<&Alert> {
         sorted = alerts.iter().collect();
     }
     sorted.sort_by_key(|a| {
-        (causes::depth(&a.kind), std::cmp::Reverse(a.severity), a.first_seen_at, a.id.clone())
+        (
+            causes::depth(&a.kind),
+            !services::is_the_suspect(a),
+            std::cmp::Reverse(a.severity),
+            a.first_seen_at,
+            a.id.clone(),
+        )
     });
     sorted
 }

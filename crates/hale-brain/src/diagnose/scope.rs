@@ -21,6 +21,8 @@ pub(super) struct Scope {
     pub mount: Option<String>,
     /// Containers, by id.
     pub containers: Vec<String>,
+    /// From a service with trouble to the first that fails, as its traces tell.
+    pub path: Vec<String>,
 }
 
 impl Scope {
@@ -57,6 +59,10 @@ impl Scope {
         scope.services.extend(told_units.map(ToOwned::to_owned));
         scope.services.sort();
         scope.services.dedup();
+        scope.path = super::services::path(alert);
+        if !scope.path.is_empty() {
+            scope.containers.extend(told("container_id").map(ToOwned::to_owned));
+        }
         scope
     }
 }
@@ -102,6 +108,16 @@ fn descends(child: &ProcRef, ancestor: &ProcRef, snapshot: &Snapshot) -> bool {
     false
 }
 
+/// Whether the paths of two services meet, or one calls the other in vain.
+fn on_one_path(a: &Scope, b: &Scope, snapshot: &Snapshot) -> bool {
+    let calls = |from: &Scope, to: &Scope| {
+        let (Some(from), Some(to)) = (from.path.first(), to.path.first()) else { return false };
+        let traffic = snapshot.traffic.as_ref();
+        traffic.is_some_and(|t| t.edges.iter().any(|e| e.from == *from && e.to == *to))
+    };
+    a.path.iter().any(|name| b.path.contains(name)) || calls(a, b) || calls(b, a)
+}
+
 /// Whether two alerts are about the same thing.
 pub(super) fn overlap(a: &Scope, b: &Scope, snapshot: &Snapshot) -> bool {
     let process = a.processes.iter().any(|p| b.processes.iter().any(|q| p.same_process(q)))
@@ -109,5 +125,5 @@ pub(super) fn overlap(a: &Scope, b: &Scope, snapshot: &Snapshot) -> bool {
     let service = a.services.iter().any(|s| b.services.contains(s));
     let mount = a.mount.is_some() && a.mount == b.mount;
     let container = a.containers.iter().any(|c| b.containers.contains(c));
-    process || service || mount || container
+    process || service || mount || container || on_one_path(a, b, snapshot)
 }

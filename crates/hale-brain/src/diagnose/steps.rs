@@ -4,7 +4,7 @@
 use hale_model::ProcRef;
 use hale_model::action::{Action, CleanMeans, Condition, Expectation, PlanStep};
 use hale_model::alert::{Alert, AlertKind};
-use hale_model::sample::UnitStat;
+use hale_model::sample::{Source, UnitStat};
 use hale_model::snapshot::Mount;
 
 /// Between TERM and KILL.
@@ -47,14 +47,16 @@ pub(super) fn finding_gone(alert: &Alert) -> Option<Condition> {
         | AlertKind::ServiceFailed
         | AlertKind::ContainerUnhealthy
         | AlertKind::SourceStale => true,
+        // Traces show it at once; what others report ends when they say so.
+        AlertKind::HttpErrors | AlertKind::HttpLatency => {
+            alert.evidence.iter().any(|e| e.source == Source::Otlp)
+        }
         AlertKind::DiskFilling
         | AlertKind::LoadHigh
         | AlertKind::TemperatureHigh
         | AlertKind::KernelOom
         | AlertKind::ServiceFlapping
         | AlertKind::ContainerRestarting
-        | AlertKind::HttpErrors
-        | AlertKind::HttpLatency
         | AlertKind::JournalBurst
         | AlertKind::MetricAnomaly
         | AlertKind::Rule(_) => false,

@@ -12,7 +12,7 @@ use crate::decide::names::{is_orphan, is_protected, service_of, unit_pattern};
 use crate::decide::registry::is_interactive_session;
 
 use super::scope::{Scope, zombie_parent};
-use super::{DiagnoseInput, cleaning, containers, culprit, reported, steps};
+use super::{DiagnoseInput, cleaning, containers, culprit, reported, services, steps};
 
 /// Free space beyond what the alert asks for, so that it does not come back at once.
 const CLEAN_MARGIN_PERCENT: f64 = 5.0;
@@ -35,6 +35,9 @@ pub(super) fn none(why: impl Into<String>) -> Treatment {
 /// The cure for this alert, in the light of the others of its incident.
 pub(super) fn treat(input: &DiagnoseInput<'_>, alert: &Alert, alerts: &[&Alert]) -> Treatment {
     if let Some(treatment) = reported::treat(input, alert, alerts) {
+        return treatment;
+    }
+    if let Some(treatment) = services::treat(input, alert, alerts) {
         return treatment;
     }
     if let Some(container) = containers::named(input.snapshot, &alert.subject) {
