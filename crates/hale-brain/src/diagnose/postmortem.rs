@@ -1,11 +1,13 @@
-//! The report on one incident, as Markdown: what happened, what it did, why, what was done, what
-//! proves it, and what is left. It says what is not known as plainly as what is.
+//! The report on one incident, as Markdown and without blame: impact, timeline, cause with its evidence,
+//! what worked, what did not, follow-ups. It says what is not known as plainly as what is, and names no
+//! person: who decided what is in the audit chain.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use hale_model::action::{ActionRecord, ActionState, Actor, Undo};
 use hale_model::alert::{Alert, AlertState};
-use hale_model::incident::{DiagnosisSource, Incident, IncidentState, TimelineEntry};
+use hale_model::incident::{Agent, DiagnosisSource, Incident, IncidentState, TimelineEntry};
 use hale_model::text::{duration, printable};
 
 use super::second;
@@ -21,13 +23,12 @@ pub fn postmortem(
     report.line(&format!("# {}", text(&incident.title)));
     report.line("");
     head(&mut report, incident);
-    what_happened(&mut report, incident, alerts);
-    impact(&mut report, alerts);
-    cause(&mut report, incident, alerts);
-    done(&mut report, actions);
-    left(&mut report, incident, alerts, actions);
-    prevention(&mut report, incident);
+    impact(&mut report, incident, alerts);
     story(&mut report, timeline);
+    cause(&mut report, incident, alerts);
+    worked(&mut report, incident, alerts, actions);
+    did_not_work(&mut report, incident, actions);
+    follow_ups(&mut report, incident, alerts, actions);
     report.0
 }
 
@@ -88,36 +89,27 @@ fn head(report: &mut Report, incident: &Incident) {
     }
 }
 
-fn what_happened(report: &mut Report, incident: &Incident, alerts: &[Alert]) {
-    report.heading("What happened");
+fn impact(report: &mut Report, incident: &Incident, alerts: &[Alert]) {
+    report.heading("Impact");
     if alerts.is_empty() {
         report.line("No alert of it is on record.");
     }
     for alert in alerts {
+        let until = alert.closed_at.unwrap_or(alert.last_seen_at);
+        let lasted = if alert.state == AlertState::Closed { "lasted" } else { "has lasted" };
         report.item(&format!(
-            "{} {} ({}): {}",
-            second(alert.first_seen_at),
+            "{}: {} ({}), since {}, {lasted} {}: {}",
+            text(&alert.subject.to_string()),
             alert.kind,
             alert.severity,
+            second(alert.first_seen_at),
+            secs(alert.first_seen_at, until),
             text(&alert.summary)
         ));
     }
     let missing = incident.alerts.iter().filter(|id| !alerts.iter().any(|a| a.id == **id)).count();
     if missing > 0 && !alerts.is_empty() {
         report.item(&format!("{missing} more of its alerts are not on record any more."));
-    }
-}
-
-fn impact(report: &mut Report, alerts: &[Alert]) {
-    report.heading("Impact");
-    for alert in alerts {
-        let until = alert.closed_at.unwrap_or(alert.last_seen_at);
-        let open = if alert.state == AlertState::Closed { "lasted" } else { "has lasted" };
-        report.item(&format!(
-            "{}: {open} {}",
-            text(&alert.subject.to_string()),
-            secs(alert.first_seen_at, until)
-        ));
     }
     report.line("\nWhat users of this machine noticed of it hale cannot see.");
 }
@@ -155,16 +147,66 @@ fn cause(report: &mut Report, incident: &Incident, alerts: &[Alert]) {
     }
 }
 
-fn done(report: &mut Report, actions: &[ActionRecord]) {
-    report.heading("What was done");
-    if actions.is_empty() {
-        report.line("Nothing.");
+/// Whether the world was seen to be as the action should leave it.
+fn is_proven(record: &ActionRecord) -> bool {
+    record.state == ActionState::Succeeded
+        && record.verification.as_ref().is_some_and(|seen| seen.verified)
+}
+
+fn worked(report: &mut Report, incident: &Incident, alerts: &[Alert], actions: &[ActionRecord]) {
+    report.heading("What worked");
+    let mut is_any = false;
+    if let Some(first) = alerts.iter().map(|a| a.first_seen_at).min() {
+        let sources: BTreeSet<&str> =
+            alerts.iter().flat_map(|a| a.evidence.iter().map(|e| e.source.as_str())).collect();
+        let by = match sources.into_iter().collect::<Vec<_>>().join(", ") {
+            sources if sources.is_empty() => String::new(),
+            sources => format!(" by {}", text(&sources)),
+        };
+        report.item(&format!("It was seen at {}{by}.", second(first)));
+        is_any = true;
     }
-    for (at, record) in actions.iter().enumerate() {
-        if at > 0 {
+    let cures: Vec<&ActionRecord> = actions.iter().filter(|r| is_proven(r)).collect();
+    if let (Some(closed), false) = (incident.closed_at, cures.is_empty()) {
+        let took = secs(incident.opened_at, closed);
+        report.item(&format!("{took} from its beginning to the verified end."));
+    }
+    for record in &cures {
+        report.line("");
+        action(report, record);
+    }
+    if cures.is_empty() {
+        if is_any {
+            report.line("");
+        }
+        report.line("Nothing that was done is proven to have helped.");
+    }
+}
+
+fn did_not_work(report: &mut Report, incident: &Incident, actions: &[ActionRecord]) {
+    report.heading("What did not");
+    let failed: Vec<&ActionRecord> = actions.iter().filter(|r| !is_proven(r)).collect();
+    let mut items = Vec::new();
+    match &incident.diagnosis {
+        None => items.push("The cause was not found.".to_owned()),
+        Some(d) if d.confidence < 0.5 => {
+            items.push(format!("The cause is a guess: {:.0} % sure.", 100.0 * d.confidence));
+        }
+        Some(_) => {}
+    }
+    if incident.state == IncidentState::Escalated {
+        items
+            .push("hale could not, or was not allowed to, end it: it is with a person.".to_owned());
+    }
+    items.iter().for_each(|item| report.item(item));
+    for (at, record) in failed.iter().enumerate() {
+        if at > 0 || !items.is_empty() {
             report.line("");
         }
         action(report, record);
+    }
+    if items.is_empty() && failed.is_empty() {
+        report.line("Nothing that is on record.");
     }
 }
 
@@ -177,12 +219,11 @@ fn action(report: &mut Report, record: &ActionRecord) {
         record.state.as_str()
     ));
     let by = match &record.requested_by {
-        Actor::Hale => "hale".to_owned(),
-        Actor::Model => "a language model".to_owned(),
-        Actor::User { uid } => format!("user {uid}"),
-        Actor::Chat { channel, user } => format!("{} in {}", text(user), text(channel)),
-        Actor::Token { name } => format!("the holder of the token {}", text(name)),
-        Actor::Browser => "the person at the dashboard".to_owned(),
+        Actor::Hale => "hale",
+        Actor::Model => "a language model",
+        Actor::User { .. } | Actor::Chat { .. } | Actor::Token { .. } | Actor::Browser => {
+            "a person"
+        }
     };
     report.item(&format!(
         "Wanted by {by} at {}: {}",
@@ -198,18 +239,10 @@ fn action(report: &mut Report, record: &ActionRecord) {
     report.item(&format!("Guard: {}, {} risk{because}", verdict.decision.as_str(), verdict.risk));
     if let Some(outcome) = &record.outcome {
         report.item(&format!("Outcome: {}", text(&outcome.detail)));
-        match &outcome.undo {
-            Undo::None { why } => report.item(&format!("Cannot be undone: {}", text(why))),
-            Undo::Continue { .. }
-            | Undo::Renice { .. }
-            | Undo::StartUnit { .. }
-            | Undo::StopUnit { .. }
-            | Undo::StartContainer { .. }
-            | Undo::StopContainer { .. }
-            | Undo::ContainerMemory { .. }
-            | Undo::RestoreFiles { .. } => {
-                report.item(&format!("Undo: {}", text(&outcome.undo.describe())));
-            }
+        if let Undo::None { why } = &outcome.undo {
+            report.item(&format!("Cannot be undone: {}", text(why)));
+        } else {
+            report.item(&format!("Undo: {}", text(&outcome.undo.describe())));
         }
     }
     match &record.verification {
@@ -231,51 +264,54 @@ fn action(report: &mut Report, record: &ActionRecord) {
     }
 }
 
-fn left(report: &mut Report, incident: &Incident, alerts: &[Alert], actions: &[ActionRecord]) {
-    report.heading("What is left");
-    let mut anything = false;
-    let mut item = |line: String| {
-        report.item(&line);
-        anything = true;
-    };
-    for alert in alerts.iter().filter(|a| a.state != AlertState::Closed) {
-        item(format!("{} is still open: {}", alert.kind, text(&alert.summary)));
-    }
-    for record in actions {
-        let target = text(&record.step.action.target());
-        match record.state {
-            ActionState::AwaitingApproval => {
-                item(format!("{} {target} waits for a person", record.step.action.kind()))
-            }
-            ActionState::Unknown => item(format!(
-                "whether {} {target} was done is not known: look",
-                record.step.action.kind()
-            )),
-            ActionState::Failed => item(format!("{} {target} failed", record.step.action.kind())),
-            ActionState::Planned
-            | ActionState::Refused
-            | ActionState::Intended
-            | ActionState::Running
-            | ActionState::Succeeded
-            | ActionState::Undone => {}
-        }
-    }
-    let proven = actions.iter().any(|a| a.verification.as_ref().is_some_and(|v| v.verified));
+fn follow_ups(
+    report: &mut Report,
+    incident: &Incident,
+    alerts: &[Alert],
+    actions: &[ActionRecord],
+) {
+    report.heading("Follow-ups");
+    let mut items = Vec::new();
     if incident.state == IncidentState::Escalated {
-        item("a person has to take over".to_owned());
-    } else if incident.state == IncidentState::Resolved && !proven {
-        item("it ended without a cure by hale: whatever caused it may come back".to_owned());
+        items.push("a person has to take over".to_owned());
     }
-    if !anything {
-        report.line("Nothing is open.");
+    for alert in alerts.iter().filter(|a| a.state != AlertState::Closed) {
+        items.push(format!("{} is still open: {}", alert.kind, text(&alert.summary)));
     }
+    items.extend(actions.iter().filter_map(follow_up));
+    if let Some(prevention) = incident.diagnosis.as_ref().and_then(|d| d.prevention.as_ref()) {
+        items.push(text(prevention));
+    }
+    if incident.state == IncidentState::Resolved && !actions.iter().any(is_proven) {
+        items.push("it ended without a cure by hale: whatever caused it may come back".to_owned());
+    }
+    if incident.diagnosis.is_none() {
+        let id = &incident.id;
+        items.push(format!(
+            "find the cause, and write it down: {}",
+            code(&format!("hale incidents note {id} TEXT"))
+        ));
+    }
+    if items.is_empty() {
+        report.line("None: nothing is open, and no way to prevent it is known.");
+    }
+    items.iter().for_each(|item| report.item(&format!("[ ] {item}")));
 }
 
-fn prevention(report: &mut Report, incident: &Incident) {
-    report.heading("Prevention");
-    match incident.diagnosis.as_ref().and_then(|d| d.prevention.as_ref()) {
-        Some(prevention) => report.line(&text(prevention)),
-        None => report.line("None is known."),
+fn follow_up(record: &ActionRecord) -> Option<String> {
+    let (kind, target) = (record.step.action.kind(), text(&record.step.action.target()));
+    match record.state {
+        ActionState::AwaitingApproval => Some(format!("{kind} {target} waits for a person")),
+        ActionState::Unknown => {
+            Some(format!("whether {kind} {target} was done is not known: look"))
+        }
+        ActionState::Failed => Some(format!("find out why {kind} {target} failed")),
+        ActionState::Planned
+        | ActionState::Refused
+        | ActionState::Intended
+        | ActionState::Running
+        | ActionState::Succeeded
+        | ActionState::Undone => None,
     }
 }
 
@@ -290,7 +326,17 @@ fn story(report: &mut Report, timeline: &[TimelineEntry]) {
             second(entry.ts),
             entry.agent.as_str(),
             text(&entry.kind),
-            text(&entry.text)
+            text(&nameless(entry))
         ));
+    }
+}
+
+/// What was said, without who said it: lines about what a person did begin with who they are.
+fn nameless(entry: &TimelineEntry) -> String {
+    const DEEDS: [&str; 5] = ["ack", "close", "approve", "reject", "undone"];
+    let is_deed = entry.agent == Agent::Person && DEEDS.contains(&entry.kind.as_str());
+    match entry.text.split_once(' ') {
+        Some((_, rest)) if is_deed => format!("a person {rest}"),
+        Some(_) | None => entry.text.clone(),
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn cost(written: &[char], meant: &[char]) -> Option<usize> {
         return None;
     }
     let allowed = if shortest >= 8 { 4 } else { 2 };
-    if (longest - shortest) * 2 > allowed {
+    if (longest - shortest) * 2 > allowed || letters_apart(written, meant) > allowed {
         return None;
     }
     Some(distance(written, meant)).filter(|cost| *cost <= allowed)
@@ -38,10 +38,20 @@ pub(super) fn cost_of_letters(written: &[char], meant: &[char]) -> Option<usize>
         _ => 2,
     };
     let longest = written.len().max(meant.len());
-    if longest > WORD_CHARS_MAX || longest - shortest > allowed {
+    if longest > WORD_CHARS_MAX
+        || longest - shortest > allowed
+        || letters_apart(written, meant) > 2 * allowed
+    {
         return None;
     }
     Some(plain_distance(written, meant)).filter(|cost| *cost <= allowed)
+}
+
+/// Letters that only one of the two has, at least: one mistake makes at most two. Cheap, and enough to
+/// pass over nearly every word of the lexicon.
+fn letters_apart(a: &[char], b: &[char]) -> usize {
+    let set = |word: &[char]| word.iter().fold(0_u64, |set, c| set | 1 << (u32::from(*c) % 64));
+    (set(a) ^ set(b)).count_ones() as usize
 }
 
 /// Optimal string alignment; an insertion, deletion, swap or likely substitution costs 2.

@@ -332,15 +332,15 @@ fn the_report_on_a_cured_incident() {
 - Began: 2027-01-15T08:00:00Z
 - Ended: 2027-01-15T08:00:42Z, after 42s
 
-## What happened
-
-- 2027-01-15T08:00:00Z process.ghost_storm (high): 2 × python3 mcp\_server.py
-
 ## Impact
 
-- 2 × python3 mcp\_server.py: lasted 41s
+- 2 × python3 mcp\_server.py: process.ghost_storm (high), since 2027-01-15T08:00:00Z, lasted 41s: 2 × python3 mcp\_server.py
 
 What users of this machine noticed of it hale cannot see.
+
+## Timeline
+
+- 2027-01-15T08:00:00Z Scout (alert\_opened): a line�with \`code\` and \<b\>
 
 ## Cause
 
@@ -350,7 +350,10 @@ What users of this machine noticed of it hale cannot see.
 
 - 2027-01-15T08:00:00Z process (ob-4ce7475dd9): seen: 2 × python3 mcp\_server.py
 
-## What was done
+## What worked
+
+- It was seen at 2027-01-15T08:00:00Z by process.
+- 42s from its beginning to the verified end.
 
 ### process.kill 2 × python3 mcp\_ser: 700 701 — succeeded
 
@@ -361,17 +364,13 @@ What users of this machine noticed of it hale cannot see.
 - Cannot be undone: what has ended cannot be continued
 - Proof, 2027-01-15T08:00:40Z: 2 of 2 processes are gone; held for 10 s
 
-## What is left
+## What did not
 
-Nothing is open.
+Nothing that is on record.
 
-## Prevention
+## Follow-ups
 
-Have the program that starts these processes end them when it ends (a process group, a cgroup, PR\_SET\_PDEATHSIG).
-
-## Timeline
-
-- 2027-01-15T08:00:00Z Scout (alert\_opened): a line�with \`code\` and \<b\>
+- [ ] Have the program that starts these processes end them when it ends (a process group, a cgroup, PR\_SET\_PDEATHSIG).
 "#);
 }
 
@@ -389,12 +388,28 @@ fn the_report_on_an_incident_that_nobody_cured_says_so() {
         observations: vec!["not so: still alive: 701".to_owned()],
     });
     let report = postmortem(&incident, &alerts, &actions, &[]);
-    let left = report.split("## What is left").nth(1).unwrap();
-    let left = left.split("## Prevention").next().unwrap();
-    assert_snapshot!(left, @r#"
-- process.ghost_storm is still open: 2 × python3 mcp\_server.py
-- process.kill 2 × python3 mcp\_ser: 700 701 failed
-- a person has to take over
+    let end = report.split("## What did not").nth(1).unwrap();
+    assert_snapshot!(end, @r#"
+
+
+- hale could not, or was not allowed to, end it: it is with a person.
+
+### process.kill 2 × python3 mcp\_ser: 700 701 — failed
+
+- Wanted by hale at 2027-01-15T07:58:20Z: Nobody uses these 2 processes any more; ending them frees 20 MiB.
+- As a command: `kill 700 701`
+- Guard: allow, warning risk (`guard.autonomy.safe_pair`: safe under its conditions)
+- Outcome: TERM: 700 701
+- Cannot be undone: what has ended cannot be continued
+- Not proven, 2027-01-15T08:01:10Z: not so: still alive: 701
+- Note: verification failed
+
+## Follow-ups
+
+- [ ] a person has to take over
+- [ ] process.ghost_storm is still open: 2 × python3 mcp\_server.py
+- [ ] find out why process.kill 2 × python3 mcp\_ser: 700 701 failed
+- [ ] Have the program that starts these processes end them when it ends (a process group, a cgroup, PR\_SET\_PDEATHSIG).
 "#);
     assert!(report.contains("Not proven, "));
     assert!(report.contains("Ended: not yet"));
@@ -403,8 +418,8 @@ fn the_report_on_an_incident_that_nobody_cured_says_so() {
     let report = postmortem(&nothing, &[], &[], &[]);
     for said in [
         "Not known: no diagnosis was made.",
-        "\nNothing.\n",
-        "None is known.",
+        "Nothing that was done is proven to have helped.",
+        "The cause was not found.",
         "No alert of it is on record.",
     ] {
         assert!(report.contains(said), "{said}");
