@@ -6,6 +6,7 @@
 //! any application of a user would, and its cures come from outside.
 
 mod calls;
+mod customer;
 mod faults;
 mod market;
 mod notice;
@@ -20,6 +21,7 @@ mod telemetry;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+pub use customer::{Customer, Visit};
 pub use faults::Fault;
 pub use market::{Facts, Policy, Product, Quote};
 pub use server::{RoleError, run};
@@ -104,6 +106,8 @@ pub struct RoleSettings {
     pub otlp: Option<String>,
     /// Where a service that notices trouble posts it. None: nowhere.
     pub webhook: Option<String>,
+    /// What the webhook's receiver wants to be shown, if anything.
+    pub webhook_token: Option<String>,
     /// What `webhook` names as the thing in trouble: this before the role's name.
     pub target_prefix: String,
     /// What such a name is.

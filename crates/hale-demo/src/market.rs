@@ -86,7 +86,7 @@ pub struct Facts {
     pub faults: Vec<String>,
     /// Anonymous memory that it holds.
     pub memory_bytes: u64,
-    /// CPU that it used of late, in percent of one core.
+    /// CPU that it wanted of late, in percent of one core.
     pub cpu_percent: f64,
 }
 

@@ -70,14 +70,13 @@ pub async fn watch(service: Arc<Service>) {
 /// Whether somebody has taken it, or nobody is to be told.
 async fn post(common: &Common, trouble: &Trouble, id: &str) -> bool {
     let Some(webhook) = &common.settings.webhook else { return true };
-    let sent = common
-        .client
-        .post(webhook)
-        .timeout(POST_TIMEOUT)
-        .json(&body(common, trouble, id))
-        .send()
-        .await;
-    sent.is_ok_and(|answer| answer.status().is_success())
+    let request =
+        common.client.post(webhook).timeout(POST_TIMEOUT).json(&body(common, trouble, id));
+    let request = match &common.settings.webhook_token {
+        Some(token) => request.bearer_auth(token),
+        None => request,
+    };
+    request.send().await.is_ok_and(|answer| answer.status().is_success())
 }
 
 fn body(common: &Common, trouble: &Trouble, id: &str) -> Value {

@@ -2,9 +2,6 @@
 
 use std::time::Instant;
 
-/// Clock ticks a second in `/proc/self/stat` (`USER_HZ`, 100 on every Linux).
-const TICKS_PER_SEC: f64 = 100.0;
-
 /// Anonymous memory that this process holds: what a leak grows, without the program and its libraries.
 pub fn anonymous_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -16,18 +13,20 @@ pub fn anonymous_bytes() -> u64 {
     kib.unwrap_or(0) * 1024
 }
 
-/// CPU time this process has used so far, in seconds.
-fn cpu_secs() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The name, in parentheses, may hold anything: the numbers begin after the last one.
-    let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
-    let ticks = |index: usize| -> f64 {
-        rest.split_whitespace().nth(index).and_then(|n| n.parse().ok()).unwrap_or(0.0)
+/// Time in which a thread of this process ran or wanted to, in seconds: what it computes, however busy
+/// the machine is with others.
+fn wanted_secs() -> f64 {
+    let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return 0.0 };
+    let of = |thread: std::io::Result<std::fs::DirEntry>| -> Option<f64> {
+        let text = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+        let mut numbers = text.split_whitespace().map(|n| n.parse::<u64>().unwrap_or(0));
+        let (ran_ns, waited_ns) = (numbers.next()?, numbers.next()?);
+        Some((ran_ns + waited_ns) as f64 / 1e9)
     };
-    (ticks(11) + ticks(12)) / TICKS_PER_SEC
+    threads.filter_map(of).sum()
 }
 
-/// The share of one core that was used between two readings.
+/// The share of one core that was wanted between two readings.
 pub struct CpuMeter {
     at: Instant,
     secs: f64,
@@ -36,12 +35,12 @@ pub struct CpuMeter {
 impl CpuMeter {
     /// Starts from now.
     pub fn new() -> CpuMeter {
-        CpuMeter { at: Instant::now(), secs: cpu_secs() }
+        CpuMeter { at: Instant::now(), secs: wanted_secs() }
     }
 
     /// Percent of one core since the last reading.
     pub fn read(&mut self) -> f64 {
-        let (at, secs) = (Instant::now(), cpu_secs());
+        let (at, secs) = (Instant::now(), wanted_secs());
         let elapsed = at.duration_since(self.at).as_secs_f64().max(0.001);
         let percent = (secs - self.secs).max(0.0) / elapsed * 100.0;
         (self.at, self.secs) = (at, secs);

@@ -162,6 +162,11 @@ pub enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
+    /// A marketplace that fails, and an agent that heals it, before your eyes
+    Demo(crate::commands::demo::DemoArgs),
+    /// One service of the demo's marketplace
+    #[command(subcommand, hide = true)]
+    DemoRole(crate::commands::demo::role::DemoRoleCommand),
     /// Store or read telemetry for the agent, away from its memory
     #[command(hide = true)]
     TelemetryWorker,

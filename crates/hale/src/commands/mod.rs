@@ -8,6 +8,7 @@ mod audit;
 mod completions;
 mod config;
 mod consent;
+pub mod demo;
 pub mod detect;
 pub mod doctor;
 pub mod explain;
@@ -77,6 +78,13 @@ pub fn run(cli: Cli) -> Ended {
         let Global { json, quiet, .. } = cli.global;
         return guard::run(&arguments, crate::screen::Screen { json, quiet });
     }
+    if let Command::DemoRole(command) = command {
+        return demo::role::run(command);
+    }
+    if let Command::Demo(arguments) = command {
+        let Global { json, quiet, .. } = cli.global;
+        return block_on(demo::run(crate::screen::Screen { json, quiet }, arguments));
+    }
     if let Command::Detect(command) = command {
         let Global { json, quiet, .. } = cli.global;
         return detect::run(&command, crate::screen::Screen { json, quiet });
@@ -137,6 +145,8 @@ async fn dispatch(context: &Context, command: Command) -> Ended {
         // Answered in `run`.
         Command::Up(_)
         | Command::Completions { .. }
+        | Command::Demo(_)
+        | Command::DemoRole(_)
         | Command::Detect(_)
         | Command::Guard(_)
         | Command::Logs(_)

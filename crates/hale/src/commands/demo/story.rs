@@ -1,0 +1,259 @@
+//! One fault, from the moment it is asked for to the moment at which the marketplace serves again: the
+//! agent's own story as it comes, and what can be seen from outside.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use hale_demo::{Customer, Fault, Role};
+use hale_model::Timestamp;
+use hale_model::text::printable;
+use hale_model::view::IncidentView;
+use serde::Serialize;
+
+use super::Place;
+use super::agent::Watchman;
+use super::traffic::Traffic;
+use crate::exit::Failure;
+use crate::screen::{BOLD, CYAN, Columns, DIM, GREEN, RED, Screen, YELLOW, cell, paint, styled};
+
+/// Between two looks.
+const LOOK_PAUSE: Duration = Duration::from_millis(100);
+/// Visits in a row that must succeed.
+const VISITS_MIN: usize = 3;
+/// A visit that takes longer is not as before.
+const VISIT_MAX: Duration = Duration::from_millis(800);
+
+/// What became of one fault.
+#[derive(Clone, Debug, Serialize)]
+pub struct Told {
+    /// Which.
+    pub fault: String,
+    /// The service in which its cause lay.
+    pub service: String,
+    /// Seconds from the fault to the first alert.
+    pub detected_secs: Option<f64>,
+    /// To the guard's verdict.
+    pub decided_secs: Option<f64>,
+    /// To the end of the action.
+    pub acted_secs: Option<f64>,
+    /// To the agent's own proof.
+    pub verified_secs: Option<f64>,
+    /// To the moment at which it served again and the cause was gone, seen from outside.
+    pub serving_secs: Option<f64>,
+    /// Both: the fault is over, and it is proved.
+    pub recovered_secs: Option<f64>,
+    /// What was done.
+    pub action: Option<String>,
+    /// Visits that failed meanwhile, of all.
+    pub failed_visits: usize,
+    /// All of them.
+    pub visits: usize,
+    /// What was seen at the end.
+    pub proof: String,
+    /// Whether it recovered.
+    pub recovered: bool,
+}
+
+/// Injects the fault and tells what happens.
+///
+/// # Errors
+/// The agent or the marketplace can no longer be asked.
+pub async fn tell(
+    screen: Screen,
+    place: &Place,
+    watchman: &Watchman,
+    traffic: &Traffic,
+    customer: &Customer,
+    fault: Fault,
+    limit: Duration,
+) -> Result<Told, Failure> {
+    let mut known: BTreeSet<(String, usize)> = BTreeSet::new();
+    for incident in watchman.incidents().await? {
+        known.extend((0..incident.timeline.len()).map(|index| (incident.id.clone(), index)));
+    }
+    let before: BTreeSet<String> = known.iter().map(|(id, _)| id.clone()).collect();
+    let pid_before = customer.facts(place.addresses.of(fault.owner())).await.map(|facts| facts.pid);
+    screen.talk(&format!(
+        "\n{} {}",
+        paint(BOLD, &format!("Fault: {}", fault.as_str())),
+        paint(DIM, &format!("in {}: {}", fault.owner().as_str(), about(fault)))
+    ));
+    let (begun, begun_at) = (Instant::now(), Timestamp::now());
+    customer.trigger(fault).await.map_err(|why| {
+        Failure::failed(
+            format!("the fault cannot be injected: {why}"),
+            "look at the marketplace's logs",
+        )
+    })?;
+    let mut told = Told {
+        fault: fault.as_str().to_owned(),
+        service: fault.owner().as_str().to_owned(),
+        detected_secs: None,
+        decided_secs: None,
+        acted_secs: None,
+        verified_secs: None,
+        serving_secs: None,
+        recovered_secs: None,
+        action: None,
+        failed_visits: 0,
+        visits: 0,
+        proof: "not proved".to_owned(),
+        recovered: false,
+    };
+    while begun.elapsed() < limit {
+        tokio::time::sleep(LOOK_PAUSE).await;
+        let incidents = watchman.incidents().await?;
+        for incident in
+            incidents.iter().filter(|i| !before.contains(&i.id) || i.closed_at.is_none())
+        {
+            narrate(screen, incident, begun_at, &mut known, &mut told);
+        }
+        if told.serving_secs.is_none() && told.acted_secs.is_some() {
+            let seen = serves(place, customer, fault, pid_before).await;
+            if let Some(proof) = seen {
+                told.serving_secs = Some(begun.elapsed().as_secs_f64());
+                told.proof = proof;
+            }
+        }
+        if let (Some(verified), Some(serving)) = (told.verified_secs, told.serving_secs) {
+            told.recovered_secs = Some(verified.max(serving));
+            told.recovered = true;
+            break;
+        }
+    }
+    (told.visits, told.failed_visits) = traffic.since(begun);
+    let words = match told.recovered_secs {
+        Some(secs) => paint(GREEN, &format!("  recovered after {secs:.1} s: {}", told.proof)),
+        None => paint(RED, &format!("  not recovered after {} s", limit.as_secs())),
+    };
+    screen.talk(&words);
+    Ok(told)
+}
+
+/// Prints what is new in an incident's story, and keeps the times that count.
+fn narrate(
+    screen: Screen,
+    incident: &IncidentView,
+    begun_at: Timestamp,
+    known: &mut BTreeSet<(String, usize)>,
+    told: &mut Told,
+) {
+    for (index, entry) in incident.timeline.iter().enumerate() {
+        if !known.insert((incident.id.clone(), index)) {
+            continue;
+        }
+        let secs = entry.ts.duration_since(begun_at).as_secs_f64().max(0.0);
+        let agent = entry.agent.as_str();
+        let style = match agent {
+            "scout" => CYAN,
+            "guard" => YELLOW,
+            "fixer" => GREEN,
+            _ => BOLD,
+        };
+        let text: String = printable(&entry.text);
+        screen.talk(&format!("  {secs:>5.1} s  {}  {text}", paint(style, &format!("{agent:<6}"))));
+        match entry.kind.as_str() {
+            "alert_opened" | "alert_reopened" => {
+                told.detected_secs.get_or_insert(secs);
+            }
+            "verdict" => {
+                told.decided_secs.get_or_insert(secs);
+            }
+            "intent" => {
+                told.action = Some(entry.text.clone());
+            }
+            "outcome" => {
+                told.acted_secs.get_or_insert(secs);
+            }
+            "verified" => {
+                told.verified_secs.get_or_insert(secs);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether the marketplace sells again as before, and the cause of the fault is gone; what was seen.
+async fn serves(
+    place: &Place,
+    customer: &Customer,
+    fault: Fault,
+    pid_before: Option<u32>,
+) -> Option<String> {
+    let mut slowest = Duration::ZERO;
+    for _ in 0..VISITS_MIN {
+        let visit = customer.visit("Alan Turing").await;
+        if !visit.bought || visit.took > VISIT_MAX {
+            return None;
+        }
+        slowest = slowest.max(visit.took);
+    }
+    let mut pid = None;
+    for role in Role::ALL {
+        let facts = customer.facts(place.addresses.of(role)).await?;
+        if !facts.faults.is_empty() || !facts.healthy {
+            return None;
+        }
+        if role == fault.owner() {
+            pid = Some(facts.pid);
+        }
+    }
+    let run = match (pid_before, pid) {
+        (Some(before), Some(now)) if before != now => {
+            format!("{} began anew", fault.owner().as_str())
+        }
+        _ => format!("{} still runs", fault.owner().as_str()),
+    };
+    Some(format!(
+        "{VISITS_MIN} sales in a row, the slowest {} ms; all services well; {run}",
+        slowest.as_millis()
+    ))
+}
+
+fn about(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Memory => "it keeps everything it computes",
+        Fault::Cpu => "a thread sorts the same list for ever",
+        Fault::Latency => "its workers are never given back",
+        Fault::DbLatency => "a job holds the write lock of the database",
+        Fault::Errors => "a price revision panicked with the lock in its hand",
+        Fault::Crash => "it aborts",
+        Fault::Disk => "old dumps fill its spool",
+    }
+}
+
+/// All faults, one a row.
+pub fn told_table(all: &[Told]) -> String {
+    let header = [
+        "Fault",
+        "Detected",
+        "Decided",
+        "Acted",
+        "Verified",
+        "Serving",
+        "Recovered",
+        "Failed",
+        "What was done",
+    ];
+    let mut table = Columns::new(&header, &[1, 2, 3, 4, 5, 6, 7]);
+    let secs =
+        |secs: Option<f64>| secs.map_or_else(|| "–".to_owned(), |secs| format!("{secs:.1} s"));
+    for told in all {
+        let recovered = match told.recovered_secs {
+            Some(_) => styled(secs(told.recovered_secs), GREEN),
+            None => styled("no", RED),
+        };
+        table.row([
+            cell(&told.fault),
+            cell(secs(told.detected_secs)),
+            cell(secs(told.decided_secs)),
+            cell(secs(told.acted_secs)),
+            cell(secs(told.verified_secs)),
+            cell(secs(told.serving_secs)),
+            recovered,
+            cell(format!("{} of {}", told.failed_visits, told.visits)),
+            cell(told.action.as_deref().unwrap_or("nothing")),
+        ]);
+    }
+    table.render(crate::screen::width())
+}
