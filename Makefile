@@ -11,7 +11,7 @@ FUZZ_SECS ?= 60
 NEXTEST := $(shell cargo nextest --version >/dev/null 2>&1 && echo yes)
 
 .DEFAULT_GOAL := help
-.PHONY: help run build release test check lint fmt reference bench fuzz drills deps clean-lab
+.PHONY: help run build release test check lint fmt web reference bench fuzz drills deps clean-lab
 
 help: ## this list
 	@echo 'hale: an autonomous SRE agent for Linux'
@@ -23,17 +23,17 @@ help: ## this list
 run: release ## build everything, start the agent on this machine: http://127.0.0.1:7979
 	@$(HALE) up
 
-build: deps ## the debug binary
+build: deps web ## the debug binary
 	@$(CARGO) build --locked --bin hale
 	@echo 'built $(CARGO_TARGET_DIR)/debug/hale'
 
-release: deps ## the optimised binary
+release: deps web ## the optimised binary
 	@$(CARGO) build --locked --release --bin hale
 	@echo 'built $(HALE)'
 
 test: lint check ## every check and every test
 
-check: deps ## every test, without the linters
+check: deps web ## every test, without the linters
 ifeq ($(NEXTEST),yes)
 	@$(CARGO) build --locked --workspace --bins
 	@$(CARGO) nextest run --locked --workspace --no-fail-fast
@@ -41,15 +41,22 @@ else
 	@$(CARGO) test --locked --workspace --no-fail-fast
 endif
 	@scripts/test-in-lab
+	@scripts/test-web
 
-lint: deps ## formatting, clippy with warnings as errors, licences and bans
+lint: deps web ## formatting, clippy with warnings as errors, licences and bans; the dashboard's linter and types
 	@$(CARGO) fmt --all --check
+	@if [ -d web/node_modules ]; then cd web && npm run --silent lint; \
+	 else echo 'lint: the packages of web/ are not installed; the dashboard is not linted'; fi
 	@$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	@if cargo deny --version >/dev/null 2>&1; then cargo deny --locked check --hide-inclusion-graph bans licenses sources; \
 	 else echo 'lint: cargo-deny is not installed; licences and bans are checked by the test `house` alone'; fi
 
 fmt: ## format everything
 	@$(CARGO) fmt --all
+	@if [ -d web/node_modules ]; then cd web && npm run --silent format; fi
+
+web: ## the dashboard, into web/dist: embedded into the binary by the next build
+	@scripts/build-web
 
 reference: deps ## write docs/reference anew from the code
 	@HALE_BLESS=1 $(CARGO) test --locked -p hale reference

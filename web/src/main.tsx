@@ -18,7 +18,10 @@ const client = new QueryClient({
       gcTime: 5 * 60_000,
       refetchOnWindowFocus: true,
       // A wrong question stays wrong; an agent that is away may come back.
-      retry: (count, error) => (error instanceof ApiFailure && error.status >= 400 && error.status < 500 ? false : count < 2),
+      retry: (count, error) =>
+        error instanceof ApiFailure && error.status >= 400 && error.status < 500
+          ? false
+          : count < 2,
       networkMode: "always",
     },
   },

@@ -10,12 +10,24 @@ import {
 } from "@tanstack/react-router";
 import { oneOf, text } from "./lib/search";
 import { parseAt } from "./lib/time";
-import { Shell } from "./ui/Shell";
 import { Failure, Panel, Skeleton } from "./ui/parts";
+import { Shell } from "./ui/Shell";
 
 /** What a URL may hold before it was looked at; links need not name any of it. */
 type Given = Partial<Record<Filter, string>> & SearchSchemaInput;
-type Filter = "period" | "show" | "find" | "tab" | "state" | "severity" | "open" | "window" | "sort" | "priority" | "service" | "kind";
+type Filter =
+  | "period"
+  | "show"
+  | "find"
+  | "tab"
+  | "state"
+  | "severity"
+  | "open"
+  | "window"
+  | "sort"
+  | "priority"
+  | "service"
+  | "kind";
 
 const root = createRootRoute({
   component: Shell,
@@ -50,7 +62,10 @@ const overview = createRoute({
 const incidents = createRoute({
   getParentRoute: () => root,
   path: "/incidents",
-  validateSearch: (s: Given) => ({ show: oneOf(s.show, INCIDENT_FILTERS, "all"), find: text(s.find) }),
+  validateSearch: (s: Given) => ({
+    show: oneOf(s.show, INCIDENT_FILTERS, "all"),
+    find: text(s.find),
+  }),
   search: { middlewares: [stripSearchParams({ show: "all", find: "" } as const)] },
   component: lazyRouteComponent(() => import("./pages/Incidents"), "Incidents"),
 });
@@ -70,7 +85,11 @@ const alerts = createRoute({
     find: text(s.find),
     open: text(s.open),
   }),
-  search: { middlewares: [stripSearchParams({ state: "active", severity: "all", find: "", open: "" } as const)] },
+  search: {
+    middlewares: [
+      stripSearchParams({ state: "active", severity: "all", find: "", open: "" } as const),
+    ],
+  },
   component: lazyRouteComponent(() => import("./pages/Alerts"), "Alerts"),
 });
 const machine = createRoute({
@@ -85,7 +104,13 @@ const machine = createRoute({
   }),
   search: {
     middlewares: [
-      stripSearchParams({ tab: "charts", window: "15m", sort: "cpu", priority: "all", find: "" } as const),
+      stripSearchParams({
+        tab: "charts",
+        window: "15m",
+        sort: "cpu",
+        priority: "all",
+        find: "",
+      } as const),
     ],
   },
   component: lazyRouteComponent(() => import("./pages/Machine"), "Machine"),
@@ -118,7 +143,17 @@ const settings = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([overview, incidents, incident, alerts, machine, services, runbook, audit, settings]),
+  routeTree: root.addChildren([
+    overview,
+    incidents,
+    incident,
+    alerts,
+    machine,
+    services,
+    runbook,
+    audit,
+    settings,
+  ]),
   defaultPreload: "intent",
   defaultPreloadStaleTime: 0,
   scrollRestoration: true,

@@ -57,13 +57,21 @@ async function send(url: string, init: RequestInit): Promise<Response> {
     response = await fetch(url, { credentials: "same-origin", ...init });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new ApiFailure(0, "the agent does not answer", "start it with `hale up`; this page goes on by itself");
+    throw new ApiFailure(
+      0,
+      "the agent does not answer",
+      "start it with `hale up`; this page goes on by itself",
+    );
   }
   if (!response.ok) throw await failure(response);
   return response;
 }
 
-export async function ask<T>(path: string, params?: Params, signal?: AbortSignal): Promise<Envelope<T>> {
+export async function ask<T>(
+  path: string,
+  params?: Params,
+  signal?: AbortSignal,
+): Promise<Envelope<T>> {
   const response = await send(urlOf(path, params), signal ? { signal } : {});
   return (await response.json()) as Envelope<T>;
 }

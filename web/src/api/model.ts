@@ -2,7 +2,12 @@
 
 export type Severity = "low" | "medium" | "high" | "critical";
 
-export interface HealthFactor { id: string; score: number; severity: Severity; why: string }
+export interface HealthFactor {
+  id: string;
+  score: number;
+  severity: Severity;
+  why: string;
+}
 export interface MachineHealth {
   id: string;
   score: number;
@@ -10,7 +15,10 @@ export interface MachineHealth {
   top_issue: string | null;
   factors: HealthFactor[];
 }
-export interface HealthView { overall: { score: number; severity: Severity }; machines: MachineHealth[] }
+export interface HealthView {
+  overall: { score: number; severity: Severity };
+  machines: MachineHealth[];
+}
 export interface Evidence {
   id: string;
   source: string;
@@ -53,7 +61,12 @@ export interface ActionView {
   created_at: string;
   finished_at: string | null;
 }
-export interface TimelineEntry { ts: string; agent: string; kind: string; text: string }
+export interface TimelineEntry {
+  ts: string;
+  agent: string;
+  kind: string;
+  text: string;
+}
 export interface Diagnosis {
   cause_kind: string;
   cause: string;
@@ -83,7 +96,13 @@ export interface ApprovalView {
   expires_at: string;
   action: ActionView;
   incident_id: string | null;
-  verdict: { decision: string; risk: string; reversible: boolean; blast_radius: number; reasons: { rule: string; text: string }[] };
+  verdict: {
+    decision: string;
+    risk: string;
+    reversible: boolean;
+    blast_radius: number;
+    reasons: { rule: string; text: string }[];
+  };
   decided_by: string | null;
   why: string | null;
 }
@@ -117,7 +136,12 @@ export interface Mount {
   inode_free_percent: number | null;
   read_only: boolean;
 }
-export interface Interface { interface: string; rx_mbps: number | null; tx_mbps: number | null; errors_per_sec: number | null }
+export interface Interface {
+  interface: string;
+  rx_mbps: number | null;
+  tx_mbps: number | null;
+  errors_per_sec: number | null;
+}
 export interface ProcessView {
   pid: number;
   start_ticks: number;
@@ -141,7 +165,12 @@ export interface SourceStatus {
   note: string | null;
   lost: number;
 }
-export interface Prediction { kind: string; eta_secs: number; confidence: number; text: string }
+export interface Prediction {
+  kind: string;
+  eta_secs: number;
+  confidence: number;
+  text: string;
+}
 export interface StatusView {
   machine_id: string;
   collected_at: string;
@@ -155,14 +184,27 @@ export interface StatusView {
   system: System;
   mounts: Mount[];
   interfaces: Interface[];
-  gpus: { name?: string; busy_percent?: number | null; memory_used_bytes?: number | null; memory_total_bytes?: number | null; celsius?: number | null }[];
+  gpus: {
+    name?: string;
+    busy_percent?: number | null;
+    memory_used_bytes?: number | null;
+    memory_total_bytes?: number | null;
+    celsius?: number | null;
+  }[];
   temperatures: { label: string; celsius: number }[];
   alerts: AlertView[];
   predictions: Prediction[];
   sources: SourceStatus[];
   warnings: string[];
 }
-export interface MachineSummary { id: string; score: number; severity: Severity; os: string; kernel: string; cores: number }
+export interface MachineSummary {
+  id: string;
+  score: number;
+  severity: Severity;
+  os: string;
+  kernel: string;
+  cores: number;
+}
 export interface UnitStat {
   unit: string;
   service_type: string;
@@ -181,8 +223,17 @@ export interface JournalLine {
   pid: number | null;
   message: string;
 }
-export interface Series { metric: string; values: (number | null)[] }
-export interface SeriesView { since: string; until: string; step_secs: number; times: number[]; series: Series[] }
+export interface Series {
+  metric: string;
+  values: (number | null)[];
+}
+export interface SeriesView {
+  since: string;
+  until: string;
+  step_secs: number;
+  times: number[];
+  series: Series[];
+}
 export interface Moment {
   at: string;
   measured_at: string | null;
@@ -193,7 +244,12 @@ export interface Moment {
   mounts: Mount[];
   interfaces: Interface[];
 }
-export interface DoctorCheck { name: string; state: string; found: string; fix: string | null }
+export interface DoctorCheck {
+  name: string;
+  state: string;
+  found: string;
+  fix: string | null;
+}
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export interface SettingsView {
   version: string;
@@ -266,8 +322,20 @@ export interface KnowledgeView {
   origin: string;
   body: string | null;
 }
-export interface RunbookHit { rank: number; id: string; what: string; title: string; by: string; score: number; excerpt: string }
-export interface RunbookView { lessons: LessonView[]; knowledge: KnowledgeView[]; hits: RunbookHit[] }
+export interface RunbookHit {
+  rank: number;
+  id: string;
+  what: string;
+  title: string;
+  by: string;
+  score: number;
+  excerpt: string;
+}
+export interface RunbookView {
+  lessons: LessonView[];
+  knowledge: KnowledgeView[];
+  hits: RunbookHit[];
+}
 export interface Container {
   id: string;
   name: string;
@@ -284,7 +352,11 @@ export interface Container {
   memory_limit_bytes?: number | null;
   memory_percent: number | null;
 }
-export interface ContainersView { collected_at: string; source: SourceStatus | null; containers: Container[] }
+export interface ContainersView {
+  collected_at: string;
+  source: SourceStatus | null;
+  containers: Container[];
+}
 export interface SloState {
   service: string;
   objective: string;
@@ -314,8 +386,36 @@ export interface ServiceView extends Omit<OperationTraffic, "operation"> {
   suspect: boolean;
   slos: SloState[];
   operations: OperationTraffic[];
-  exemplars: { kind: string; trace_id: string; operation: string; duration_ms: number; ended_at: string; message: string }[];
+  exemplars: {
+    kind: string;
+    trace_id: string;
+    operation: string;
+    duration_ms: number;
+    ended_at: string;
+    message: string;
+  }[];
   error_logs: { template: string; count: number }[];
 }
-export interface EdgeTraffic { from: string; to: string; to_kind: string; requests: number; errors: number; rate_per_sec: number | null; error_percent: number | null; p95_ms: number | null }
-export interface ServicesView { window_secs: number; services: ServiceView[]; edges: EdgeTraffic[]; note: string | null }
+export interface EdgeTraffic {
+  from: string;
+  to: string;
+  to_kind: string;
+  requests: number;
+  errors: number;
+  rate_per_sec: number | null;
+  error_percent: number | null;
+  p95_ms: number | null;
+}
+export interface ServicesView {
+  window_secs: number;
+  services: ServiceView[];
+  edges: EdgeTraffic[];
+  note: string | null;
+}
+export interface SessionView {
+  signed_in: boolean;
+  actor: string | null;
+  role: string | null;
+  may_change: boolean;
+  expires_in_secs: number | null;
+}

@@ -27,9 +27,16 @@ function useEither<T>(live: string, past: string, params: Params, every: number)
   return useAsked<T>(at ? past : live, at ? { ...params, at } : params, at ? false : every);
 }
 
-export type Asked<T> = { data: Envelope<T> | undefined; error: Error | null; isPending: boolean; isPlaceholderData: boolean; refetch: () => unknown };
+export type Asked<T> = {
+  data: Envelope<T> | undefined;
+  error: Error | null;
+  isPending: boolean;
+  isPlaceholderData: boolean;
+  refetch: () => unknown;
+};
 
-export const useMachines = () => useAsked<{ machines: M.MachineSummary[] }>("/machines", {}, SLOW_POLL_MS);
+export const useMachines = () =>
+  useAsked<{ machines: M.MachineSummary[] }>("/machines", {}, SLOW_POLL_MS);
 export const useHealth = () => useAsked<M.HealthView>("/health", {}, LIVE_POLL_MS * 2);
 
 /** The machine now; idle while a past moment is looked at. */
@@ -50,13 +57,28 @@ export function useMoment() {
 }
 
 export const useAlerts = (state: string | undefined) =>
-  useEither<{ alerts: M.AlertView[] }>("/alerts", "/past/alerts", { state, limit: 500 }, SLOW_POLL_MS);
+  useEither<{ alerts: M.AlertView[] }>(
+    "/alerts",
+    "/past/alerts",
+    { state, limit: 500 },
+    SLOW_POLL_MS,
+  );
 export const useIncidents = (state?: string, limit = 100) =>
-  useEither<{ incidents: M.IncidentView[] }>("/incidents", "/past/incidents", { state, limit }, SLOW_POLL_MS);
+  useEither<{ incidents: M.IncidentView[] }>(
+    "/incidents",
+    "/past/incidents",
+    { state, limit },
+    SLOW_POLL_MS,
+  );
 export const useIncident = (id: string) =>
   useEither<M.IncidentView>(`/incidents/${id}`, `/past/incidents/${id}`, {}, SLOW_POLL_MS);
 export const useApprovals = (all = false) =>
-  useEither<{ approvals: M.ApprovalView[] }>("/approvals", "/past/approvals", { all }, SLOW_POLL_MS);
+  useEither<{ approvals: M.ApprovalView[] }>(
+    "/approvals",
+    "/past/approvals",
+    { all },
+    SLOW_POLL_MS,
+  );
 export const useAudit = (limit: number) =>
   useEither<{ entries: M.AuditEntry[] }>("/audit", "/past/audit", { limit }, SLOW_POLL_MS);
 
@@ -77,12 +99,22 @@ export const useContainers = (enabled: boolean) =>
 export const useJournal = (params: Params, every: number | false) =>
   useAsked<{ entries: M.JournalLine[]; truncated: boolean }>("/journal", params, every);
 export const useSettings = () => useAsked<M.SettingsView>("/settings", {}, SLOW_POLL_MS);
+export const useSession = () => useAsked<M.SessionView>("/session", {}, SLOW_POLL_MS);
 export const useServices = () => useAsked<M.ServicesView>("/services", {}, LIVE_POLL_MS);
 export const useRunbook = (search: string) =>
   useAsked<M.RunbookView>("/runbook", { search, limit: search ? 30 : undefined }, false);
 
-export function useSeries(metrics: readonly string[], since: string, until: string | undefined, every: number | false) {
-  return useAsked<M.SeriesView>("/series", { metrics: metrics.join(","), since, until, points: 240 }, every);
+export function useSeries(
+  metrics: readonly string[],
+  since: string,
+  until: string | undefined,
+  every: number | false,
+) {
+  return useAsked<M.SeriesView>(
+    "/series",
+    { metrics: metrics.join(","), since, until, points: 240 },
+    every,
+  );
 }
 
 export const usePostmortem = (id: string, enabled: boolean) =>
@@ -142,7 +174,9 @@ export function applyEvent(client: QueryClient, name: EventName, data: unknown):
 
 /** The timeline with one line more, unless it has it already (the stream and an answer may overlap). */
 export function withThought(incident: M.IncidentView, entry: M.TimelineEntry): M.IncidentView {
-  const has = incident.timeline.some((e) => e.ts === entry.ts && e.kind === entry.kind && e.text === entry.text);
+  const has = incident.timeline.some(
+    (e) => e.ts === entry.ts && e.kind === entry.kind && e.text === entry.text,
+  );
   if (has) return incident;
   const timeline = [...incident.timeline, entry].sort((a, b) => a.ts.localeCompare(b.ts));
   return { ...incident, timeline };
@@ -160,7 +194,8 @@ function settle(client: QueryClient, prefix: string): void {
   const timer = setTimeout(() => {
     waiting.delete(prefix);
     void client.invalidateQueries({
-      predicate: (query) => typeof query.queryKey[0] === "string" && query.queryKey[0].startsWith(prefix),
+      predicate: (query) =>
+        typeof query.queryKey[0] === "string" && query.queryKey[0].startsWith(prefix),
     });
   }, SETTLE_MS);
   waiting.set(prefix, timer);

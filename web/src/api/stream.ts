@@ -12,7 +12,15 @@ export interface StreamStatus {
   since: number;
 }
 
-export const EVENT_NAMES = ["alert", "incident", "thought", "health", "action", "prediction", "gap"] as const;
+export const EVENT_NAMES = [
+  "alert",
+  "incident",
+  "thought",
+  "health",
+  "action",
+  "prediction",
+  "gap",
+] as const;
 export type EventName = (typeof EVENT_NAMES)[number];
 export type Listener = (name: EventName, data: unknown) => void;
 

@@ -21,7 +21,10 @@ export function bytes(value: number | null | undefined): string {
 
 export function number(value: number | null | undefined, digits = 0): string {
   if (value == null) return UNKNOWN;
-  return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return value.toLocaleString("en", {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
 }
 
 export function rate(value: number | null | undefined): string {
@@ -38,7 +41,11 @@ export function milliseconds(value: number | null | undefined): string {
 
 export function money(value: number, currency: string): string {
   try {
-    return new Intl.NumberFormat("en", { style: "currency", currency, maximumFractionDigits: 0 }).format(value);
+    return new Intl.NumberFormat("en", {
+      style: "currency",
+      currency,
+      maximumFractionDigits: 0,
+    }).format(value);
   } catch {
     // Not a currency that the browser knows: as it was written.
     return `${number(value)} ${currency}`;

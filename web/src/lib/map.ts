@@ -7,7 +7,10 @@ export interface MapNode {
   row: number;
 }
 
-export function layout(names: readonly string[], edges: readonly { from: string; to: string }[]): MapNode[] {
+export function layout(
+  names: readonly string[],
+  edges: readonly { from: string; to: string }[],
+): MapNode[] {
   const all = [...new Set([...names, ...edges.flatMap((e) => [e.from, e.to])])].sort();
   const column = new Map(all.map((name) => [name, 0]));
   // As many rounds as there are services: a longer way would go in a circle.
@@ -32,7 +35,11 @@ export function layout(names: readonly string[], edges: readonly { from: string;
   });
 }
 
-function reaches(from: string, to: string, edges: readonly { from: string; to: string }[]): boolean {
+function reaches(
+  from: string,
+  to: string,
+  edges: readonly { from: string; to: string }[],
+): boolean {
   const seen = new Set<string>();
   const todo = [from];
   while (todo.length > 0) {

@@ -66,7 +66,11 @@ export function parseMarkdown(text: string): Block[] {
       blocks.push({ type: "quote", text: quote.join(" ") });
     } else {
       const paragraph: string[] = [];
-      while (at < lines.length && line().trim() !== "" && !/^(#{1,6}\s|```|>|\s*[-*]\s|\s*\d+\.\s)/.test(line())) {
+      while (
+        at < lines.length &&
+        line().trim() !== "" &&
+        !/^(#{1,6}\s|```|>|\s*[-*]\s|\s*\d+\.\s)/.test(line())
+      ) {
         paragraph.push(line().trim());
         at += 1;
       }

@@ -1,6 +1,10 @@
 // What stands in a URL came from anybody: only what a view knows is taken.
 
-export function oneOf<const T extends readonly string[]>(value: unknown, allowed: T, otherwise: T[number]): T[number] {
+export function oneOf<const T extends readonly string[]>(
+  value: unknown,
+  allowed: T,
+  otherwise: T[number],
+): T[number] {
   return typeof value === "string" && allowed.includes(value) ? value : otherwise;
 }
 
@@ -15,7 +19,10 @@ export function text(value: unknown): string {
 /** Whether all words of the search are somewhere in these texts. */
 export function matches(find: string, ...texts: (string | null | undefined)[]): boolean {
   const all = texts.filter(Boolean).join("\n").toLowerCase();
-  return find.toLowerCase().split(/\s+/).every((word) => all.includes(word));
+  return find
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => all.includes(word));
 }
 
 const PERIOD_UNITS: Record<string, number> = { m: 60, h: 3600, d: 86_400 };

@@ -37,16 +37,26 @@ function median(values: readonly number[]): number {
 }
 
 /** Which figures are evidence of which kind of alert. */
-export function evidenceMetrics(kinds: readonly string[]): { title: string; metrics: string[]; unit: "percent" | "load" | "rate" | "count" }[] {
+export function evidenceMetrics(
+  kinds: readonly string[],
+): { title: string; metrics: string[]; unit: "percent" | "load" | "rate" | "count" }[] {
   const wanted = new Set<string>();
   for (const kind of kinds) {
     const group = kind.split(".")[0] ?? "";
-    if (group === "memory" || kind === "kernel.oom" || kind === "process.leak" || kind === "process.ghost_storm") wanted.add("memory");
+    if (
+      group === "memory" ||
+      kind === "kernel.oom" ||
+      kind === "process.leak" ||
+      kind === "process.ghost_storm"
+    )
+      wanted.add("memory");
     if (group === "swap") wanted.add("memory");
-    if (group === "cpu" || group === "load" || kind === "process.orphan" || group === "temperature") wanted.add("cpu");
+    if (group === "cpu" || group === "load" || kind === "process.orphan" || group === "temperature")
+      wanted.add("cpu");
     if (group === "disk") wanted.add("disk");
     if (group === "process") wanted.add("processes");
-    if (group === "http" || group === "container" || group === "service") wanted.add("cpu").add("memory");
+    if (group === "http" || group === "container" || group === "service")
+      wanted.add("cpu").add("memory");
   }
   if (wanted.size === 0) wanted.add("cpu").add("memory");
   const all = {
@@ -56,5 +66,7 @@ export function evidenceMetrics(kinds: readonly string[]): { title: string; metr
     processes: { title: "Processes", metrics: ["process_count"], unit: "count" },
   } as const;
   const order = ["processes", "memory", "cpu", "disk"] as const;
-  return order.filter((name) => wanted.has(name)).map((name) => ({ ...all[name], metrics: [...all[name].metrics] }));
+  return order
+    .filter((name) => wanted.has(name))
+    .map((name) => ({ ...all[name], metrics: [...all[name].metrics] }));
 }

@@ -12,7 +12,14 @@ export function bySeverity(a: { severity: string }, b: { severity: string }): nu
 }
 
 /** The steps of an incident's life, in the order that people follow it. */
-export const STEPS = ["open", "diagnosing", "awaiting_approval", "acting", "verifying", "resolved"] as const;
+export const STEPS = [
+  "open",
+  "diagnosing",
+  "awaiting_approval",
+  "acting",
+  "verifying",
+  "resolved",
+] as const;
 
 export function isOver(state: string): boolean {
   return state === "resolved";

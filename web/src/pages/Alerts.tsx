@@ -12,7 +12,17 @@ import { bySeverity } from "../lib/severity";
 import { clock, duration, secondsBetween } from "../lib/time";
 import { ALERT_STATES, SEVERITIES } from "../router";
 import { Refused } from "../ui/Decision";
-import { Answered, Chip, Code, Empty, Find, Panel, Segments, SeverityMark, When } from "../ui/parts";
+import {
+  Answered,
+  Chip,
+  Code,
+  Empty,
+  Find,
+  Panel,
+  Segments,
+  SeverityMark,
+  When,
+} from "../ui/parts";
 
 const route = getRouteApi("/alerts");
 
@@ -20,8 +30,9 @@ export function Alerts() {
   const { state, severity, find, open } = route.useSearch();
   const navigate = route.useNavigate();
   const alerts = useAlerts(state === "closed" ? "closed" : undefined);
-  const set = (to: Partial<{ state: typeof state; severity: typeof severity; find: string; open: string }>) =>
-    void navigate({ search: (old) => ({ ...old, ...to }), replace: true });
+  const set = (
+    to: Partial<{ state: typeof state; severity: typeof severity; find: string; open: string }>,
+  ) => void navigate({ search: (old) => ({ ...old, ...to }), replace: true });
   return (
     <div className="view">
       <header className="view-head">
@@ -32,7 +43,12 @@ export function Alerts() {
           options={ALERT_STATES.map((s) => [s, s] as const)}
           onChange={(to) => set({ state: to })}
         />
-        <Segments label="Severity" value={severity} options={SEVERITIES.map((s) => [s, s] as const)} onChange={(to) => set({ severity: to })} />
+        <Segments
+          label="Severity"
+          value={severity}
+          options={SEVERITIES.map((s) => [s, s] as const)}
+          onChange={(to) => set({ severity: to })}
+        />
         <Find value={find} onChange={(to) => set({ find: to })} placeholder="Find an alert" />
       </header>
       <div className={open ? "split" : ""}>
@@ -40,8 +56,16 @@ export function Alerts() {
           <Answered of={alerts} lines={8}>
             {({ data }) => {
               const shown = data.alerts
-                .filter((a) => (severity === "all" || a.severity === severity) && matches(find, a.id, a.kind, a.subject, a.summary))
-                .sort((a, b) => (state === "active" ? bySeverity(a, b) : b.first_seen_at.localeCompare(a.first_seen_at)));
+                .filter(
+                  (a) =>
+                    (severity === "all" || a.severity === severity) &&
+                    matches(find, a.id, a.kind, a.subject, a.summary),
+                )
+                .sort((a, b) =>
+                  state === "active"
+                    ? bySeverity(a, b)
+                    : b.first_seen_at.localeCompare(a.first_seen_at),
+                );
               if (shown.length > 0) {
                 return (
                   <ul className="plain rows">
@@ -74,11 +98,22 @@ export function Alerts() {
                 );
               }
               return data.alerts.length === 0 ? (
-                <Empty good title={state === "active" ? "Nothing is wrong that hale can see" : "No alert has closed yet"}>
-                  Detectors look at processes, memory, CPU, disks, journal, units, containers and traces, each turn of the loop.
+                <Empty
+                  good
+                  title={
+                    state === "active"
+                      ? "Nothing is wrong that hale can see"
+                      : "No alert has closed yet"
+                  }
+                >
+                  Detectors look at processes, memory, CPU, disks, journal, units, containers and
+                  traces, each turn of the loop.
                 </Empty>
               ) : (
-                <Empty title="None of these fits">{plural(data.alerts.length, "alert")} in this state; choose all severities or fewer words.</Empty>
+                <Empty title="None of these fits">
+                  {plural(data.alerts.length, "alert")} in this state; choose all severities or
+                  fewer words.
+                </Empty>
               );
             }}
           </Answered>
@@ -110,7 +145,8 @@ function Detail({ id, onClose }: { id: string; onClose: () => void }) {
   }, [id]);
   const act = useMutation({
     mutationFn: (what: "ack" | "close") => change(`/alerts/${id}/${what}`),
-    onSettled: () => client.invalidateQueries({ predicate: (q) => String(q.queryKey[0]).startsWith("/alerts") }),
+    onSettled: () =>
+      client.invalidateQueries({ predicate: (q) => String(q.queryKey[0]).startsWith("/alerts") }),
   });
   return (
     <div ref={panel} className="detail">
@@ -176,17 +212,32 @@ function Detail({ id, onClose }: { id: string; onClose: () => void }) {
               ) : null}
               <div className="buttons">
                 {data.incident_id ? (
-                  <Link to="/incidents/$id" params={{ id: data.incident_id }} search={(old) => ({ at: old.at })} className="button">
+                  <Link
+                    to="/incidents/$id"
+                    params={{ id: data.incident_id }}
+                    search={(old) => ({ at: old.at })}
+                    className="button"
+                  >
                     Its incident
                   </Link>
                 ) : null}
                 {!at && data.state === "open" ? (
-                  <button type="button" className="button" disabled={act.isPending} onClick={() => act.mutate("ack")}>
+                  <button
+                    type="button"
+                    className="button"
+                    disabled={act.isPending}
+                    onClick={() => act.mutate("ack")}
+                  >
                     Acknowledge
                   </button>
                 ) : null}
                 {!at && data.state !== "closed" ? (
-                  <button type="button" className="button" disabled={act.isPending} onClick={() => act.mutate("close")}>
+                  <button
+                    type="button"
+                    className="button"
+                    disabled={act.isPending}
+                    onClick={() => act.mutate("close")}
+                  >
                     Close it
                   </button>
                 ) : null}

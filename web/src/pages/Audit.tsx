@@ -16,7 +16,8 @@ export function Audit() {
   const audit = useAudit(limit);
   const entries = audit.data?.data.entries ?? [];
   const kinds = [...new Set(entries.map((e) => e.kind))].sort();
-  const set = (to: Partial<{ kind: string; find: string }>) => void navigate({ search: (old) => ({ ...old, ...to }), replace: true });
+  const set = (to: Partial<{ kind: string; find: string }>) =>
+    void navigate({ search: (old) => ({ ...old, ...to }), replace: true });
   return (
     <div className="view">
       <header className="view-head">
@@ -36,10 +37,16 @@ export function Audit() {
         <Answered of={audit} lines={10}>
           {({ data }) => {
             const shown = data.entries
-              .filter((e) => (!kind || e.kind === kind) && matches(find, e.actor, e.kind, e.subject, e.details))
+              .filter(
+                (e) =>
+                  (!kind || e.kind === kind) &&
+                  matches(find, e.actor, e.kind, e.subject, e.details),
+              )
               .toSorted((a, b) => b.seq - a.seq);
             return shown.length === 0 ? (
-              <Empty title={data.entries.length === 0 ? "Nothing was decided yet" : "No entry fits"}>
+              <Empty
+                title={data.entries.length === 0 ? "Nothing was decided yet" : "No entry fits"}
+              >
                 Every verdict, intent, outcome and answer of a person is added to this chain.
               </Empty>
             ) : (
@@ -53,14 +60,19 @@ export function Audit() {
         </Answered>
         {entries.length >= limit ? (
           <p className="table-note">
-            <button type="button" className="button small" onClick={() => setLimit(limit + ENTRIES_PER_PAGE)}>
+            <button
+              type="button"
+              className="button small"
+              onClick={() => setLimit(limit + ENTRIES_PER_PAGE)}
+            >
               Older entries
             </button>
           </p>
         ) : null}
       </Panel>
       <p className="muted">
-        Each entry holds the hash of the one before: a changed, moved or missing one breaks the chain. <code>hale audit verify</code> checks all of it.
+        Each entry holds the hash of the one before: a changed, moved or missing one breaks the
+        chain. <code>hale audit verify</code> checks all of it.
       </p>
     </div>
   );

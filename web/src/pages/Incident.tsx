@@ -15,7 +15,20 @@ import { INCIDENT_TABS } from "../router";
 import { Chart } from "../ui/Chart";
 import { Decision, Refused } from "../ui/Decision";
 import { Markdown } from "../ui/Markdown";
-import { ActionState, Answered, Chip, Code, Empty, IncidentState, Meter, Panel, Risk, Segments, SeverityMark, When } from "../ui/parts";
+import {
+  ActionState,
+  Answered,
+  Chip,
+  Code,
+  Empty,
+  IncidentState,
+  Meter,
+  Panel,
+  Risk,
+  Segments,
+  SeverityMark,
+  When,
+} from "../ui/parts";
 
 const route = getRouteApi("/incidents/$id");
 
@@ -36,7 +49,9 @@ function Whole({ incident }: { incident: IncidentView }) {
   const navigate = route.useNavigate();
   const approvals = useApprovals();
   const alerts = useAlertsOf(incident);
-  const waiting = (approvals.data?.data.approvals ?? []).filter((a) => a.incident_id === incident.id);
+  const waiting = (approvals.data?.data.approvals ?? []).filter(
+    (a) => a.incident_id === incident.id,
+  );
   return (
     <>
       <Head incident={incident} alerts={alerts} />
@@ -104,10 +119,15 @@ function Head({ incident, alerts }: { incident: IncidentView; alerts: AlertView[
           began <When time={incident.opened_at} exact />
         </span>
         <span>
-          {incident.closed_at ? "took" : "for"} <b className="num">{duration(secondsBetween(incident.opened_at, end))}</b>
+          {incident.closed_at ? "took" : "for"}{" "}
+          <b className="num">{duration(secondsBetween(incident.opened_at, end))}</b>
         </span>
         <span className="grow" />
-        <button type="button" className="button small" onClick={() => void exported(incident, alerts)}>
+        <button
+          type="button"
+          className="button small"
+          onClick={() => void exported(incident, alerts)}
+        >
           Export
         </button>
       </div>
@@ -120,7 +140,8 @@ async function exported(incident: IncidentView, alerts: AlertView[]): Promise<vo
   const from = new Date(Date.parse(incident.opened_at) - 300_000).toISOString();
   const to = new Date((incident.closed_at ? Date.parse(incident.closed_at) : Date.now()) + 60_000);
   const until = new Date(Math.min(to.getTime(), Date.now())).toISOString();
-  const metrics = "cpu_total,mem_used_percent,load1,disk_read_mbps,disk_write_mbps,process_count,health_score";
+  const metrics =
+    "cpu_total,mem_used_percent,load1,disk_read_mbps,disk_write_mbps,process_count,health_score";
   const [series, audit] = await Promise.allSettled([
     ask("/series", { metrics, since: from, until, points: 600 }),
     ask("/audit", { limit: 1000 }),
@@ -149,7 +170,9 @@ function Steps({ incident }: { incident: IncidentView }) {
       {STEPS.map((step, at) => (
         <li
           key={step}
-          data-place={at < reached ? (skipped(step) ? "skipped" : "past") : at === reached ? "here" : "ahead"}
+          data-place={
+            at < reached ? (skipped(step) ? "skipped" : "past") : at === reached ? "here" : "ahead"
+          }
           aria-current={at === reached ? "step" : undefined}
         >
           <i aria-hidden="true" />
@@ -167,11 +190,23 @@ function Steps({ incident }: { incident: IncidentView }) {
 }
 
 const VOICES: Record<string, { does: string; icon: string }> = {
-  Scout: { does: "observes", icon: "M12 6c-4.5 0-7.5 4-8.5 6 1 2 4 6 8.5 6s7.5-4 8.5-6c-1-2-4-6-8.5-6zM12 9.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5z" },
-  Brain: { does: "orients", icon: "M12 5v14M12 7a3 3 0 0 0-5.5-1A3 3 0 0 0 5 11a3 3 0 0 0 1 5 3 3 0 0 0 6 1M12 7a3 3 0 0 1 5.5-1A3 3 0 0 1 19 11a3 3 0 0 1-1 5 3 3 0 0 1-6 1" },
+  Scout: {
+    does: "observes",
+    icon: "M12 6c-4.5 0-7.5 4-8.5 6 1 2 4 6 8.5 6s7.5-4 8.5-6c-1-2-4-6-8.5-6zM12 9.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5z",
+  },
+  Brain: {
+    does: "orients",
+    icon: "M12 5v14M12 7a3 3 0 0 0-5.5-1A3 3 0 0 0 5 11a3 3 0 0 0 1 5 3 3 0 0 0 6 1M12 7a3 3 0 0 1 5.5-1A3 3 0 0 1 19 11a3 3 0 0 1-1 5 3 3 0 0 1-6 1",
+  },
   Guard: { does: "decides", icon: "M12 4l7 2.5V12c0 4-3 7-7 8.5-4-1.5-7-4.5-7-8.5V6.5z" },
-  Fixer: { does: "acts and verifies", icon: "M14.5 6.5a4 4 0 0 0-5 5L4 17l3 3 5.5-5.5a4 4 0 0 0 5-5L15 12l-3-3z" },
-  Person: { does: "a person", icon: "M12 5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7zM5 20c.5-4 3.5-6 7-6s6.5 2 7 6" },
+  Fixer: {
+    does: "acts and verifies",
+    icon: "M14.5 6.5a4 4 0 0 0-5 5L4 17l3 3 5.5-5.5a4 4 0 0 0 5-5L15 12l-3-3z",
+  },
+  Person: {
+    does: "a person",
+    icon: "M12 5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7zM5 20c.5-4 3.5-6 7-6s6.5 2 7 6",
+  },
 };
 
 function Story({ incident }: { incident: IncidentView }) {
@@ -179,12 +214,22 @@ function Story({ incident }: { incident: IncidentView }) {
   const isLive = !at && !isOver(incident.state) && incident.state !== "escalated";
   const firstAt = incident.timeline[0]?.ts ?? incident.opened_at;
   return (
-    <Panel title="What happened" aside={isLive ? <Chip tone="accent" dot>live</Chip> : null}>
+    <Panel
+      title="What happened"
+      aside={
+        isLive ? (
+          <Chip tone="accent" dot>
+            live
+          </Chip>
+        ) : null
+      }
+    >
       {incident.timeline.length === 0 ? (
         <Empty title="No line yet">Scout, Brain, Guard and Fixer speak here as they work.</Empty>
       ) : (
         <ol className="story" aria-live={isLive ? "polite" : undefined} aria-relevant="additions">
           {incident.timeline.map((line, index) => (
+            // biome-ignore lint/suspicious/noArrayIndexKey: lines of one moment may be alike, and none is ever removed
             <Thought key={`${line.ts}-${line.kind}-${index}`} line={line} first={firstAt} />
           ))}
           {isLive ? (
@@ -232,7 +277,9 @@ function Note({ id }: { id: string }) {
     mutationFn: () => change(`/incidents/${id}/note`, { text: text.trim() }),
     onSuccess: () => {
       setText("");
-      return client.invalidateQueries({ predicate: (q) => String(q.queryKey[0]).startsWith("/incidents") });
+      return client.invalidateQueries({
+        predicate: (q) => String(q.queryKey[0]).startsWith("/incidents"),
+      });
     },
   });
   return (
@@ -245,7 +292,12 @@ function Note({ id }: { id: string }) {
     >
       <label>
         <span className="sr-only">Add a note to the timeline</span>
-        <input value={text} onChange={(e) => setText(e.target.value)} placeholder="Add a note to the timeline" maxLength={2000} />
+        <input
+          value={text}
+          onChange={(e) => setText(e.target.value)}
+          placeholder="Add a note to the timeline"
+          maxLength={2000}
+        />
       </label>
       <button type="submit" className="button" disabled={!text.trim() || note.isPending}>
         Add
@@ -266,7 +318,11 @@ function Cause({ incident, alerts }: { incident: IncidentView; alerts: AlertView
           <p className="lead">{diagnosis.cause}</p>
           <div className="confidence">
             <span>confidence</span>
-            <Meter value={diagnosis.confidence} label={`confidence ${percent(diagnosis.confidence * 100)}`} tone="accent" />
+            <Meter
+              value={diagnosis.confidence}
+              label={`confidence ${percent(diagnosis.confidence * 100)}`}
+              tone="accent"
+            />
             <span className="num">{percent(diagnosis.confidence * 100)}</span>
             <Chip>{diagnosis.source === "local" ? "rules and correlation" : diagnosis.source}</Chip>
           </div>
@@ -277,7 +333,12 @@ function Cause({ incident, alerts }: { incident: IncidentView; alerts: AlertView
                 {cited.map(([id, evidence]) => (
                   <li key={id}>
                     {evidence?.text ?? <code>{id}</code>}
-                    {evidence ? <span className="muted"> {evidence.source}, {clock(evidence.observed_at)}</span> : null}
+                    {evidence ? (
+                      <span className="muted">
+                        {" "}
+                        {evidence.source}, {clock(evidence.observed_at)}
+                      </span>
+                    ) : null}
                   </li>
                 ))}
               </ul>
@@ -291,7 +352,9 @@ function Cause({ incident, alerts }: { incident: IncidentView; alerts: AlertView
           ) : null}
         </>
       ) : (
-        <Empty title="No cause is named yet">Brain names one within a turn of the loop, from the evidence of the alerts.</Empty>
+        <Empty title="No cause is named yet">
+          Brain names one within a turn of the loop, from the evidence of the alerts.
+        </Empty>
       )}
     </Panel>
   );
@@ -327,9 +390,13 @@ function Action({ action }: { action: ActionView }) {
   const [sure, setSure] = useState(false);
   const undo = useMutation({
     mutationFn: () => change(`/actions/${action.id}/undo`),
-    onSettled: () => client.invalidateQueries({ predicate: (q) => String(q.queryKey[0]).startsWith("/incidents") }),
+    onSettled: () =>
+      client.invalidateQueries({
+        predicate: (q) => String(q.queryKey[0]).startsWith("/incidents"),
+      }),
   });
-  const canUndo = !at && UNDOABLE.has(action.state) && action.undo != null && !action.undo.startsWith("none");
+  const canUndo =
+    !at && UNDOABLE.has(action.state) && action.undo != null && !action.undo.startsWith("none");
   return (
     <article className="action">
       <header>
@@ -401,16 +468,27 @@ function EvidenceOf({ incident, alerts }: { incident: IncidentView; alerts: Aler
   const until = Math.min(end + margin, at ? Date.parse(at) : Math.floor(now / 5000) * 5000);
   const charts = evidenceMetrics(alerts.map((a) => a.kind));
   const metrics = charts.flatMap((chart) => chart.metrics);
-  const series = useSeries(metrics, new Date(since).toISOString(), new Date(Math.max(until, since + 1000)).toISOString(), false);
-  const shades = [{ from: opened / 1000, to: closed ? closed / 1000 : null, label: "while the fault was there" }];
+  const series = useSeries(
+    metrics,
+    new Date(since).toISOString(),
+    new Date(Math.max(until, since + 1000)).toISOString(),
+    false,
+  );
+  const shades = [
+    { from: opened / 1000, to: closed ? closed / 1000 : null, label: "while the fault was there" },
+  ];
   return (
     <div className="stack">
-      <Panel title="While the fault was there" aside={<span className="shade-key">shaded: open</span>}>
+      <Panel
+        title="While the fault was there"
+        aside={<span className="shade-key">shaded: open</span>}
+      >
         <Answered of={series} lines={6}>
           {({ data }) =>
             data.times.length < 2 ? (
               <Empty title="No figures from that time">
-                The last looks are kept in memory, older ones once a minute ([history] snapshot_interval_secs).
+                The last looks are kept in memory, older ones once a minute ([history]
+                snapshot_interval_secs).
               </Empty>
             ) : (
               <div className="charts">
@@ -426,7 +504,10 @@ function EvidenceOf({ incident, alerts }: { incident: IncidentView; alerts: Aler
                     format={FORMATS[chart.unit]}
                     range={chart.unit === "percent" ? [0, 100] : undefined}
                     lines={chart.metrics.map((metric, index) => ({
-                      label: metric.replace(/_(total|percent|mbps)$/, "").replace("mem_used", "used").replaceAll("_", " "),
+                      label: metric
+                        .replace(/_(total|percent|mbps)$/, "")
+                        .replace("mem_used", "used")
+                        .replaceAll("_", " "),
                       values: data.series.find((s) => s.metric === metric)?.values ?? [],
                       color: (index + 1) as 1 | 2,
                       fill: index === 0,
@@ -442,7 +523,8 @@ function EvidenceOf({ incident, alerts }: { incident: IncidentView; alerts: Aler
         {alerts.map((alert) => (
           <Fragment key={alert.id}>
             <p className="alert-line">
-              <SeverityMark severity={alert.severity} /> <strong>{alert.summary}</strong> <span className="muted mono">{alert.kind}</span>
+              <SeverityMark severity={alert.severity} /> <strong>{alert.summary}</strong>{" "}
+              <span className="muted mono">{alert.kind}</span>
             </p>
             <ul className="evidence">
               {alert.evidence.map((evidence) => (
@@ -451,14 +533,20 @@ function EvidenceOf({ incident, alerts }: { incident: IncidentView; alerts: Aler
                   <span className="muted">
                     {" "}
                     {evidence.source}, {clock(evidence.observed_at)}
-                    {evidence.value != null && evidence.unit === "bytes" ? `, ${bytes(evidence.value)}` : ""}
+                    {evidence.value != null && evidence.unit === "bytes"
+                      ? `, ${bytes(evidence.value)}`
+                      : ""}
                   </span>
                 </li>
               ))}
             </ul>
           </Fragment>
         ))}
-        {alerts.length === 0 ? <Empty title="No alert of it is known">Alerts are kept in state.db; one of a webhook may have none.</Empty> : null}
+        {alerts.length === 0 ? (
+          <Empty title="No alert of it is known">
+            Alerts are kept in state.db; one of a webhook may have none.
+          </Empty>
+        ) : null}
       </Panel>
     </div>
   );

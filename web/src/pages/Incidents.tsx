@@ -3,8 +3,8 @@ import { useIncidents } from "../api/queries";
 import { matches } from "../lib/search";
 import { isOver } from "../lib/severity";
 import { INCIDENT_FILTERS } from "../router";
-import { IncidentRow } from "../ui/rows";
 import { Answered, Empty, Find, Panel, Segments } from "../ui/parts";
+import { IncidentRow } from "../ui/rows";
 
 const route = getRouteApi("/incidents");
 
@@ -18,7 +18,12 @@ export function Incidents() {
     <div className="view">
       <header className="view-head">
         <h1>Incidents</h1>
-        <Segments label="Show" value={show} options={INCIDENT_FILTERS.map((f) => [f, f] as const)} onChange={(to) => set({ show: to })} />
+        <Segments
+          label="Show"
+          value={show}
+          options={INCIDENT_FILTERS.map((f) => [f, f] as const)}
+          onChange={(to) => set({ show: to })}
+        />
         <Find value={find} onChange={(to) => set({ find: to })} placeholder="Find an incident" />
       </header>
       <Panel flush>
@@ -27,7 +32,16 @@ export function Incidents() {
             const shown = data.incidents.filter(
               (i) =>
                 (show === "all" || (show === "open" ? !isOver(i.state) : i.state === show)) &&
-                matches(find, i.id, i.title, i.state, i.severity, i.diagnosis?.cause, i.diagnosis?.cause_kind, ...i.external_ids),
+                matches(
+                  find,
+                  i.id,
+                  i.title,
+                  i.state,
+                  i.severity,
+                  i.diagnosis?.cause,
+                  i.diagnosis?.cause_kind,
+                  ...i.external_ids,
+                ),
             );
             if (shown.length > 0) {
               return (
@@ -40,7 +54,8 @@ export function Incidents() {
             }
             return data.incidents.length === 0 ? (
               <Empty good title="No incident in this time">
-                Detectors on this machine, traces (ports 4317, 4318) and webhooks (POST /webhook, Alertmanager, Grafana) open them.
+                Detectors on this machine, traces (ports 4317, 4318) and webhooks (POST /webhook,
+                Alertmanager, Grafana) open them.
               </Empty>
             ) : (
               <Empty title="None of these fits">Show all, or look for fewer words.</Empty>

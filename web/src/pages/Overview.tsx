@@ -1,7 +1,16 @@
 import { getRouteApi, Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
-import { useAchieved, useAlerts, useApprovals, useHealth, useIncidents, useMoment, useServices, useStatus } from "../api/queries";
 import type { Achieved, HealthFactor, IncidentView } from "../api/model";
+import {
+  useAchieved,
+  useAlerts,
+  useApprovals,
+  useHealth,
+  useIncidents,
+  useMoment,
+  useServices,
+  useStatus,
+} from "../api/queries";
 import { useAt } from "../lib/at";
 import { money, number, percent, plural, words } from "../lib/format";
 import { useNow } from "../lib/now";
@@ -10,8 +19,19 @@ import { bySeverity, healthWord, isOver } from "../lib/severity";
 import { duration } from "../lib/time";
 import { PERIODS } from "../router";
 import { Decision } from "../ui/Decision";
+import {
+  Answered,
+  Chip,
+  Empty,
+  Figure,
+  Meter,
+  Panel,
+  Segments,
+  SeverityMark,
+  Skeleton,
+  When,
+} from "../ui/parts";
 import { IncidentRow } from "../ui/rows";
-import { Answered, Chip, Empty, Figure, Meter, Panel, Segments, SeverityMark, Skeleton, When } from "../ui/parts";
 
 const route = getRouteApi("/");
 
@@ -40,10 +60,15 @@ function Health() {
         <Answered of={past} lines={5}>
           {({ data }) =>
             data.health ? (
-              <Score score={data.health.score} factors={data.health.factors} issue={`as measured ${data.measured_at ? new Date(data.measured_at).toLocaleTimeString() : ""}`} />
+              <Score
+                score={data.health.score}
+                factors={data.health.factors}
+                issue={`as measured ${data.measured_at ? new Date(data.measured_at).toLocaleTimeString() : ""}`}
+              />
             ) : (
               <Empty title="Nothing was stored near this moment">
-                The agent was not running then, or telemetry was not yet written ([history] snapshot_interval_secs).
+                The agent was not running then, or telemetry was not yet written ([history]
+                snapshot_interval_secs).
               </Empty>
             )
           }
@@ -56,8 +81,15 @@ function Health() {
       <Answered of={live} lines={5}>
         {({ data }) => {
           const machine = data.machines[0];
-          if (!machine) return <Empty title="Nothing was judged yet">The first look comes within seconds of the start.</Empty>;
-          return <Score score={machine.score} factors={machine.factors} issue={machine.top_issue} />;
+          if (!machine)
+            return (
+              <Empty title="Nothing was judged yet">
+                The first look comes within seconds of the start.
+              </Empty>
+            );
+          return (
+            <Score score={machine.score} factors={machine.factors} issue={machine.top_issue} />
+          );
         }}
       </Answered>
     </Panel>
@@ -66,7 +98,15 @@ function Health() {
 
 const RING = 2 * Math.PI * 52;
 
-function Score({ score, factors, issue }: { score: number; factors: HealthFactor[]; issue: string | null }) {
+function Score({
+  score,
+  factors,
+  issue,
+}: {
+  score: number;
+  factors: HealthFactor[];
+  issue: string | null;
+}) {
   const { word, tone } = healthWord(score);
   const figure = Math.round(score * 100);
   return (
@@ -74,7 +114,14 @@ function Score({ score, factors, issue }: { score: number; factors: HealthFactor
       <div className="ring" data-tone={tone}>
         <svg viewBox="0 0 120 120" role="img" aria-label={`health ${figure} of 100, ${word}`}>
           <circle cx="60" cy="60" r="52" className="ring-track" />
-          <circle cx="60" cy="60" r="52" className="ring-value" strokeDasharray={`${RING * score} ${RING}`} transform="rotate(-90 60 60)" />
+          <circle
+            cx="60"
+            cy="60"
+            r="52"
+            className="ring-value"
+            strokeDasharray={`${RING * score} ${RING}`}
+            transform="rotate(-90 60 60)"
+          />
         </svg>
         <div className="ring-words" aria-hidden="true">
           <b>{figure}</b>
@@ -87,7 +134,11 @@ function Score({ score, factors, issue }: { score: number; factors: HealthFactor
           {factors.map((factor) => (
             <li key={factor.id} title={factor.why}>
               <span>{factor.id}</span>
-              <Meter value={factor.score} tone={healthWord(factor.score).tone} label={`${factor.id}: ${factor.why}`} />
+              <Meter
+                value={factor.score}
+                tone={healthWord(factor.score).tone}
+                label={`${factor.id}: ${factor.why}`}
+              />
               <span className="num">{Math.round(factor.score * 100)}</span>
             </li>
           ))}
@@ -133,7 +184,13 @@ function Waiting() {
 function Handed({ incident }: { incident: IncidentView }) {
   const why = incident.timeline.findLast((line) => line.kind === "escalated")?.text;
   return (
-    <Link to="/incidents/$id" params={{ id: incident.id }} search={(old) => ({ at: old.at })} className="handed" data-line>
+    <Link
+      to="/incidents/$id"
+      params={{ id: incident.id }}
+      search={(old) => ({ at: old.at })}
+      className="handed"
+      data-line
+    >
       <SeverityMark severity={incident.severity} />
       <strong>{incident.title}</strong>
       <p>{why ?? "hale gave this incident to a person."}</p>
@@ -163,7 +220,8 @@ function OpenIncidents() {
           const loose = (alerts.data?.data.alerts ?? []).filter((a) => !a.incident_id);
           return shown.length === 0 ? (
             <Empty good title="No incident yet">
-              Detectors over processes, memory, disks, journal, containers and traces open one when something is wrong
+              Detectors over processes, memory, disks, journal, containers and traces open one when
+              something is wrong
               {loose.length ? `; ${plural(loose.length, "alert")} stand alone` : ""}.
             </Empty>
           ) : (
@@ -196,7 +254,9 @@ function Reached() {
           label="Period"
           value={period}
           options={PERIODS.map((p) => [p, p.replace("d", " d")] as const)}
-          onChange={(to) => void navigate({ search: (old) => ({ ...old, period: to }), replace: true })}
+          onChange={(to) =>
+            void navigate({ search: (old) => ({ ...old, period: to }), replace: true })
+          }
         />
       }
     >
@@ -208,27 +268,51 @@ function Reached() {
 }
 
 function Figures({ data }: { data: Achieved }) {
-  const saved: ReactNode = data.saved_money == null ? duration(data.saved_minutes * 60) : money(data.saved_money, data.currency);
+  const saved: ReactNode =
+    data.saved_money == null
+      ? duration(data.saved_minutes * 60)
+      : money(data.saved_money, data.currency);
   return (
     <>
       <dl className="figures">
-        <Figure name="Incidents" value={number(data.incidents)} note={`${number(data.resolved)} over, ${number(data.escalated)} with a person`} />
+        <Figure
+          name="Incidents"
+          value={number(data.incidents)}
+          note={`${number(data.resolved)} over, ${number(data.escalated)} with a person`}
+        />
         <Figure
           name="Time to recovery"
           value={data.mttr_median_secs == null ? "–" : duration(data.mttr_median_secs)}
-          note={data.mttr_mean_secs == null ? "none was resolved" : `median; mean ${duration(data.mttr_mean_secs)}`}
+          note={
+            data.mttr_mean_secs == null
+              ? "none was resolved"
+              : `median; mean ${duration(data.mttr_mean_secs)}`
+          }
         />
         <Figure
           name="Cures proven"
           value={data.success_rate == null ? "–" : percent(data.success_rate * 100)}
-          note={data.actions === 0 ? "no action was taken" : `${data.actions_succeeded} of ${plural(data.actions, "action")}`}
+          note={
+            data.actions === 0
+              ? "no action was taken"
+              : `${data.actions_succeeded} of ${plural(data.actions, "action")}`
+          }
         />
         <Figure
           name="Cured alone"
           value={number(data.cured_alone)}
           note={`${data.cured_with_person} with a person, ${data.over_by_itself} by themselves`}
         />
-        <Figure name="Saved" value={saved} note={data.saved_money == null ? "of people's time" : `${duration(data.saved_minutes * 60)} of people's time`} title={data.formula} />
+        <Figure
+          name="Saved"
+          value={saved}
+          note={
+            data.saved_money == null
+              ? "of people's time"
+              : `${duration(data.saved_minutes * 60)} of people's time`
+          }
+          title={data.formula}
+        />
       </dl>
       <p className="formula">Saved = {data.formula}</p>
     </>
@@ -252,7 +336,8 @@ function Budgets() {
         <Skeleton />
       ) : slos.length === 0 ? (
         <Empty title="No objective is set">
-          Name one in the config ([[slo]] service, target, window) and send traces to port 4317 or 4318.
+          Name one in the config ([[slo]] service, target, window) and send traces to port 4317 or
+          4318.
         </Empty>
       ) : (
         <ul className="plain stack">
@@ -266,7 +351,13 @@ function Budgets() {
               </div>
               <Meter
                 value={(slo.budget_left_percent ?? 0) / 100}
-                tone={(slo.budget_left_percent ?? 0) > 50 ? "ok" : (slo.budget_left_percent ?? 0) > 15 ? "medium" : "critical"}
+                tone={
+                  (slo.budget_left_percent ?? 0) > 50
+                    ? "ok"
+                    : (slo.budget_left_percent ?? 0) > 15
+                      ? "medium"
+                      : "critical"
+                }
                 label={`error budget left: ${percent(slo.budget_left_percent)}`}
               />
               <span className="num">{percent(slo.budget_left_percent)} left</span>

@@ -1,8 +1,8 @@
 import { getRouteApi, Link } from "@tanstack/react-router";
+import { useDeferredValue } from "react";
 import { useRunbook } from "../api/queries";
 import { percent, plural, words } from "../lib/format";
 import { Answered, Chip, Empty, Find, Meter, Panel, When } from "../ui/parts";
-import { useDeferredValue } from "react";
 
 const route = getRouteApi("/runbook");
 
@@ -14,7 +14,13 @@ export function Runbook() {
     <div className="view">
       <header className="view-head">
         <h1>Runbook</h1>
-        <Find value={find} onChange={(to) => void navigate({ search: (old) => ({ ...old, find: to }), replace: true })} placeholder="Describe a symptom" />
+        <Find
+          value={find}
+          onChange={(to) =>
+            void navigate({ search: (old) => ({ ...old, find: to }), replace: true })
+          }
+          placeholder="Describe a symptom"
+        />
       </header>
       <Answered of={runbook} lines={10}>
         {({ data }) => (
@@ -34,7 +40,8 @@ export function Runbook() {
             <Panel title="Learned here" aside={plural(data.lessons.length, "lesson")}>
               {data.lessons.length === 0 ? (
                 <Empty title={find ? "No lesson fits" : "Nothing was learned yet"}>
-                  Each cure that was proven, and each that failed, is kept as a lesson: symptom, action, class of target.
+                  Each cure that was proven, and each that failed, is kept as a lesson: symptom,
+                  action, class of target.
                 </Empty>
               ) : (
                 <ul className="plain lessons">
@@ -47,7 +54,11 @@ export function Runbook() {
                           {lesson.incident_id ? (
                             <>
                               {" · "}
-                              <Link to="/incidents/$id" params={{ id: lesson.incident_id }} search={(old) => ({ at: old.at })}>
+                              <Link
+                                to="/incidents/$id"
+                                params={{ id: lesson.incident_id }}
+                                search={(old) => ({ at: old.at })}
+                              >
                                 last incident
                               </Link>
                             </>
@@ -55,12 +66,27 @@ export function Runbook() {
                         </p>
                         {lesson.withdrawn ? <p>{lesson.withdrawn}</p> : null}
                       </div>
-                      <Chip tone={lesson.trust === "withdrawn" ? "critical" : lesson.trust === "unproven" ? "quiet" : "ok"}>{words(lesson.trust)}</Chip>
+                      <Chip
+                        tone={
+                          lesson.trust === "withdrawn"
+                            ? "critical"
+                            : lesson.trust === "unproven"
+                              ? "quiet"
+                              : "ok"
+                        }
+                      >
+                        {words(lesson.trust)}
+                      </Chip>
                       <div className="lesson-record">
-                        <Meter value={lesson.reliability} tone="accent" label={`likely to work again: ${percent(lesson.reliability * 100)}`} />
+                        <Meter
+                          value={lesson.reliability}
+                          tone="accent"
+                          label={`likely to work again: ${percent(lesson.reliability * 100)}`}
+                        />
                         <span className="num">{percent(lesson.reliability * 100)}</span>
                         <small className="muted">
-                          {lesson.successes} proven, {lesson.failures} failed · <When time={lesson.last_at} />
+                          {lesson.successes} proven, {lesson.failures} failed ·{" "}
+                          <When time={lesson.last_at} />
                         </small>
                       </div>
                     </li>
@@ -70,7 +96,9 @@ export function Runbook() {
             </Panel>
             <Panel title="Written down" aside={plural(data.knowledge.length, "entry", "entries")}>
               {data.knowledge.length === 0 ? (
-                <Empty title={find ? "No entry fits" : "No knowledge is here"}>hale ships some; hale runbook import brings more.</Empty>
+                <Empty title={find ? "No entry fits" : "No knowledge is here"}>
+                  hale ships some; hale runbook import brings more.
+                </Empty>
               ) : (
                 <ul className="plain known">
                   {data.knowledge.map((entry) => (

@@ -65,7 +65,9 @@ export function Services() {
     <div className="view services">
       <header className="view-head">
         <h1>Services</h1>
-        {services.data ? <p className="muted">requests of the last {number(services.data.data.window_secs)} s</p> : null}
+        {services.data ? (
+          <p className="muted">requests of the last {number(services.data.data.window_secs)} s</p>
+        ) : null}
       </header>
       <Answered of={services} lines={10}>
         {({ data }) => {
@@ -79,8 +81,12 @@ export function Services() {
               </Panel>
             );
           }
-          const chosen = data.services.find((s) => s.service === service) ?? data.services.find((s) => s.suspect) ?? data.services[0];
-          const choose = (name: string) => void navigate({ search: (old) => ({ ...old, service: name }), replace: true });
+          const chosen =
+            data.services.find((s) => s.service === service) ??
+            data.services.find((s) => s.suspect) ??
+            data.services[0];
+          const choose = (name: string) =>
+            void navigate({ search: (old) => ({ ...old, service: name }), replace: true });
           return (
             <>
               <Panel title="Who calls whom">
@@ -97,8 +103,23 @@ export function Services() {
 
 const NODE = { width: 168, height: 58, gapX: 96, gapY: 22, pad: 12 };
 
-function ServiceMap({ view, chosen, onChoose }: { view: ServicesView; chosen: string; onChoose: (name: string) => void }) {
-  const nodes = useMemo(() => layout(view.services.map((s) => s.service), view.edges), [view]);
+function ServiceMap({
+  view,
+  chosen,
+  onChoose,
+}: {
+  view: ServicesView;
+  chosen: string;
+  onChoose: (name: string) => void;
+}) {
+  const nodes = useMemo(
+    () =>
+      layout(
+        view.services.map((s) => s.service),
+        view.edges,
+      ),
+    [view],
+  );
   const byName = new Map(view.services.map((s) => [s.service, s]));
   const columns = Math.max(...nodes.map((n) => n.column)) + 1;
   const tallest = Math.max(...nodes.map((n) => n.row)) + 1;
@@ -165,7 +186,8 @@ function ServiceMap({ view, chosen, onChoose }: { view: ServicesView; chosen: st
       <ul className="sr-only">
         {view.edges.map((e) => (
           <li key={`${e.from}>${e.to}`}>
-            {e.from} calls {e.to}, {number(e.rate_per_sec, 1)} a second, {percent(e.error_percent, 1)} fail
+            {e.from} calls {e.to}, {number(e.rate_per_sec, 1)} a second,{" "}
+            {percent(e.error_percent, 1)} fail
           </li>
         ))}
       </ul>
@@ -178,7 +200,13 @@ function edgeTone(edge: EdgeTraffic): string {
 }
 
 function healthTone(service: ServiceView): "ok" | "critical" | "high" | "quiet" {
-  return service.health === "failing" ? "critical" : service.health === "slow" ? "high" : service.health === "healthy" ? "ok" : "quiet";
+  return service.health === "failing"
+    ? "critical"
+    : service.health === "slow"
+      ? "high"
+      : service.health === "healthy"
+        ? "ok"
+        : "quiet";
 }
 
 function One({ service, history }: { service: ServiceView; history: Look[] }) {
@@ -199,15 +227,41 @@ function One({ service, history }: { service: ServiceView; history: Look[] }) {
         }
       >
         <dl className="figures">
-          <Figure name="Rate" value={`${number(service.rate_per_sec, 1)}/s`} note={`${number(service.requests)} requests`} />
-          <Figure name="Errors" value={percent(service.error_percent, 1)} note={`${number(service.errors)} failed`} />
+          <Figure
+            name="Rate"
+            value={`${number(service.rate_per_sec, 1)}/s`}
+            note={`${number(service.requests)} requests`}
+          />
+          <Figure
+            name="Errors"
+            value={percent(service.error_percent, 1)}
+            note={`${number(service.errors)} failed`}
+          />
           <Figure name="Median" value={milliseconds(service.p50_ms)} />
           <Figure name="p95" value={milliseconds(service.p95_ms)} />
           <Figure name="p99" value={milliseconds(service.p99_ms)} />
         </dl>
         <div className="charts three">
-          <Chart title="Rate" times={times} sync="red" format={(v) => `${number(v, 1)}/s`} range={[0, null]} lines={[{ label: "requests", values: figure((s) => s.rate_per_sec), color: 1, fill: true }]} />
-          <Chart title="Errors" times={times} sync="red" format={(v) => percent(v, 1)} range={[0, null]} lines={[{ label: "failed", values: figure((s) => s.error_percent), color: 4, fill: true }]} />
+          <Chart
+            title="Rate"
+            times={times}
+            sync="red"
+            format={(v) => `${number(v, 1)}/s`}
+            range={[0, null]}
+            lines={[
+              { label: "requests", values: figure((s) => s.rate_per_sec), color: 1, fill: true },
+            ]}
+          />
+          <Chart
+            title="Errors"
+            times={times}
+            sync="red"
+            format={(v) => percent(v, 1)}
+            range={[0, null]}
+            lines={[
+              { label: "failed", values: figure((s) => s.error_percent), color: 4, fill: true },
+            ]}
+          />
           <Chart
             title="Duration"
             times={times}
@@ -251,7 +305,9 @@ function One({ service, history }: { service: ServiceView; history: Look[] }) {
         <div className="column">
           <Panel title="Objectives">
             {service.slos.length === 0 ? (
-              <Empty title="None is set">[[slo]] in the config promises one: service, objective, target, window.</Empty>
+              <Empty title="None is set">
+                [[slo]] in the config promises one: service, objective, target, window.
+              </Empty>
             ) : (
               <ul className="plain stack">
                 {service.slos.map((slo) => (
@@ -259,17 +315,25 @@ function One({ service, history }: { service: ServiceView; history: Look[] }) {
                     <div>
                       <strong>{words(slo.objective)}</strong>
                       <span className="muted">
-                        {slo.target} % over {slo.window_days} d{slo.latency_ms ? ` within ${milliseconds(slo.latency_ms)}` : ""}
+                        {slo.target} % over {slo.window_days} d
+                        {slo.latency_ms ? ` within ${milliseconds(slo.latency_ms)}` : ""}
                       </span>
                     </div>
                     <Meter
                       value={(slo.budget_left_percent ?? 0) / 100}
-                      tone={(slo.budget_left_percent ?? 0) > 50 ? "ok" : (slo.budget_left_percent ?? 0) > 15 ? "medium" : "critical"}
+                      tone={
+                        (slo.budget_left_percent ?? 0) > 50
+                          ? "ok"
+                          : (slo.budget_left_percent ?? 0) > 15
+                            ? "medium"
+                            : "critical"
+                      }
                       label={`error budget left ${percent(slo.budget_left_percent)}`}
                     />
                     <span className="num">{percent(slo.budget_left_percent)} left</span>
                     <small className="muted">
-                      burns {number(slo.burn_5m, 1)} × over 5 min, {number(slo.burn_1h, 1)} × over 1 h
+                      burns {number(slo.burn_5m, 1)} × over 5 min, {number(slo.burn_1h, 1)} × over 1
+                      h
                     </small>
                   </li>
                 ))}
@@ -283,15 +347,17 @@ function One({ service, history }: { service: ServiceView; history: Look[] }) {
               <ul className="plain stack">
                 {service.exemplars.map((e) => (
                   <li key={e.trace_id + e.operation}>
-                    <Chip tone={e.kind === "error" ? "critical" : "medium"}>{e.kind}</Chip> <span className="mono">{e.operation}</span>{" "}
-                    {milliseconds(e.duration_ms)} <span className="muted">{clock(e.ended_at)}</span>
+                    <Chip tone={e.kind === "error" ? "critical" : "medium"}>{e.kind}</Chip>{" "}
+                    <span className="mono">{e.operation}</span> {milliseconds(e.duration_ms)}{" "}
+                    <span className="muted">{clock(e.ended_at)}</span>
                     {e.message ? <p>{e.message}</p> : null}
                     <p className="muted mono">trace {e.trace_id}</p>
                   </li>
                 ))}
                 {service.error_logs.map((log) => (
                   <li key={log.template}>
-                    <Chip tone="high">{number(log.count)} ×</Chip> <span className="mono">{log.template}</span>
+                    <Chip tone="high">{number(log.count)} ×</Chip>{" "}
+                    <span className="mono">{log.template}</span>
                   </li>
                 ))}
               </ul>

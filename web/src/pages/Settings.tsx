@@ -29,7 +29,9 @@ export function Settings() {
                 <Fact name="Mode">
                   <Chip tone="accent">{data.mode}</Chip> {MODES[data.mode]}
                 </Fact>
-                <Fact name="Actions">{data.paused_until ? "paused (hale resume)" : "not paused"}</Fact>
+                <Fact name="Actions">
+                  {data.paused_until ? "paused (hale resume)" : "not paused"}
+                </Fact>
                 <Fact name="Version">{data.version}</Fact>
                 <Fact name="Machine">{data.machine_id ?? "–"}</Fact>
                 <Fact name="Configuration">
@@ -44,12 +46,23 @@ export function Settings() {
             <Sources data={data} />
             <Panel title="Language models">
               {data.models.length === 0 ? (
-                <Empty title="None is configured">hale works without one; hale setup asks for one.</Empty>
+                <Empty title="None is configured">
+                  hale works without one; hale setup asks for one.
+                </Empty>
               ) : (
                 <ul className="plain checks">
                   {data.models.map((check) => (
                     <li key={check.name}>
-                      <Chip tone={check.state === "ok" ? "ok" : check.state === "warning" ? "medium" : "quiet"} dot>
+                      <Chip
+                        tone={
+                          check.state === "ok"
+                            ? "ok"
+                            : check.state === "warning"
+                              ? "medium"
+                              : "quiet"
+                        }
+                        dot
+                      >
                         {check.state}
                       </Chip>
                       <strong>{check.name}</strong>
@@ -65,7 +78,12 @@ export function Settings() {
             <Panel title="Configuration in force" aside="set values are marked; secrets are masked">
               <div className="config">
                 {Object.entries(data.config).map(([section, values]) => (
-                  <Section key={section} name={section} values={values} defaults={data.defaults[section] ?? null} />
+                  <Section
+                    key={section}
+                    name={section}
+                    values={values}
+                    defaults={data.defaults[section] ?? null}
+                  />
                 ))}
               </div>
             </Panel>
@@ -90,7 +108,9 @@ function Sources({ data }: { data: SettingsView }) {
   return (
     <Panel title="Sources" flush>
       {data.sources.length === 0 ? (
-        <Empty title="No source was read yet">The first look comes within seconds of the start.</Empty>
+        <Empty title="No source was read yet">
+          The first look comes within seconds of the start.
+        </Empty>
       ) : (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by key
         <div className="scroll" role="region" aria-label="Sources" tabIndex={0}>
@@ -111,7 +131,16 @@ function Sources({ data }: { data: SettingsView }) {
                     <strong>{source.source}</strong>
                   </td>
                   <td>
-                    <Chip tone={source.state === "fresh" ? "ok" : source.state === "stale" ? "high" : "quiet"} dot>
+                    <Chip
+                      tone={
+                        source.state === "fresh"
+                          ? "ok"
+                          : source.state === "stale"
+                            ? "high"
+                            : "quiet"
+                      }
+                      dot
+                    >
                       {source.state}
                     </Chip>
                   </td>
@@ -130,10 +159,15 @@ function Sources({ data }: { data: SettingsView }) {
 
 function Section({ name, values, defaults }: { name: string; values: Json; defaults: Json }) {
   if (values === null || typeof values !== "object") return null;
-  const entries: [string, Json][] = Array.isArray(values) ? values.map((v, i) => [`#${i + 1}`, v]) : Object.entries(values);
+  const entries: [string, Json][] = Array.isArray(values)
+    ? values.map((v, i) => [`#${i + 1}`, v])
+    : Object.entries(values);
   if (entries.length === 0) return null;
   const isSet = (key: string, value: Json) => {
-    const usual = defaults !== null && typeof defaults === "object" && !Array.isArray(defaults) ? defaults[key] : undefined;
+    const usual =
+      defaults !== null && typeof defaults === "object" && !Array.isArray(defaults)
+        ? defaults[key]
+        : undefined;
     return JSON.stringify(usual) !== JSON.stringify(value);
   };
   return (
@@ -153,6 +187,7 @@ function Section({ name, values, defaults }: { name: string; values: Json; defau
 
 function shown(value: Json): string {
   if (value === "" || value === null) return "not set";
-  if (Array.isArray(value) && value.every((v) => typeof v !== "object")) return value.length === 0 ? "none" : value.join(", ");
+  if (Array.isArray(value) && value.every((v) => typeof v !== "object"))
+    return value.length === 0 ? "none" : value.join(", ");
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }

@@ -4,9 +4,9 @@
 import { useEffect, useMemo, useRef } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
+import { withBreaks } from "../lib/series";
 import { useTheme } from "../lib/theme";
 import { moment } from "../lib/time";
-import { withBreaks } from "../lib/series";
 
 export interface Line {
   label: string;
@@ -55,7 +55,12 @@ export function Chart({
   shown.current = { shades, format };
   const labels = lines.map((line) => `${line.label}:${line.color}:${line.fill ?? false}`).join("|");
   const data = useMemo(
-    () => withBreaks(times, lines.map((line) => line.values), step ?? 0),
+    () =>
+      withBreaks(
+        times,
+        lines.map((line) => line.values),
+        step ?? 0,
+      ),
     [times, lines, step],
   );
   const latest = useRef(data);
@@ -77,11 +82,22 @@ export function Chart({
       legend: { show: false },
       cursor: { sync: { key: sync }, y: false, points: { size: 6 }, drag: { x: false, y: false } },
       scales: {
-        x: { time: true, ...(until ? { range: () => JSON.parse(untilKey) as [number, number] } : {}) },
+        x: {
+          time: true,
+          ...(until ? { range: () => JSON.parse(untilKey) as [number, number] } : {}),
+        },
         y: { range: (_, low, high) => scale(low, high, range) },
       },
       axes: [
-        { stroke: color("--text-3"), grid: { show: false }, ticks: { show: false }, size: 24, font: FONT, space: 64, values: hours },
+        {
+          stroke: color("--text-3"),
+          grid: { show: false },
+          ticks: { show: false },
+          size: 24,
+          font: FONT,
+          space: 64,
+          values: hours,
+        },
         {
           stroke: color("--text-3"),
           grid,
@@ -104,7 +120,9 @@ export function Chart({
         })),
       ],
       hooks: {
-        drawClear: [(u) => drawShades(u, shown.current.shades, color("--shade"), color("--shade-edge"))],
+        drawClear: [
+          (u) => drawShades(u, shown.current.shades, color("--shade"), color("--shade-edge")),
+        ],
         setCursor: [(u) => readOut(u, element, shown.current.format)],
       },
     };
@@ -165,7 +183,11 @@ function inWords(lines: Line[], format: (value: number | null) => string): strin
     .join("; ");
 }
 
-function scale(low: number | null, high: number | null, range?: [number, number | null]): [number, number] {
+function scale(
+  low: number | null,
+  high: number | null,
+  range?: [number, number | null],
+): [number, number] {
   const bottom = range ? range[0] : Math.min(0, low ?? 0);
   if (range?.[1] != null) return [bottom, range[1]];
   const top = (high ?? 0) * 1.15;
@@ -197,7 +219,11 @@ function drawShades(u: uPlot, shades: Shade[], fill: string, edge: string): void
   ctx.restore();
 }
 
-function readOut(u: uPlot, host: HTMLElement, format: (value: number | null | undefined) => string): void {
+function readOut(
+  u: uPlot,
+  host: HTMLElement,
+  format: (value: number | null | undefined) => string,
+): void {
   const output = host.parentElement?.querySelector(".chart-cursor");
   if (!output) return;
   const index = u.cursor.idx;

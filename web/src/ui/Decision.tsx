@@ -5,13 +5,20 @@ import { Link } from "@tanstack/react-router";
 import { useId, useState } from "react";
 import { ApiFailure, change } from "../api/client";
 import type { ApprovalView } from "../api/model";
+import { useSession } from "../api/queries";
 import { useAt } from "../lib/at";
 import { plural } from "../lib/format";
 import { useNow } from "../lib/now";
 import { duration, secondsBetween } from "../lib/time";
 import { Chip, Code, Risk } from "./parts";
 
-export function Decision({ approval, compact = false }: { approval: ApprovalView; compact?: boolean }) {
+export function Decision({
+  approval,
+  compact = false,
+}: {
+  approval: ApprovalView;
+  compact?: boolean;
+}) {
   const at = useAt();
   const now = useNow();
   const client = useQueryClient();
@@ -21,13 +28,19 @@ export function Decision({ approval, compact = false }: { approval: ApprovalView
   const field = useId();
   const answer = useMutation({
     mutationFn: ({ yes }: { yes: boolean }) =>
-      yes ? change(`/approvals/${approval.id}/approve`) : change(`/approvals/${approval.id}/reject`, why.trim() ? { why: why.trim() } : {}),
-    onSettled: () => client.invalidateQueries({ predicate: (q) => /^\/(approvals|incidents|audit)/.test(String(q.queryKey[0])) }),
+      yes
+        ? change(`/approvals/${approval.id}/approve`)
+        : change(`/approvals/${approval.id}/reject`, why.trim() ? { why: why.trim() } : {}),
+    onSettled: () =>
+      client.invalidateQueries({
+        predicate: (q) => /^\/(approvals|incidents|audit)/.test(String(q.queryKey[0])),
+      }),
   });
   const { action, verdict } = approval;
   const isCritical = action.risk === "critical" || verdict.risk === "critical";
   const left = -secondsBetween(approval.expires_at, now);
   const isOver = approval.state !== "pending" || left <= 0;
+  const session = useSession().data?.data;
   const mayApprove = !isCritical || typed === "YES";
 
   return (
@@ -38,7 +51,11 @@ export function Decision({ approval, compact = false }: { approval: ApprovalView
             {action.kind} <span className="muted">on</span> {action.target}
           </strong>
           {approval.incident_id && compact ? (
-            <Link to="/incidents/$id" params={{ id: approval.incident_id }} search={(old) => ({ at: old.at })}>
+            <Link
+              to="/incidents/$id"
+              params={{ id: approval.incident_id }}
+              search={(old) => ({ at: old.at })}
+            >
               The incident
             </Link>
           ) : null}
@@ -63,7 +80,11 @@ export function Decision({ approval, compact = false }: { approval: ApprovalView
       {at ? (
         <p className="muted">This is how it stood then. Answers are given in the present.</p>
       ) : isOver ? (
-        <p className="muted">{approval.state === "pending" ? "Too late: the question has lapsed." : `Answered: ${approval.state}.`}</p>
+        <p className="muted">
+          {approval.state === "pending"
+            ? "Too late: the question has lapsed."
+            : `Answered: ${approval.state}.`}
+        </p>
       ) : (
         <footer>
           {isCritical ? (
@@ -71,14 +92,31 @@ export function Decision({ approval, compact = false }: { approval: ApprovalView
               <span>
                 Critical: type <b>YES</b> to approve
               </span>
-              <input id={field} value={typed} onChange={(e) => setTyped(e.target.value)} autoComplete="off" spellCheck={false} />
+              <input
+                id={field}
+                value={typed}
+                onChange={(e) => setTyped(e.target.value)}
+                autoComplete="off"
+                spellCheck={false}
+              />
             </label>
           ) : null}
           {rejecting ? (
             <label className="typed wide" htmlFor={`${field}-why`}>
               <span>Why not? (optional, kept with the incident)</span>
-              <input id={`${field}-why`} value={why} onChange={(e) => setWhy(e.target.value)} maxLength={500} />
+              <input
+                id={`${field}-why`}
+                value={why}
+                onChange={(e) => setWhy(e.target.value)}
+                maxLength={500}
+              />
             </label>
+          ) : null}
+          {session && !session.may_change ? (
+            <p className="muted sign-in-hint">
+              This browser only reads. To answer: <code>hale open</code> at a terminal, or{" "}
+              <a href="/signin">sign in</a>.
+            </p>
           ) : null}
           <div className="buttons">
             <button
@@ -115,7 +153,11 @@ export function Refused({ error }: { error: Error }) {
       <p>
         <strong>{needsSignIn ? "This browser is not signed in" : error.message}</strong>
       </p>
-      <p>{needsSignIn ? "At a terminal, as the user that hale runs as: hale open. It opens this dashboard signed in." : hint}</p>
+      <p>
+        {needsSignIn
+          ? "At a terminal, as the user that hale runs as: hale open. It opens this dashboard signed in."
+          : hint}
+      </p>
     </div>
   );
 }

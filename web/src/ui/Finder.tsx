@@ -62,7 +62,9 @@ export function Finder({ onClose }: { onClose: () => void }) {
         note: k.kind,
         go: () => void navigate({ to: "/runbook", search: { at, find: k.title } }),
       }));
-    return [views, found, raised, notes].flatMap((group) => group.slice(0, find ? HITS_PER_GROUP : VIEWS.length));
+    return [views, found, raised, notes].flatMap((group) =>
+      group.slice(0, find ? HITS_PER_GROUP : VIEWS.length),
+    );
   }, [find, incidents, alerts, known, navigate, at]);
 
   const open = (hit: Hit | undefined) => {
@@ -84,7 +86,6 @@ export function Finder({ onClose }: { onClose: () => void }) {
   return (
     <Dialog label="Find anything" onClose={onClose} className="finder">
       <input
-        // biome-ignore lint/a11y/noAutofocus: the dialog was opened to type here
         autoFocus
         type="text"
         role="combobox"
@@ -120,7 +121,9 @@ export function Finder({ onClose }: { onClose: () => void }) {
             <span className="hit-note">{hit.note}</span>
           </div>
         ))}
-        {hits.length === 0 ? <p className="muted hit-none">Nothing here has all of these words.</p> : null}
+        {hits.length === 0 ? (
+          <p className="muted hit-none">Nothing here has all of these words.</p>
+        ) : null}
       </div>
     </Dialog>
   );

@@ -3,8 +3,9 @@
 
 import { Link, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
+import { change } from "../api/client";
+import { useApprovals, useHealth, useIncidents, useMachines, useSession } from "../api/queries";
 import { useStreamStatus } from "../api/stream";
-import { useApprovals, useHealth, useIncidents, useMachines } from "../api/queries";
 import { useAt, useGoTo } from "../lib/at";
 import { moveInList, useKeys } from "../lib/keys";
 import { useNow } from "../lib/now";
@@ -18,12 +19,37 @@ import { TimeCursor } from "./TimeCursor";
 export const VIEWS = [
   { to: "/", name: "Overview", key: "o", icon: "M4 12 12 4l8 8M6 10v9h12v-9" },
   { to: "/incidents", name: "Incidents", key: "i", icon: "M3 13h4l2.5-7 4.5 13 2.5-6H21" },
-  { to: "/alerts", name: "Alerts", key: "a", icon: "M6 16V11a6 6 0 0 1 12 0v5l1.5 2h-15zM10 20.5h4" },
+  {
+    to: "/alerts",
+    name: "Alerts",
+    key: "a",
+    icon: "M6 16V11a6 6 0 0 1 12 0v5l1.5 2h-15zM10 20.5h4",
+  },
   { to: "/machine", name: "Machine", key: "m", icon: "M5 5h14v10H5zM9 19h6M12 15v4" },
-  { to: "/services", name: "Services", key: "s", icon: "M6 6h0M18 6h0M12 18h0M7.5 7l3.5 9.5M16.5 7 13 16.5M8 6h8" },
-  { to: "/runbook", name: "Runbook", key: "r", icon: "M5 5.5A2.5 2.5 0 0 1 7.5 3H19v15H7.5A2.5 2.5 0 0 0 5 20.5zM5 18.5A2.5 2.5 0 0 0 7.5 21H19" },
-  { to: "/audit", name: "Audit", key: "u", icon: "M9 12l2 2 4-4.5M12 3l7.5 3v5.5c0 4.5-3.2 8-7.5 9.5-4.3-1.5-7.5-5-7.5-9.5V6z" },
-  { to: "/settings", name: "Settings", key: "t", icon: "M4 7h10M18 7h2M4 17h2M10 17h10M16 5v4M8 15v4" },
+  {
+    to: "/services",
+    name: "Services",
+    key: "s",
+    icon: "M6 3.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5zM18 3.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5zM12 15.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5zM8.5 6h7M7.2 8.3l3.6 7.4M16.8 8.3l-3.6 7.4",
+  },
+  {
+    to: "/runbook",
+    name: "Runbook",
+    key: "r",
+    icon: "M5 5.5A2.5 2.5 0 0 1 7.5 3H19v15H7.5A2.5 2.5 0 0 0 5 20.5zM5 18.5A2.5 2.5 0 0 0 7.5 21H19",
+  },
+  {
+    to: "/audit",
+    name: "Audit",
+    key: "u",
+    icon: "M9 12l2 2 4-4.5M12 3l7.5 3v5.5c0 4.5-3.2 8-7.5 9.5-4.3-1.5-7.5-5-7.5-9.5V6z",
+  },
+  {
+    to: "/settings",
+    name: "Settings",
+    key: "t",
+    icon: "M4 7h10M18 7h2M4 17h2M10 17h10M16 5v4M8 15v4",
+  },
 ] as const;
 
 /** On a phone these have a place of their own; the rest is behind "More". */
@@ -82,14 +108,25 @@ export function Shell() {
         <header className="top">
           <MachineBadge />
           <div className="top-tools">
-            <button type="button" className="ghost find-button" onClick={() => showFinder(true)} aria-label="Find anything">
+            <button
+              type="button"
+              className="ghost find-button"
+              onClick={() => showFinder(true)}
+              aria-label="Find anything"
+            >
               <Icon d="M11 5a6 6 0 1 0 0 12 6 6 0 0 0 0-12zM20 20l-4.5-4.5" />
               <span>Find</span>
               <kbd>Ctrl K</kbd>
             </button>
             <TimeCursor />
             <ThemeButton />
-            <button type="button" className="ghost icon-only keys-button" onClick={() => showKeys(true)} aria-label="Keys" title="Keys (?)">
+            <button
+              type="button"
+              className="ghost icon-only keys-button"
+              onClick={() => showKeys(true)}
+              aria-label="Keys"
+              title="Keys (?)"
+            >
               <span aria-hidden="true">?</span>
             </button>
           </div>
@@ -103,7 +140,12 @@ export function Shell() {
         {VIEWS.slice(0, FIRST_ON_PHONES).map((v) => (
           <Tab key={v.to} view={v} />
         ))}
-        <button type="button" className="tab" aria-expanded={moreShown} onClick={() => showMore(!moreShown)}>
+        <button
+          type="button"
+          className="tab"
+          aria-expanded={moreShown}
+          onClick={() => showMore(!moreShown)}
+        >
           <Icon d="M5 12h0M12 12h0M19 12h0" heavy />
           More
         </button>
@@ -123,7 +165,14 @@ export function Shell() {
 
 export function Icon({ d, heavy = false }: { d: string; heavy?: boolean }) {
   return (
-    <svg className="icon" data-heavy={heavy || undefined} viewBox="0 0 24 24" width="20" height="20" aria-hidden="true">
+    <svg
+      className="icon"
+      data-heavy={heavy || undefined}
+      viewBox="0 0 24 24"
+      width="20"
+      height="20"
+      aria-hidden="true"
+    >
       <path d={d} />
     </svg>
   );
@@ -142,7 +191,12 @@ function Side() {
       <ul>
         {VIEWS.map((v) => (
           <li key={v.to}>
-            <Link to={v.to} search={keepMoment} className="nav" activeOptions={{ exact: v.to === "/", includeSearch: false }}>
+            <Link
+              to={v.to}
+              search={keepMoment}
+              className="nav"
+              activeOptions={{ exact: v.to === "/", includeSearch: false }}
+            >
               <Icon d={v.icon} />
               <span>{v.name}</span>
               {v.to === "/" && waiting > 0 ? <Badge count={waiting} /> : null}
@@ -151,7 +205,10 @@ function Side() {
           </li>
         ))}
       </ul>
-      <Connection />
+      <div className="side-foot">
+        <WhoAmI />
+        <Connection />
+      </div>
     </nav>
   );
 }
@@ -161,7 +218,12 @@ const keepMoment = (old: { at?: string }) => (old.at ? { at: old.at } : {});
 function Tab({ view }: { view: (typeof VIEWS)[number] }) {
   const waiting = useWaiting();
   return (
-    <Link to={view.to} search={keepMoment} className="tab" activeOptions={{ exact: view.to === "/", includeSearch: false }}>
+    <Link
+      to={view.to}
+      search={keepMoment}
+      className="tab"
+      activeOptions={{ exact: view.to === "/", includeSearch: false }}
+    >
       <Icon d={view.icon} />
       {view.name}
       {view.to === "/" && waiting > 0 ? <Badge count={waiting} /> : null}
@@ -181,7 +243,8 @@ function Badge({ count }: { count: number }) {
 /** What needs a person now: questions, and incidents that hale gave back. */
 function useWaiting(): number {
   const approvals = useApprovals().data?.data.approvals.length ?? 0;
-  const escalated = useIncidents().data?.data.incidents.filter((i) => i.state === "escalated").length ?? 0;
+  const escalated =
+    useIncidents().data?.data.incidents.filter((i) => i.state === "escalated").length ?? 0;
   return approvals + escalated;
 }
 
@@ -193,7 +256,11 @@ function MachineBadge() {
   const word = health ? healthWord(health.score) : null;
   return (
     <div className="machine-badge">
-      <span className="beacon" data-tone={at ? "quiet" : (word?.tone ?? "quiet")} aria-hidden="true" />
+      <span
+        className="beacon"
+        data-tone={at ? "quiet" : (word?.tone ?? "quiet")}
+        aria-hidden="true"
+      />
       <div>
         <strong>{machine?.id ?? "…"}</strong>
         <small>
@@ -218,6 +285,29 @@ function Connection() {
   );
 }
 
+/** Whether this browser may change anything. */
+function WhoAmI() {
+  const session = useSession();
+  const data = session.data?.data;
+  if (!data) return <p className="who">\u00a0</p>;
+  if (!data.signed_in) {
+    return (
+      <p className="who">
+        reading only · <a href="/signin">sign in</a>
+      </p>
+    );
+  }
+  const signOut = () => void change("/session/end").then(() => session.refetch());
+  return (
+    <p className="who">
+      {data.may_change ? "signed in" : "reading only"} ·{" "}
+      <button type="button" className="link" onClick={signOut}>
+        sign out
+      </button>
+    </p>
+  );
+}
+
 /** What the reader must know about everything below. */
 function Notices() {
   const status = useStreamStatus();
@@ -229,7 +319,8 @@ function Notices() {
     <div className="notices">
       {status.state === "lost" && lostSecs > 3 && !at ? (
         <p className="notice" data-tone="high" role="alert">
-          The connection to the agent is lost since {shortDuration(lostSecs)}. What you see is from then; it goes on by itself.
+          The connection to the agent is lost since {shortDuration(lostSecs)}. What you see is from
+          then; it goes on by itself.
         </p>
       ) : null}
       {(answer?.warnings ?? []).map((warning) => (
@@ -251,7 +342,13 @@ function ThemeButton() {
       aria-label={theme === "dark" ? "Light theme" : "Dark theme"}
       title="Light or dark (t)"
     >
-      <Icon d={theme === "dark" ? "M12 7a5 5 0 1 0 0 10 5 5 0 0 0 0-10zM12 2v1M12 21v1M2 12h1M21 12h1M5 5l.7.7M18.3 18.3l.7.7M5 19l.7-.7M18.3 5.7l.7-.7" : "M20 14.5A8.5 8.5 0 0 1 9.5 4a8.5 8.5 0 1 0 10.5 10.5z"} />
+      <Icon
+        d={
+          theme === "dark"
+            ? "M12 7a5 5 0 1 0 0 10 5 5 0 0 0 0-10zM12 2v1M12 21v1M2 12h1M21 12h1M5 5l.7.7M18.3 18.3l.7.7M5 19l.7-.7M18.3 5.7l.7-.7"
+            : "M20 14.5A8.5 8.5 0 0 1 9.5 4a8.5 8.5 0 1 0 10.5 10.5z"
+        }
+      />
     </button>
   );
 }

@@ -52,13 +52,28 @@ export function TimeCursor() {
         </button>
       ) : null}
       {open ? (
-        <div id="cursor-sheet" className="cursor-sheet" onKeyDown={(e) => e.key === "Escape" && setOpen(false)}>
-          <p>{at ? `You look at ${ago(at, now)}. Nothing can be changed there.` : "Look at any moment that hale has stored."}</p>
+        <div
+          id="cursor-sheet"
+          className="cursor-sheet"
+          role="group"
+          aria-label="The moment to look at"
+          onKeyDown={(e) => e.key === "Escape" && setOpen(false)}
+        >
+          <p>
+            {at
+              ? `You look at ${ago(at, now)}. Nothing can be changed there.`
+              : "Look at any moment that hale has stored."}
+          </p>
           <Track time={time} now={now} onChange={go} />
           <div className="cursor-steps">
             <span className="muted">Back by</span>
             {STEPS.map(([name, seconds]) => (
-              <button key={name} type="button" className="button small" onClick={() => go(time - seconds * 1000)}>
+              <button
+                key={name}
+                type="button"
+                className="button small"
+                onClick={() => go(time - seconds * 1000)}
+              >
                 {name}
               </button>
             ))}
@@ -83,7 +98,15 @@ export function TimeCursor() {
 }
 
 /** The last day as a line to slide on, with the incidents on it. */
-function Track({ time, now, onChange }: { time: number; now: number; onChange: (time: number) => void }) {
+function Track({
+  time,
+  now,
+  onChange,
+}: {
+  time: number;
+  now: number;
+  onChange: (time: number) => void;
+}) {
   const incidents = useIncidents().data?.data.incidents ?? [];
   const start = now - DAY_MS;
   const place = (t: number) => `${Math.max(0, Math.min(1, (t - start) / DAY_MS)) * 100}%`;
@@ -97,7 +120,11 @@ function Track({ time, now, onChange }: { time: number; now: number; onChange: (
             const to = i.closed_at ? Date.parse(i.closed_at) : now;
             const left = place(from);
             return (
-              <i key={i.id} data-tone={i.severity} style={{ left, width: `max(3px, calc(${place(to)} - ${left}))` }} />
+              <i
+                key={i.id}
+                data-tone={i.severity}
+                style={{ left, width: `max(3px, calc(${place(to)} - ${left}))` }}
+              />
             );
           })}
       </div>

@@ -25,7 +25,15 @@ export function SeverityMark({ severity, label = true }: { severity: string; lab
   );
 }
 
-export function Chip({ tone = "quiet", children, dot = false }: { tone?: Tone; children: ReactNode; dot?: boolean }) {
+export function Chip({
+  tone = "quiet",
+  children,
+  dot = false,
+}: {
+  tone?: Tone;
+  children: ReactNode;
+  dot?: boolean;
+}) {
   return (
     <span className="chip" data-tone={tone}>
       {dot ? <i aria-hidden="true" /> : null}
@@ -73,7 +81,19 @@ export function Panel({
 }
 
 /** A figure with its name. The place for it is there before the figure is. */
-export function Figure({ name, value, note, tone, title }: { name: string; value: ReactNode; note?: ReactNode; tone?: Tone; title?: string }) {
+export function Figure({
+  name,
+  value,
+  note,
+  tone,
+  title,
+}: {
+  name: string;
+  value: ReactNode;
+  note?: ReactNode;
+  tone?: Tone;
+  title?: string;
+}) {
   return (
     <div className="figure" title={title}>
       <dt>{name}</dt>
@@ -84,15 +104,19 @@ export function Figure({ name, value, note, tone, title }: { name: string; value
 }
 
 /** Nothing to show, and which source would fill it. */
-export function Empty({ title, children, good = false }: { title: string; children?: ReactNode; good?: boolean }) {
+export function Empty({
+  title,
+  children,
+  good = false,
+}: {
+  title: string;
+  children?: ReactNode;
+  good?: boolean;
+}) {
   return (
     <div className="empty" data-good={good || undefined}>
       <svg viewBox="0 0 24 24" width="28" height="28" aria-hidden="true">
-        {good ? (
-          <path d="m5 12.5 4.5 4.5L19 7.5" />
-        ) : (
-          <path d="M4 13h4l2-4 3 7 2-3h5" />
-        )}
+        {good ? <path d="m5 12.5 4.5 4.5L19 7.5" /> : <path d="M4 13h4l2-4 3 7 2-3h5" />}
       </svg>
       <p className="empty-title">{title}</p>
       {children ? <p>{children}</p> : null}
@@ -166,7 +190,15 @@ export function When({ time, exact = false }: { time: string; exact?: boolean })
 export function Meter({ value, tone, label }: { value: number; tone?: Tone; label: string }) {
   const share = Math.max(0, Math.min(1, value));
   return (
-    <span className="meter" data-tone={tone} role="meter" aria-label={label} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(share * 100)}>
+    <span
+      className="meter"
+      data-tone={tone}
+      role="meter"
+      aria-label={label}
+      aria-valuemin={0}
+      aria-valuemax={100}
+      aria-valuenow={Math.round(share * 100)}
+    >
       <i style={{ width: `${share * 100}%` }} />
     </span>
   );
@@ -200,7 +232,15 @@ export function Segments<T extends string>({
   );
 }
 
-export function Find({ value, onChange, placeholder }: { value: string; onChange: (value: string) => void; placeholder: string }) {
+export function Find({
+  value,
+  onChange,
+  placeholder,
+}: {
+  value: string;
+  onChange: (value: string) => void;
+  placeholder: string;
+}) {
   return (
     <label className="find">
       <svg viewBox="0 0 24 24" width="16" height="16" aria-hidden="true">

@@ -13,16 +13,27 @@ export function IncidentRow({ incident }: { incident: IncidentView }) {
   const end = incident.closed_at ?? (at ? Date.parse(at) : now);
   return (
     <li>
-      <Link to="/incidents/$id" params={{ id: incident.id }} search={(old) => ({ at: old.at })} className="row" data-line>
+      <Link
+        to="/incidents/$id"
+        params={{ id: incident.id }}
+        search={(old) => ({ at: old.at })}
+        className="row"
+        data-line
+      >
         <SeverityMark severity={incident.severity} label={false} />
         <span className="row-main">
           <strong>{incident.title}</strong>
-          <span className="row-note">{incident.diagnosis?.cause ?? incident.timeline.at(-1)?.text ?? "seen, nothing decided yet"}</span>
+          <span className="row-note">
+            {incident.diagnosis?.cause ??
+              incident.timeline.at(-1)?.text ??
+              "seen, nothing decided yet"}
+          </span>
         </span>
         <span className="row-side">
           <IncidentState state={incident.state} />
           <span className="row-time">
-            <When time={incident.opened_at} /> · {incident.closed_at ? "took" : "for"} {duration(secondsBetween(incident.opened_at, end))}
+            <When time={incident.opened_at} /> · {incident.closed_at ? "took" : "for"}{" "}
+            {duration(secondsBetween(incident.opened_at, end))}
           </span>
         </span>
       </Link>
