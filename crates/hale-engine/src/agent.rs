@@ -191,6 +191,7 @@ impl Agent {
         let mut ticks = tokio::time::interval_at(Instant::now() + interval, interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let arrivals = core.reports.arrivals();
+        let stirred = core.observer.stirred();
         let mut arrived = false;
         loop {
             // Commands and results first: they are rare, and a person waits.
@@ -207,6 +208,7 @@ impl Agent {
                     core.reports.woke();
                     timed_turn(&mut core).await;
                 }
+                () = stirred.notified() => timed_turn(&mut core).await,
                 () = tokio::time::sleep(VERIFY_INTERVAL), if core.is_verifying() => timed_turn(&mut core).await,
             }
             if watchdog.is_some() {

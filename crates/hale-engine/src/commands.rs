@@ -620,6 +620,16 @@ fn expectation_of(action: &Action, snapshot: &Snapshot) -> Expectation {
             };
             (vec![condition], 0, 30)
         }
+        Action::K8sRolloutRestart { workload } | Action::K8sRollback { workload } => {
+            (vec![Condition::RolloutComplete { workload: workload.clone() }], 5, 600)
+        }
+        Action::K8sScale { workload, replicas } => {
+            let condition = Condition::WorkloadReplicas {
+                workload: workload.clone(),
+                replicas: *replicas,
+            };
+            (vec![condition], 5, 300)
+        }
         // What a command should bring about is known to the person only.
         Action::CommandRun { .. } | Action::MemoryDropCaches | Action::Notify { .. } => {
             (Vec::new(), 0, 10)

@@ -253,6 +253,7 @@ impl Core {
                         Source::Disk,
                         Source::Unit,
                         Source::Container,
+                        Source::Kubernetes,
                     ])
                     .await
             }

@@ -358,6 +358,7 @@ impl Desk {
             tcp_states: snapshot.tcp_states.clone(),
             gpus: snapshot.gpus.clone(),
             temperatures: snapshot.temperatures.clone(),
+            containers: snapshot.containers.clone(),
             failed_units: snapshot
                 .units
                 .iter()

@@ -14,7 +14,7 @@ use crate::desk::Desk;
 use crate::files::Lock;
 use crate::telemetry::store_error;
 
-pub(crate) use models::known_models;
+pub(crate) use models::{checks as models, known_models};
 pub use models::probe_models;
 
 /// Runs every check.

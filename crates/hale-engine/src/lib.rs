@@ -68,6 +68,7 @@ impl Settings {
     pub(crate) fn observed_roots(&self) -> hale_observe::Roots {
         hale_observe::Roots {
             engine: hale_observe::EngineAccess::configured(&self.config.containers.engine),
+            kubernetes: hale_observe::KubeAccess::configured(&self.config.kubernetes),
             ..hale_observe::Roots::default()
         }
     }
@@ -76,6 +77,7 @@ impl Settings {
     pub(crate) fn act_roots(&self) -> hale_act::ActRoots {
         hale_act::ActRoots {
             engine: hale_act::EngineAccess::configured(&self.config.containers.engine),
+            kubernetes: hale_act::KubeAccess::configured(&self.config.kubernetes),
             declared: self.config.services.clone(),
             ..hale_act::ActRoots::new(&self.data_dir)
         }

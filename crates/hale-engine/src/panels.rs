@@ -8,11 +8,11 @@ use hale_model::alert::{AlertState, Severity};
 use hale_model::api::{ApiError, ErrorKind, Query, View};
 use hale_model::health::HealthFactor;
 use hale_model::panel::{
-    JournalLine, JournalView, Moment, PANEL_ROWS_MAX, Panel, PanelView, PastHealth, PastProcess,
-    ProcessSort, ProcessesView, SERIES_METRICS, SERIES_POINTS_MAX, Series, SeriesView,
+    ContainersView, JournalLine, JournalView, Moment, PANEL_ROWS_MAX, Panel, PanelView, PastHealth,
+    PastProcess, ProcessSort, ProcessesView, SERIES_METRICS, SERIES_POINTS_MAX, Series, SeriesView,
     SettingsView, UnitsView,
 };
-use hale_model::sample::Pressure;
+use hale_model::sample::{Pressure, Source};
 use hale_model::snapshot::{Process, System};
 use hale_model::view::{
     AlertView, AlertsView, ApprovalView, ApprovalsView, IncidentView, IncidentsView, ProcessView,
@@ -63,6 +63,15 @@ impl Desk {
                 Ok(View::Panel(PanelView::Settings(Box::new(self.settings_view()?))))
             }
             Panel::Achieved { since, until } => self.achieved(since, until),
+            Panel::Containers => {
+                let snapshot = self.snapshot()?;
+                let source = snapshot.sources.iter().find(|s| s.source == Source::Container);
+                Ok(View::Panel(PanelView::Containers(ContainersView {
+                    collected_at: snapshot.collected_at,
+                    source: source.cloned(),
+                    containers: snapshot.containers.clone(),
+                })))
+            }
         }
     }
 
@@ -137,6 +146,12 @@ impl Desk {
             | Query::RunbookExport
             | Query::Doctor
             | Query::Services
+            | Query::Tokens
+            | Query::TokenHolder { .. }
+            | Query::Metrics
+            | Query::Playbooks
+            | Query::Playbook { .. }
+            | Query::PlaybookTrial { .. }
             | Query::Panel { .. } => Err(usage(
                 "this cannot be asked as of a past moment".to_owned(),
                 "alerts, incidents, approvals, audit and the moment of a machine can",

@@ -10,6 +10,7 @@ use crate::alert::{AlertKind, Severity, Subject};
 use crate::container::ContainerRef;
 use crate::ids::{ActionId, AlertId, ApprovalId, IncidentId, MachineId, PlanId, ProcRef};
 use crate::playbook::PlaybookUse;
+use crate::workload::WorkloadRef;
 
 /// How dangerous an action is; derived from the registry, never from what a model claims.
 #[derive(
@@ -174,6 +175,26 @@ pub enum Action {
         /// The new limit.
         limit_bytes: u64,
     },
+    /// Restart a workload's pods a few at a time; undone by its old template.
+    #[serde(rename = "k8s.rollout_restart")]
+    K8sRolloutRestart {
+        /// Which, and which state of its specification was judged.
+        workload: WorkloadRef,
+    },
+    /// Give a Deployment the template of its previous ReplicaSet; undone by the one it has now.
+    #[serde(rename = "k8s.rollback")]
+    K8sRollback {
+        /// Which, and which state of its specification was judged.
+        workload: WorkloadRef,
+    },
+    /// Change the number of a workload's pods; undone by the old number.
+    #[serde(rename = "k8s.scale")]
+    K8sScale {
+        /// Which, and which state of its specification was judged.
+        workload: WorkloadRef,
+        /// Wanted.
+        replicas: u32,
+    },
 }
 
 macro_rules! action_kinds {
@@ -234,6 +255,12 @@ action_kinds! {
     ContainerStop = "container.stop",
     /// See [`Action::ContainerSetMemory`].
     ContainerSetMemory = "container.set_memory",
+    /// See [`Action::K8sRolloutRestart`].
+    K8sRolloutRestart = "k8s.rollout_restart",
+    /// See [`Action::K8sRollback`].
+    K8sRollback = "k8s.rollback",
+    /// See [`Action::K8sScale`].
+    K8sScale = "k8s.scale",
 }
 
 impl fmt::Display for ActionKind {
@@ -260,6 +287,9 @@ impl Action {
             Action::ContainerStart { .. } => ActionKind::ContainerStart,
             Action::ContainerStop { .. } => ActionKind::ContainerStop,
             Action::ContainerSetMemory { .. } => ActionKind::ContainerSetMemory,
+            Action::K8sRolloutRestart { .. } => ActionKind::K8sRolloutRestart,
+            Action::K8sRollback { .. } => ActionKind::K8sRollback,
+            Action::K8sScale { .. } => ActionKind::K8sScale,
         }
     }
 
@@ -288,6 +318,10 @@ impl Action {
             | Action::ContainerStart { container }
             | Action::ContainerStop { container }
             | Action::ContainerSetMemory { container, .. } => container.name.clone(),
+            Action::K8sRolloutRestart { workload } | Action::K8sRollback { workload } => {
+                workload.to_string()
+            }
+            Action::K8sScale { workload, replicas } => format!("{workload} to {replicas}"),
         }
     }
 
@@ -313,6 +347,9 @@ impl Action {
             | Action::ContainerSetMemory { container, .. } => {
                 vec![format!("container:{}", container.id)]
             }
+            Action::K8sRolloutRestart { workload }
+            | Action::K8sRollback { workload }
+            | Action::K8sScale { workload, .. } => vec![format!("workload:{}", workload.key())],
         }
     }
 
@@ -332,7 +369,10 @@ impl Action {
             | Action::MemoryDropCaches
             | Action::DiskClean { .. }
             | Action::CommandRun { .. }
-            | Action::Notify { .. } => None,
+            | Action::Notify { .. }
+            | Action::K8sRolloutRestart { .. }
+            | Action::K8sRollback { .. }
+            | Action::K8sScale { .. } => None,
         }
     }
 
@@ -353,7 +393,10 @@ impl Action {
             | Action::ContainerRestart { .. }
             | Action::ContainerStart { .. }
             | Action::ContainerStop { .. }
-            | Action::ContainerSetMemory { .. } => &[],
+            | Action::ContainerSetMemory { .. }
+            | Action::K8sRolloutRestart { .. }
+            | Action::K8sRollback { .. }
+            | Action::K8sScale { .. } => &[],
         }
     }
 }
@@ -499,6 +542,19 @@ pub enum Condition {
     TcpOpen {
         /// Of this machine, or of a container on it.
         address: String,
+    },
+    /// A specification newer than the one that was judged is rolled out: every wanted pod is there, of the
+    /// newest template, and available.
+    RolloutComplete {
+        /// Which; its generation is the one that was judged.
+        workload: WorkloadRef,
+    },
+    /// The workload wants so many pods, and all of them are available.
+    WorkloadReplicas {
+        /// Which.
+        workload: WorkloadRef,
+        /// Wanted.
+        replicas: u32,
     },
 }
 
@@ -657,6 +713,20 @@ pub enum Undo {
         container: ContainerRef,
         /// The old limit.
         limit_bytes: u64,
+    },
+    /// Give the workload its old template again.
+    WorkloadTemplate {
+        /// Which; its generation is the one that the action made.
+        workload: WorkloadRef,
+        /// The old template of its pods, whole.
+        template: serde_json::Value,
+    },
+    /// Give the workload its old number of pods again.
+    WorkloadReplicas {
+        /// Which; its generation is the one that the action made.
+        workload: WorkloadRef,
+        /// The old number.
+        replicas: u32,
     },
 }
 

@@ -13,10 +13,14 @@ use crate::action::{Action, Actor, PlanStep};
 use crate::alert::{AlertKind, AlertState};
 use crate::audit::AuditEntry;
 use crate::chat::{ChatApp, ChatReply};
+use crate::event::EventStream;
 use crate::ids::{AlertId, ApprovalId, IncidentId, MachineId};
 use crate::incident::{IncidentState, TimelineEntry};
+use crate::panel::{Panel, PanelView};
 use crate::knowledge::{Runbook, RunbookEntryView, RunbookImported, RunbookView};
 use crate::report::{Receipt, Report};
+use crate::metrics::MetricsView;
+use crate::token::{Role, TokenCreated, TokenDigest, TokenView};
 use crate::playbook::{PlaybookTrial, PlaybookView, PlaybooksView};
 use crate::view::{
     ActionView, AlertView, AlertsView, ApprovalView, ApprovalsView, DoctorView, Explanation,
@@ -130,6 +134,24 @@ pub enum Query {
     RunbookExport,
     /// → [`View::Doctor`]
     Doctor,
+    /// What only a screen asks: → [`View::Panel`], or the view of the question within.
+    Panel {
+        /// What.
+        ask: Panel,
+    },
+    /// → [`View::Tokens`], newest first, those that are over included.
+    Tokens,
+    /// Whose token this is, if it opens anything now: → [`View::TokenHolder`]
+    TokenHolder {
+        /// The part of it that is no secret.
+        id: String,
+        /// The digest of all of it.
+        digest: TokenDigest,
+    },
+    /// What hale counts about itself: → [`View::Metrics`]
+    Metrics,
+    /// Services and who calls whom: → [`View::Services`]
+    Services,
     /// Every playbook: → [`View::Playbooks`]
     Playbooks,
     /// → [`View::Playbook`]
@@ -241,6 +263,20 @@ pub enum Command {
         /// Whether the person typed YES.
         confirmed_critical: bool,
     },
+    /// Make an API token: → [`View::TokenCreated`]
+    CreateToken {
+        /// What it is called; one valid token a name.
+        name: String,
+        /// What its holder may do.
+        role: Role,
+        /// Seconds until it ends by itself; none: never.
+        expires_in_secs: Option<u64>,
+    },
+    /// End an API token at once: → [`View::Done`]
+    RevokeToken {
+        /// What it is called.
+        name: String,
+    },
 }
 
 /// An answer.
@@ -295,6 +331,18 @@ pub enum View {
     Paused(Option<Timestamp>),
     /// Done; what, in words.
     Done(String),
+    /// See [`PanelView`].
+    Panel(PanelView),
+    /// API tokens.
+    Tokens(Vec<TokenView>),
+    /// Whose token it is; none: nobody's who may come in.
+    TokenHolder(Option<TokenView>),
+    /// See [`TokenCreated`].
+    TokenCreated(Box<TokenCreated>),
+    /// See [`MetricsView`].
+    Metrics(Box<MetricsView>),
+    /// See [`ServicesView`](crate::traffic::ServicesView).
+    Services(Box<crate::traffic::ServicesView>),
     /// See [`PlaybooksView`].
     Playbooks(Box<PlaybooksView>),
     /// See [`PlaybookView`].
@@ -407,6 +455,16 @@ pub trait Handle: Send + Sync {
 
     /// Wishes.
     fn command(&self, command: Command, actor: Actor) -> Answer<'_>;
+
+    /// What happens from now on, or from the event after this number on.
+    ///
+    /// # Errors
+    /// Nothing is told where no agent runs.
+    fn events(&self, after: Option<u64>) -> Result<EventStream, ApiError> {
+        let _ = after;
+        Err(ApiError::new(ErrorKind::Degraded, "no agent runs here that could tell what happens")
+            .hint("start it: `hale up`"))
+    }
 
     /// Takes in what others report: a receipt for each, in the same order, once all of them are on
     /// disk. [`ErrorKind::Degraded`]: none was taken, too many wait already; try again in a moment.

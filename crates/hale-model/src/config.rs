@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 mod ai;
 mod dashboard;
+mod kubernetes;
 mod load;
 mod notify;
 mod reference;
@@ -15,6 +16,7 @@ mod traffic;
 
 pub use ai::{Ai, AiProvider, Google, ProviderKind};
 pub use dashboard::Dashboard;
+pub use kubernetes::Kubernetes;
 pub use load::{ConfigError, ConfigErrors, Loaded, check_listen, parse};
 pub use notify::{ChannelKind, NotifyChannel};
 pub use reference::reference_page;
@@ -93,6 +95,8 @@ pub struct Config {
     pub slo: Vec<Slo>,
     /// Whom hale asks for metrics.
     pub scrape: Vec<Scrape>,
+    /// Which cluster hale may look at and touch.
+    pub kubernetes: Kubernetes,
 }
 
 /// `[general]`

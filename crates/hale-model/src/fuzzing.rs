@@ -5,7 +5,8 @@
 //! Where a parser does, and where its answer breaks a promise of its own.
 
 use crate::knowledge::{Knowledge, Runbook};
-use crate::{config, text};
+use crate::container::{ContainerStat, ProbeTarget};
+use crate::{config, probe, text};
 
 /// `config.toml`. What is accepted is the same once written and read again; what is refused names
 /// lines that exist.
@@ -59,4 +60,27 @@ pub fn duration(bytes: &[u8]) {
         assert!(text::shorten(&text, limit_bytes).len() <= limit_bytes);
     }
     assert!(!text::printable(&text).chars().any(char::is_control));
+}
+
+/// A probe's target. What is asked is loopback, or an address of a container of this machine.
+pub fn probe(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let container = ContainerStat {
+        name: "web".to_owned(),
+        addresses: [("bridge".to_owned(), "172.17.0.2".to_owned())].into(),
+        ..ContainerStat::default()
+    };
+    for target in [
+        ProbeTarget::Http { url: text.to_owned() },
+        ProbeTarget::Tcp { address: text.to_owned() },
+    ] {
+        let Ok(address) = probe::parse(&target) else { continue };
+        let containers = std::iter::once(&container);
+        if let Ok(Some(at)) = probe::resolve(&address, containers, &[7979]) {
+            assert!(at.ip().is_loopback() || at.ip().to_string() == "172.17.0.2", "{target}");
+            assert!(at.port() != 7979 || !at.ip().is_loopback(), "{target}");
+        }
+        let path = address.path.unwrap_or_default();
+        assert!(path.bytes().all(|b| b.is_ascii_graphic()), "{target}");
+    }
 }

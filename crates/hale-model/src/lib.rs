@@ -31,6 +31,7 @@ pub mod text;
 pub mod token;
 pub mod traffic;
 pub mod view;
+pub mod workload;
 
 pub use ids::{
     ActionId, AlertId, ApprovalId, EvidenceId, Fingerprint, IncidentId, LessonId, MachineId,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::alert::Severity;
 use crate::api::Query;
 use crate::config::Mode;
+use crate::container::Container;
 use crate::health::HealthFactor;
 use crate::ids::MachineId;
 use crate::sample::{SourceStatus, UnitStat};
@@ -100,6 +101,8 @@ pub enum Panel {
         /// To.
         until: Timestamp,
     },
+    /// Containers of the newest look. → [`PanelView::Containers`]
+    Containers,
 }
 
 /// What comes first in a list of processes.
@@ -135,6 +138,8 @@ pub enum PanelView {
     Settings(Box<SettingsView>),
     /// See [`Achieved`].
     Achieved(Box<Achieved>),
+    /// See [`ContainersView`].
+    Containers(ContainersView),
 }
 
 /// A machine at a past moment, as far as it was stored.
@@ -243,6 +248,17 @@ pub struct UnitsView {
     pub collected_at: Timestamp,
     /// By name.
     pub units: Vec<UnitStat>,
+}
+
+/// Containers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ContainersView {
+    /// When they were looked at.
+    pub collected_at: Timestamp,
+    /// How their engine answered; none: this hale asks none.
+    pub source: Option<SourceStatus>,
+    /// By name.
+    pub containers: Vec<Container>,
 }
 
 /// Journal entries.

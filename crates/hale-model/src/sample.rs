@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::workload::WorkloadSample;
 use crate::container::{ContainerSample, Probe};
 use crate::ids::{MachineId, ProcRef};
 use crate::traffic::TrafficSample;
@@ -42,11 +43,13 @@ pub enum Source {
     Otlp,
     /// Incidents that others report over HTTP
     Webhook,
+    /// Workloads, as a Kubernetes API server reports them
+    Kubernetes,
 }
 
 impl Source {
     /// Every source that hale asks by itself, in the order in which screens list them.
-    pub const ALL: [Source; 9] = [
+    pub const ALL: [Source; 10] = [
         Source::Process,
         Source::Memory,
         Source::Cpu,
@@ -56,6 +59,7 @@ impl Source {
         Source::Network,
         Source::Unit,
         Source::Container,
+        Source::Kubernetes,
     ];
 
     /// The name in JSON, SQL and on screens.
@@ -72,6 +76,7 @@ impl Source {
             Source::Container => "container",
             Source::Otlp => "otlp",
             Source::Webhook => "webhook",
+            Source::Kubernetes => "kubernetes",
         }
     }
 }
@@ -160,6 +165,9 @@ pub struct Sample {
     /// Containers.
     #[serde(default)]
     pub container: Option<ContainerSample>,
+    /// Kubernetes workloads.
+    #[serde(default)]
+    pub workload: Option<WorkloadSample>,
     /// What is asked over the network while a cure is verified.
     #[serde(default)]
     pub probes: Vec<Probe>,

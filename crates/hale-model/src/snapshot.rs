@@ -16,6 +16,7 @@ use crate::sample::{
     JournalSample, Listener, MountUsage, OriginalParent, Pressure, ProcessInfo, ProcessStat,
     Sample, Source, SourceState, SourceStatus, Temperature, UnitStat,
 };
+use crate::workload::{Workload, WorkloadRef};
 
 const MEBI: f64 = 1024.0 * 1024.0;
 
@@ -61,6 +62,9 @@ pub struct Snapshot {
     /// Containers, by name.
     #[serde(default)]
     pub containers: Vec<Container>,
+    /// Kubernetes workloads, by namespace, kind and name.
+    #[serde(default)]
+    pub workloads: Vec<Workload>,
     /// Newest answers to what is asked while a cure is verified.
     #[serde(default)]
     pub probes: Vec<Probe>,
@@ -293,6 +297,7 @@ impl Snapshot {
                 .map(|j: &JournalSample| j.entries.clone())
                 .unwrap_or_default(),
             containers: derive_containers(sample, before, elapsed_secs),
+            workloads: sample.workload.as_ref().map(|w| w.workloads.clone()).unwrap_or_default(),
             probes: sample.probes.clone(),
             reports: Vec::new(),
             traffic: sample.traffic.as_ref().map(crate::traffic::Traffic::from),
@@ -331,6 +336,12 @@ impl Snapshot {
     pub fn container(&self, id: &str, name: &str) -> Option<&Container> {
         let by = |c: &&Container| if id.is_empty() { c.stat.name == name } else { c.stat.id == id };
         self.containers.iter().find(by)
+    }
+
+    /// The workload of this name, as it is now.
+    pub fn workload(&self, named: &WorkloadRef) -> Option<&Workload> {
+        let same = |w: &&Workload| w.workload.kind == named.kind && w.workload.namespace == named.namespace && w.workload.name == named.name;
+        self.workloads.iter().find(same)
     }
 
     /// The newest answer to this probe.

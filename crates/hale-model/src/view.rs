@@ -251,6 +251,12 @@ impl crate::action::Undo {
             Undo::StartUnit { unit } => format!("start {unit}"),
             Undo::StopUnit { unit } => format!("stop {unit}"),
             Undo::RestoreFiles { quarantine } => format!("restore files from {quarantine}"),
+            Undo::WorkloadTemplate { workload, .. } => {
+                format!("give {workload} the template that it had")
+            }
+            Undo::WorkloadReplicas { workload, replicas } => {
+                format!("scale {workload} to {replicas}")
+            }
             Undo::StartContainer { container } => format!("start container {container}"),
             Undo::StopContainer { container } => format!("stop container {container}"),
             Undo::ContainerMemory { container, limit_bytes } => format!(
@@ -492,6 +498,9 @@ pub struct StatusView {
     pub temperatures: Vec<Temperature>,
     /// Units that are not well.
     pub failed_units: Vec<UnitStat>,
+    /// Containers, by name.
+    #[serde(default)]
+    pub containers: Vec<crate::container::Container>,
     /// Open and acknowledged alerts, worst first.
     pub alerts: Vec<AlertView>,
     /// What is expected.

@@ -1,7 +1,7 @@
 //! From a [`View`] or an [`ApiError`] to an HTTP response.
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hale_model::api::{ApiError, ErrorKind};
 use hale_model::text::printable;
@@ -12,6 +12,7 @@ use serde::Serialize;
 pub(crate) struct Refusal {
     status: StatusCode,
     error: ApiError,
+    retry_after_secs: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -21,7 +22,8 @@ struct Body {
 
 impl Refusal {
     fn new(status: StatusCode, kind: ErrorKind, message: &str, hint: &str) -> Self {
-        Refusal { status, error: ApiError::new(kind, printable(message)).hint(hint) }
+        let error = ApiError::new(kind, printable(message)).hint(hint);
+        Refusal { status, error, retry_after_secs: None }
     }
 
     pub(crate) fn status(&self) -> StatusCode {
@@ -63,6 +65,19 @@ impl Refusal {
     pub(crate) fn timed_out(message: &str, hint: &str) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorKind::Degraded, message, hint)
     }
+
+    /// There is no room now.
+    pub(crate) fn busy(message: &str, hint: &str, retry_after_secs: u32) -> Self {
+        let refusal =
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorKind::Degraded, message, hint);
+        Refusal { retry_after_secs: Some(retry_after_secs), ..refusal }
+    }
+
+    /// This client asks too often.
+    pub(crate) fn too_many(message: &str, hint: &str, retry_after_secs: u32) -> Self {
+        let refusal = Self::new(StatusCode::TOO_MANY_REQUESTS, ErrorKind::Refused, message, hint);
+        Refusal { retry_after_secs: Some(retry_after_secs), ..refusal }
+    }
 }
 
 impl From<ApiError> for Refusal {
@@ -75,13 +90,17 @@ impl From<ApiError> for Refusal {
             ErrorKind::Failed => StatusCode::INTERNAL_SERVER_ERROR,
             ErrorKind::Degraded => StatusCode::SERVICE_UNAVAILABLE,
         };
-        Refusal { status, error }
+        Refusal { status, error, retry_after_secs: None }
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.status, Json(Body { error: self.error })).into_response()
+        let mut response = (self.status, Json(Body { error: self.error })).into_response();
+        if let Some(secs) = self.retry_after_secs {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
+        }
+        response
     }
 }
 

@@ -10,12 +10,13 @@ use axum::body::Bytes;
 use hale_model::action::Actor;
 use hale_model::api::{Answer, ApiError, Command, ErrorKind, Handle, Query, View};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::Request;
 use hyper::client::conn::http1;
+use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 
 use crate::rpc::{RPC_PATH, RpcAnswer, RpcRequest};
+use crate::rules::LINKS_PATH;
 
 /// An agent that does not accept by then is taken for absent.
 const LIMIT_CONNECT_SECS: u64 = 2;
@@ -78,6 +79,32 @@ impl Client {
         }
     }
 
+    /// A link that signs one browser in, once.
+    ///
+    /// # Errors
+    /// The agent does not listen for browsers, or does not answer.
+    pub async fn sign_in_link(&self) -> Result<String, ApiError> {
+        let failed = |error: &dyn std::error::Error| {
+            ApiError::new(
+                ErrorKind::Failed,
+                format!("the agent on {} gives no link: {error}", self.path.display()),
+            )
+            .hint("look at hale.log in the data directory; `hale doctor` checks the agent")
+        };
+        let limit = Duration::from_secs(LIMIT_QUERY_SECS);
+        let exchange = tokio::time::timeout(limit, self.post(LINKS_PATH, Vec::new()));
+        let exchange = exchange.await.map_err(|e| failed(&e))?;
+        let (status, bytes) = exchange.map_err(|e| failed(e.as_ref()))?;
+        let answer: serde_json::Value = serde_json::from_slice(&bytes).map_err(|e| failed(&e))?;
+        if !status.is_success() {
+            let refused = answer.get("error").cloned().unwrap_or_default();
+            return Err(serde_json::from_value(refused).map_err(|e| failed(&e))?);
+        }
+        let url = answer.get("url").and_then(serde_json::Value::as_str);
+        url.map(str::to_owned)
+            .ok_or_else(|| ApiError::new(ErrorKind::Failed, "the agent's answer holds no link"))
+    }
+
     async fn call(&self, request: RpcRequest) -> Result<View, ApiError> {
         let limit = match &request {
             RpcRequest::Query(_) => LIMIT_QUERY_SECS,
@@ -110,9 +137,22 @@ impl Client {
         &self,
         body: Vec<u8>,
     ) -> Result<RpcAnswer, Box<dyn std::error::Error + Send + Sync>> {
+        let (status, bytes) = self.post(RPC_PATH, body).await?;
+        if status.is_success() {
+            return Ok(serde_json::from_slice(&bytes)?);
+        }
+        let text = hale_model::text::shorten(&String::from_utf8_lossy(&bytes), 500);
+        Err(format!("status {status}: {}", hale_model::text::printable(&text)).into())
+    }
+
+    async fn post(
+        &self,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<(StatusCode, Bytes), Box<dyn std::error::Error + Send + Sync>> {
         let stream = open(&self.path).await?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        let request = Request::post(RPC_PATH)
+        let request = Request::post(path)
             .header("host", "hale")
             .header("content-type", "application/json")
             .body(Full::new(Bytes::from(body)))?;
@@ -121,11 +161,7 @@ impl Client {
             let status = response.status();
             let bytes =
                 Limited::new(response.into_body(), LIMIT_ANSWER_BYTES).collect().await?.to_bytes();
-            if status.is_success() {
-                return Ok(serde_json::from_slice(&bytes)?);
-            }
-            let text = hale_model::text::shorten(&String::from_utf8_lossy(&bytes), 500);
-            Err(format!("status {status}: {}", hale_model::text::printable(&text)).into())
+            Ok((status, bytes))
         };
         // The connection must be driven while the answer is awaited; it ends with it.
         tokio::select! {

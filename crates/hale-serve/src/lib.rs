@@ -3,20 +3,37 @@
 //!
 //! Who may do what:
 //!
-//! * over TCP (loopback): everyone on this machine may read; nobody may change anything;
 //! * over the unix socket: the user the agent runs as, and root, told by the kernel's peer
-//!   credentials; they may also change things, and speak `POST /api/v1/rpc`.
+//!   credentials: everything, and they alone speak `POST /api/v1/rpc`;
+//! * over TCP on a loopback address: everyone on this machine may read and report; whoever changes
+//!   something is a browser that was signed in with a one-time link, or shows a token;
+//! * over TCP on any other address: nobody does anything without a token.
+//!
+//! `rules` says what each route takes, `access` judges it.
 //!
 //! Deliberately absent: any decision about machines, alerts or actions.
 
 mod access;
 mod answer;
 mod client;
+mod dashboard;
+mod doors;
+mod limit;
 mod listen;
 pub mod mcp;
-mod page;
+mod metrics;
+#[path = "receive/otlp/mod.rs"]
+mod otlp;
+mod receive;
 mod routes;
+mod routes_dashboard;
 mod rpc;
+mod rules;
+mod sessions;
+mod sign_in;
+mod stall;
+mod stream;
+mod tls;
 
 use std::io;
 use std::sync::Arc;
@@ -26,14 +43,24 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 
 pub use client::{Client, ClientError};
+pub use doors::{DoorSettings, Doors};
+pub use otlp::{OtlpOptions, decode_for_fuzzing, serve_otlp};
+pub use receive::{WebhookOptions, fuzzing as receive_fuzzing};
 pub use rpc::{RpcAnswer, RpcRequest};
+pub use tls::{Identity, TlsError};
 
 /// What to serve, and where.
 pub struct ServeOptions {
     /// Who answers.
     pub handle: Arc<dyn Handle>,
-    /// Read-only, for everyone on this machine.
+    /// For browsers and programs: on a loopback address those of this machine, else all that reach it.
     pub tcp: Option<TcpListener>,
+    /// How connections over TCP are encrypted; none: they are not.
+    pub tls: Option<Identity>,
+    /// Who came in so far.
+    pub doors: Arc<Doors>,
+    /// Who may send webhooks, and how much.
+    pub webhooks: WebhookOptions,
     /// For the same user and root.
     pub unix: Option<UnixListener>,
     /// Stop accepting, let requests end, return.
@@ -64,11 +91,20 @@ pub enum ServeError {
 /// # Errors
 /// A listener that no longer accepts.
 pub async fn serve(options: ServeOptions) -> Result<(), ServeError> {
-    let router = routes::router(options.handle);
+    let watchers = stream::Watchers::new(options.shutdown.clone());
+    let scheme = if options.tls.is_some() { "https" } else { "http" };
+    let address = match &options.tcp {
+        Some(listener) => Some((listener.local_addr().map_err(ServeError::Address)?, scheme)),
+        None => None,
+    };
+    options.doors.serve(options.handle.clone(), address);
+    let router = routes::router(options.handle, watchers, options.doors, options.webhooks);
     let tcp = async {
         match options.tcp {
             Some(listener) => {
-                listen::run(listen::Tcp::new(listener)?, router.clone(), &options.shutdown).await
+                let tls = options.tls.map(|identity| identity.acceptor);
+                let listener = listen::Tcp::new(listener, tls)?;
+                listen::run(listener, router.clone(), &options.shutdown).await
             }
             None => Ok(()),
         }

@@ -1,9 +1,11 @@
-//! Connections: accepted, limited, told who they come from, ended in time.
+//! Connections: accepted, limited, encrypted where other machines reach them, told who they come from,
+//! ended in time.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -16,19 +18,29 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::ServeError;
-use crate::access::Peer;
+use crate::access::Link;
+use crate::limit::caller_of;
+use crate::stall::NoStall;
 
-/// Connections that are open at once on one listener; further ones wait in the kernel's queue.
-const LIMIT_CONNECTIONS: usize = 256;
+/// Connections that are open at once on one listener; further ones wait in the kernel's queue. More
+/// than may watch the stream: watchers never shut the others out.
+const LIMIT_CONNECTIONS: usize = 2_048;
+/// Connections of one address of another machine.
+const LIMIT_CONNECTIONS_PER_ADDRESS: u32 = 128;
 /// A client that has not sent its request's head by then is dropped; also how long an idle
 /// connection is kept.
 const LIMIT_HEADER_SECS: u64 = 15;
+/// An encrypted connection that is not agreed upon by then is dropped.
+const LIMIT_HANDSHAKE_SECS: u64 = 10;
 /// Bytes of a request's head.
 const LIMIT_HEADER_BYTES: usize = 64 * 1024;
+/// Lines of a request's head.
+const LIMIT_HEADERS: usize = 64;
 /// How long requests may still run after shutdown was asked.
 const LIMIT_DRAIN_SECS: u64 = 5;
 /// A listener that fails this often in a row is given up.
@@ -42,19 +54,23 @@ pub(crate) trait Accept: Sync {
     /// For messages.
     const NAME: &'static str;
 
-    fn accept(&self) -> impl Future<Output = io::Result<(Self::Io, Peer)>> + Send;
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Io, Link)>> + Send;
+
+    /// How connections are encrypted.
+    fn tls(&self) -> Option<&TlsAcceptor>;
 }
 
-/// Everyone on this machine.
+/// This machine, or every machine that reaches the address.
 pub(crate) struct Tcp {
     listener: TcpListener,
-    local: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    is_exposed: bool,
 }
 
 impl Tcp {
-    pub(crate) fn new(listener: TcpListener) -> Result<Self, ServeError> {
+    pub(crate) fn new(listener: TcpListener, tls: Option<TlsAcceptor>) -> Result<Self, ServeError> {
         let local = listener.local_addr().map_err(ServeError::Address)?;
-        Ok(Tcp { listener, local })
+        Ok(Tcp { listener, tls, is_exposed: !local.ip().to_canonical().is_loopback() })
     }
 }
 
@@ -62,9 +78,19 @@ impl Accept for Tcp {
     type Io = TcpStream;
     const NAME: &'static str = "TCP";
 
-    async fn accept(&self) -> io::Result<(TcpStream, Peer)> {
-        let (stream, _) = self.listener.accept().await?;
-        Ok((stream, Peer::Tcp { local: self.local }))
+    async fn accept(&self) -> io::Result<(TcpStream, Link)> {
+        let (stream, remote) = self.listener.accept().await?;
+        // Small frames of the stream must not wait for one another.
+        let _ = stream.set_nodelay(true);
+        // Not the listener's, which may be all addresses at once.
+        let local = stream.local_addr()?;
+        let local = SocketAddr::new(local.ip().to_canonical(), local.port());
+        let (is_tls, is_exposed) = (self.tls.is_some(), self.is_exposed);
+        Ok((stream, Link::Tcp { local, remote, is_tls, is_exposed }))
+    }
+
+    fn tls(&self) -> Option<&TlsAcceptor> {
+        self.tls.as_ref()
     }
 }
 
@@ -75,17 +101,65 @@ impl Accept for Unix {
     type Io = UnixStream;
     const NAME: &'static str = "unix";
 
-    async fn accept(&self) -> io::Result<(UnixStream, Peer)> {
+    async fn accept(&self) -> io::Result<(UnixStream, Link)> {
         let own_uid = rustix::process::geteuid().as_raw();
         loop {
             let (stream, _) = self.0.accept().await?;
             match stream.peer_cred() {
                 Ok(peer) if peer.uid() == own_uid || peer.uid() == 0 => {
-                    return Ok((stream, Peer::Unix { uid: peer.uid() }));
+                    return Ok((stream, Link::Unix { uid: peer.uid() }));
                 }
                 // Dropped without a word: the socket's mode keeps them out already.
                 Ok(peer) => tracing::warn!(uid = peer.uid(), "connection of another user refused"),
                 Err(error) => tracing::warn!(%error, "connection without credentials refused"),
+            }
+        }
+    }
+
+    fn tls(&self) -> Option<&TlsAcceptor> {
+        None
+    }
+}
+
+/// How many connections each address of another machine has open.
+#[derive(Clone, Default)]
+struct PerAddress(Arc<Mutex<HashMap<IpAddr, u32>>>);
+
+/// One connection of an address; given back when dropped.
+struct AddressSlot {
+    all: PerAddress,
+    address: Option<IpAddr>,
+}
+
+impl PerAddress {
+    /// None: this address has too many already. Those of this machine are not counted apart.
+    fn take(&self, link: Link) -> Option<AddressSlot> {
+        let address = match link {
+            Link::Tcp { remote, .. } if !remote.ip().to_canonical().is_loopback() => {
+                Some(caller_of(remote.ip()))
+            }
+            Link::Tcp { .. } | Link::Unix { .. } => None,
+        };
+        if let Some(address) = address {
+            let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let open = all.entry(address).or_default();
+            if *open >= LIMIT_CONNECTIONS_PER_ADDRESS {
+                return None;
+            }
+            *open += 1;
+        }
+        Some(AddressSlot { all: self.clone(), address })
+    }
+}
+
+impl Drop for AddressSlot {
+    fn drop(&mut self) {
+        let Some(address) = self.address else { return };
+        let mut all = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(open) = all.get_mut(&address) {
+            *open -= 1;
+            if *open == 0 {
+                all.remove(&address);
             }
         }
     }
@@ -97,21 +171,28 @@ pub(crate) async fn run<A: Accept>(
     shutdown: &CancellationToken,
 ) -> Result<(), ServeError> {
     let slots = Arc::new(Semaphore::new(LIMIT_CONNECTIONS));
+    let per_address = PerAddress::default();
     let connections = TaskTracker::new();
     let mut failures = 0;
     let outcome = loop {
         let next = async {
             let slot = Arc::clone(&slots).acquire_owned().await.map_err(io::Error::other)?;
-            listener.accept().await.map(|(io, peer)| (io, peer, slot))
+            listener.accept().await.map(|(io, link)| (io, link, slot))
         };
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break Ok(()),
             accepted = next => accepted,
         };
         match accepted {
-            Ok((io, peer, slot)) => {
+            Ok((io, link, slot)) => {
                 failures = 0;
-                connections.spawn(connection(io, peer, slot, router.clone(), shutdown.clone()));
+                let Some(of_address) = per_address.take(link) else { continue };
+                let (tls, router, shutdown) =
+                    (listener.tls().cloned(), router.clone(), shutdown.clone());
+                connections.spawn(async move {
+                    connection(io, link, tls, router, shutdown).await;
+                    drop::<(OwnedSemaphorePermit, AddressSlot)>((slot, of_address));
+                });
             }
             Err(source) => {
                 failures += 1;
@@ -138,18 +219,34 @@ pub(crate) async fn run<A: Accept>(
 
 async fn connection<Io>(
     io: Io,
-    peer: Peer,
-    slot: OwnedSemaphorePermit,
+    link: Link,
+    tls: Option<TlsAcceptor>,
     router: Router,
     shutdown: CancellationToken,
 ) where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = WithPeer { inner: TowerToHyperService::new(router), peer };
+    let io = NoStall::new(io);
+    let Some(tls) = tls else { return speak(io, link, router, shutdown).await };
+    let agreed =
+        tokio::time::timeout(Duration::from_secs(LIMIT_HANDSHAKE_SECS), tls.accept(io)).await;
+    match agreed {
+        Ok(Ok(io)) => speak(io, link, router, shutdown).await,
+        Ok(Err(error)) => tracing::debug!(%error, "no encrypted connection was agreed upon"),
+        Err(_) => tracing::debug!("an encrypted connection was not agreed upon in time"),
+    }
+}
+
+async fn speak<Io>(io: Io, link: Link, router: Router, shutdown: CancellationToken)
+where
+    Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = WithLink { inner: TowerToHyperService::new(router), link };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs(LIMIT_HEADER_SECS))
         .max_buf_size(LIMIT_HEADER_BYTES)
+        .max_headers(LIMIT_HEADERS)
         .serve_connection(TokioIo::new(io), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
@@ -162,22 +259,21 @@ async fn connection<Io>(
     if let Err(error) = ended {
         tracing::debug!(%error, "connection ended early");
     }
-    drop(slot);
 }
 
-/// Tells each request who asks.
-struct WithPeer {
+/// Tells each request the way it came.
+struct WithLink {
     inner: TowerToHyperService<Router>,
-    peer: Peer,
+    link: Link,
 }
 
-impl Service<Request<Incoming>> for WithPeer {
+impl Service<Request<Incoming>> for WithLink {
     type Response = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Response;
     type Error = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Error;
     type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        request.extensions_mut().insert(self.peer);
+        request.extensions_mut().insert(self.link);
         self.inner.call(request)
     }
 }

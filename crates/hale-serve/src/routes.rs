@@ -22,8 +22,14 @@ use serde_json::json;
 
 use crate::access::{self, Peer};
 use crate::answer::{Refusal, unexpected_view};
-use crate::page;
+use crate::dashboard;
+use crate::metrics;
+use crate::doors::Doors;
+use crate::receive;
+use crate::routes_dashboard;
 use crate::rpc::{RPC_PATH, RpcAnswer, RpcRequest};
+use crate::sign_in;
+use crate::stream::{self, Watchers};
 
 /// Bytes of a request's body.
 const LIMIT_BODY_BYTES: usize = 1024 * 1024;
@@ -42,14 +48,17 @@ const DEFAULT_ROWS: u32 = 1000;
 const LIMIT_ROWS: u32 = 100_000;
 
 pub(crate) type Shared = Arc<dyn Handle>;
-type Reply = Result<Response, Refusal>;
+pub(crate) type Reply = Result<Response, Refusal>;
 
-pub(crate) fn router(handle: Shared) -> Router {
+pub(crate) fn router(
+    handle: Shared,
+    watchers: Watchers,
+    doors: Arc<Doors>,
+    webhooks: receive::WebhookOptions,
+) -> Router {
     let reads = Router::new()
-        .route("/", get(page::index))
-        .route("/live", get(page::live))
-        .route("/page.css", get(page::css))
-        .route("/page.js", get(page::js))
+        .merge(dashboard::router())
+        .merge(routes_dashboard::reads())
         .route("/healthz", get(healthz))
         .route("/api/v1/health", get(health))
         .route("/api/v1/machines", get(machines))
@@ -66,6 +75,7 @@ pub(crate) fn router(handle: Shared) -> Router {
             within(LIMIT_READ_SECS, request, next)
         }));
     let changes = Router::new()
+        .merge(routes_dashboard::changes())
         .route("/api/v1/alerts/{id}/ack", post(ack_alert))
         .route("/api/v1/alerts/{id}/close", post(close_alert))
         .route("/api/v1/approvals/{id}/approve", post(approve))
@@ -78,10 +88,16 @@ pub(crate) fn router(handle: Shared) -> Router {
         }));
     reads
         .merge(changes)
+        .merge(metrics::router(watchers.clone()))
+        .merge(stream::router(watchers))
+        .merge(receive::webhooks(webhooks))
+        .merge(receive::slack())
+        .merge(sign_in::router())
         .fallback(no_such_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(LIMIT_BODY_BYTES))
-        .layer(middleware::from_fn(access::check_browser))
+        .layer(Extension(Arc::clone(&doors)))
+        .layer(middleware::from_fn_with_state(doors, access::guard))
         .layer(middleware::map_response(harden))
         .with_state(handle)
 }
@@ -97,19 +113,20 @@ async fn within(limit_secs: u64, request: Request, next: Next) -> Response {
     }
 }
 
-/// What every response carries: nothing is cached, framed, sniffed or loaded from elsewhere.
+/// What every response carries: nothing is cached (but the dashboard's own files, which say so), framed,
+/// sniffed or loaded from elsewhere.
 async fn harden(mut response: Response) -> Response {
     use axum::http::{HeaderValue, header};
     let headers = response.headers_mut();
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     for (name, value) in [
-        (header::CACHE_CONTROL, "no-store"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::REFERRER_POLICY, "no-referrer"),
         (
             header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
-             img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+             img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
         ),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
@@ -128,19 +145,19 @@ async fn wrong_method() -> Refusal {
     )
 }
 
-fn enveloped<T: Serialize>(handle: &Shared, command: &str, data: T) -> Response {
+pub(crate) fn enveloped<T: Serialize>(handle: &Shared, command: &str, data: T) -> Response {
     let mut envelope = Envelope::new(command, Timestamp::now(), data, handle.staleness());
     envelope.warnings = handle.warnings();
     Json(envelope).into_response()
 }
 
-fn parameters<T>(query: Result<UrlQuery<T>, QueryRejection>) -> Result<T, Refusal> {
+pub(crate) fn parameters<T>(query: Result<UrlQuery<T>, QueryRejection>) -> Result<T, Refusal> {
     query.map(|UrlQuery(parameters)| parameters).map_err(|rejection| {
         Refusal::bad_request(&rejection.body_text(), "check the names and values after the `?`")
     })
 }
 
-fn body<T: DeserializeOwned + Default>(body: Result<Bytes, BytesRejection>) -> Result<T, Refusal> {
+pub(crate) fn body<T: DeserializeOwned + Default>(body: Result<Bytes, BytesRejection>) -> Result<T, Refusal> {
     let bytes = read_body(body)?;
     if bytes.is_empty() {
         return Ok(T::default());
@@ -336,7 +353,7 @@ struct PauseBody {
     r#for: Option<String>,
 }
 
-async fn change(handle: &Shared, peer: Peer, command: Command) -> Reply {
+pub(crate) async fn change(handle: &Shared, peer: Peer, command: Command) -> Reply {
     let actor = peer.actor()?;
     let view = handle.command(command, actor).await?;
     let data = serde_json::to_value(&view)

@@ -38,6 +38,7 @@ pub(crate) fn reads() -> Router<Shared> {
         .route("/api/v1/series", get(series))
         .route("/api/v1/processes", get(processes))
         .route("/api/v1/units", get(units))
+        .route("/api/v1/containers", get(containers))
         .route("/api/v1/journal", get(journal))
         .route("/api/v1/settings", get(settings))
         .route("/api/v1/achieved", get(achieved))
@@ -131,6 +132,10 @@ async fn processes(
 
 async fn units(State(handle): State<Shared>) -> Reply {
     panel(&handle, "units", Panel::Units, only!(Units)).await
+}
+
+async fn containers(State(handle): State<Shared>) -> Reply {
+    panel(&handle, "containers", Panel::Containers, only!(Containers)).await
 }
 
 #[derive(Deserialize)]

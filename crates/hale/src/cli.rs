@@ -43,7 +43,7 @@ pub struct Global {
 /// Every command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the agent in the foreground: the loop, the API and the live page
+    /// Run the agent in the foreground: the loop, the API and the dashboard
     Up(UpArgs),
     /// One live look at this machine: health, load, open alerts (needs no agent)
     Status(StatusArgs),
@@ -122,6 +122,11 @@ pub enum Command {
     Guard(crate::commands::guard::GuardArgs),
     /// Read-only SQL over telemetry and state
     Query(QueryArgs),
+    /// The dashboard in the browser, signed in
+    Open(crate::commands::open::OpenArgs),
+    /// API tokens: who may come in from elsewhere, and as what
+    #[command(subcommand)]
+    Token(crate::commands::token::TokenCommand),
     /// Every decision and action, in a chain that shows any later change
     #[command(subcommand)]
     Audit(AuditCommand),
@@ -181,9 +186,12 @@ pub enum Command {
 /// `hale up`
 #[derive(Args, Debug)]
 pub struct UpArgs {
-    /// Address and port of the API and the live page instead of `[server] listen`; "" for none
+    /// Address and port of the API and the dashboard instead of `[server] listen`; "" for none
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,
+    /// Serve other machines without encryption: tokens can be read on the way
+    #[arg(long)]
+    pub insecure_http: bool,
     /// Look, decide, act where that is allowed, verify, and end
     #[arg(long)]
     pub once: bool,

@@ -15,7 +15,7 @@ use crate::desk::Desk;
 /// Begins the name of every check of one provider.
 const NAME: &str = "model";
 
-pub(super) fn checks(desk: &Desk) -> Vec<DoctorCheck> {
+pub(crate) fn checks(desk: &Desk) -> Vec<DoctorCheck> {
     let ai = &desk.settings.config.ai;
     let fresh;
     let adviser = match desk.adviser.get() {

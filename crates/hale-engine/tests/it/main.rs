@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod containers;
 mod agent;
 mod consult;
 mod cures;

@@ -156,14 +156,14 @@ pub fn check_listen(listen: &str) -> Result<(), (String, String)> {
         }
         Err(_) => return Err((format!("`{listen}` is not an address"), example)),
     };
-    if address.ip().is_loopback() {
-        return Ok(());
+    if address.port() == 0 && !address.ip().is_loopback() {
+        return Err((format!("`{listen}` has no fixed port"), format!("write {}:7979", address.ip())));
     }
-    Err((
-        format!("`{listen}` can be reached from other machines, which this version does not serve"),
-        format!("write 127.0.0.1:{} and reach it through ssh -L", address.port()),
-    ))
+    Ok(())
 }
+
+/// Characters of `[server] webhook_token` at least: what is shorter can be tried out.
+const WEBHOOK_TOKEN_CHARS_MIN: usize = 16;
 
 /// Byte offsets to lines: where each line ends.
 struct Lines(Vec<usize>);
@@ -439,6 +439,23 @@ fn disagreements(config: &Config, places: &Places) -> Vec<ConfigError> {
     if let Err((what, hint)) = check_listen(&config.server.listen) {
         errors.push(places.error("server", "listen", what, hint));
     }
+    let server = &config.server;
+    if server.tls_cert.is_empty() != server.tls_key.is_empty() {
+        errors.push(places.error(
+            "server",
+            if server.tls_cert.is_empty() { "tls_key" } else { "tls_cert" },
+            "a certificate and its key come together".to_owned(),
+            "give both tls_cert and tls_key, or neither: then hale makes its own".to_owned(),
+        ));
+    }
+    if !server.webhook_token.is_empty() && server.webhook_token.len() < WEBHOOK_TOKEN_CHARS_MIN {
+        errors.push(places.error(
+            "server",
+            "webhook_token",
+            format!("it has fewer than {WEBHOOK_TOKEN_CHARS_MIN} characters"),
+            "`openssl rand -hex 24` makes one".to_owned(),
+        ));
+    }
     for (index, service) in config.services.iter().enumerate() {
         if let Some((key, what, hint)) = service.mistake() {
             let path = format!("services.{index}.{key}");
@@ -600,8 +617,10 @@ mod tests {
                  config.toml:6: [autonomy] allow: `x` is not a pair; write \"action@alert kind\", for example \"process.kill@process.leak\"",
             ),
             (
-                "[server]\nlisten = \"0.0.0.0:80\"",
-                "config.toml:2: [server] listen: `0.0.0.0:80` can be reached from other machines, which this version does not serve; write 127.0.0.1:80 and reach it through ssh -L",
+                "[server]\nlisten = \"0.0.0.0:0\"\ntls_key = \"/k\"\nwebhook_token = \"short\"",
+                "config.toml:2: [server] listen: `0.0.0.0:0` has no fixed port; write 0.0.0.0:7979\n\
+                 config.toml:3: [server] tls_key: a certificate and its key come together; give both tls_cert and tls_key, or neither: then hale makes its own\n\
+                 config.toml:4: [server] webhook_token: it has fewer than 16 characters; `openssl rand -hex 24` makes one",
             ),
             (
                 "[server]\nlisten = \"127.0.0.1\"",

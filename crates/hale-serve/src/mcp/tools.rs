@@ -373,6 +373,11 @@ mod tests {
             Query::RunbookEntry { .. } => "runbook_show",
             Query::RunbookExport => "runbook_export",
             Query::Doctor => "doctor",
+            Query::Services => "services",
+            // Who may come in is not a model's business, nor are counters.
+            Query::Tokens | Query::TokenHolder { .. } | Query::Metrics => "status",
+            // Only screens ask it; all that it tells, SQL tells too.
+            Query::Panel { .. } => "sql",
         }
     }
 

@@ -7,3 +7,4 @@ mod mcp;
 mod page;
 mod routes;
 mod scripted;
+mod webhooks;

@@ -15,7 +15,7 @@ use hale_model::sample::{Pressure, Source, SourceState, SourceStatus};
 use hale_model::snapshot::{Mount, System};
 use hale_model::view::*;
 use hale_model::{MachineId, Timestamp};
-use hale_serve::{ServeOptions, serve};
+use hale_serve::{DoorSettings, Doors, ServeOptions, serve};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
@@ -180,6 +180,7 @@ pub fn status() -> StatusView {
         gpus: Vec::new(),
         temperatures: Vec::new(),
         failed_units: Vec::new(),
+        containers: Vec::new(),
         alerts: vec![alert()],
         predictions: Vec::new(),
         sources: vec![SourceStatus {
@@ -262,7 +263,12 @@ impl Handle for Scripted {
             | Query::Postmortem { .. }
             | Query::RunbookEntry { .. }
             | Query::RunbookExport
-            | Query::Doctor => Err(ApiError::new(ErrorKind::Degraded, "not in the script")),
+            | Query::Doctor
+            | Query::Services
+            | Query::Tokens
+            | Query::TokenHolder { .. }
+            | Query::Metrics
+            | Query::Panel { .. } => Err(ApiError::new(ErrorKind::Degraded, "not in the script")),
         };
         Box::pin(async move { answer })
     }
@@ -287,6 +293,8 @@ impl Handle for Scripted {
             | Command::RunbookImport { .. }
             | Command::RunbookRemove { .. }
             | Command::Undo { .. }
+            | Command::CreateToken { .. }
+            | Command::RevokeToken { .. }
             | Command::Vacuum { .. }
             | Command::Export { .. } => {
                 Err(ApiError::new(ErrorKind::NeedsApproval, "not in the script"))
@@ -327,6 +335,9 @@ impl Server {
         let task = tokio::spawn(serve(ServeOptions {
             handle: handle.clone(),
             tcp: Some(tcp),
+            tls: None,
+            doors: Doors::new(DoorSettings::default()),
+            webhooks: hale_serve::WebhookOptions::default(),
             unix: Some(UnixListener::bind(&socket).unwrap()),
             shutdown: shutdown.clone(),
         }));

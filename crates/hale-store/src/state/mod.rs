@@ -9,6 +9,8 @@ mod memory;
 mod open;
 mod records;
 mod runs;
+mod tallies;
+mod tokens;
 mod vectors;
 
 pub use approvals::Take;

@@ -35,6 +35,11 @@ const MIGRATIONS: &[Migration] = &[
         description: "inbox: what others report",
         sql: include_str!("../../migrations/state/0004_inbox.sql"),
     },
+    Migration {
+        version: 5,
+        description: "API tokens",
+        sql: include_str!("../../migrations/state/0005_tokens.sql"),
+    },
 ];
 
 /// How long a writer waits for another one.

@@ -11,11 +11,23 @@ use super::Telemetry;
 use crate::migrate::{Migration, pending};
 use crate::{Access, StoreError};
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    description: "samples, events, metric points; one-minute rollups; views",
-    sql: include_str!("../../migrations/telemetry/0001_base.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        description: "samples, events, metric points; one-minute rollups; views",
+        sql: include_str!("../../migrations/telemetry/0001_base.sql"),
+    },
+    Migration {
+        version: 2,
+        description: "requests, errors and latency of services",
+        sql: include_str!("../../migrations/telemetry/0002_span_stats.sql"),
+    },
+    Migration {
+        version: 3,
+        description: "containers",
+        sql: include_str!("../../migrations/telemetry/0003_container_samples.sql"),
+    },
+];
 
 /// What DuckDB may hold in memory; beyond that it spills, or refuses.
 const MEMORY_LIMIT: &str = "64MB";

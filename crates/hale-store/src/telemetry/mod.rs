@@ -11,6 +11,7 @@ mod reports;
 mod retain;
 mod rows;
 mod tables;
+mod traffic;
 
 pub(crate) use connect::{Mode, connect, in_memory};
 pub use export::export_readonly;
@@ -125,6 +126,9 @@ impl Telemetry {
     pub fn append(&mut self, sample: &Sample, snapshot: &Snapshot) -> Result<(), StoreError> {
         let before = self.last.get(&sample.machine_id);
         for row in rows::of_sample(sample, snapshot, before) {
+            self.push(row);
+        }
+        for row in traffic::of_traffic(sample) {
             self.push(row);
         }
         if self.last.len() >= MACHINES_LIMIT && !self.last.contains_key(&sample.machine_id) {
@@ -286,6 +290,7 @@ pub fn storable(sample: &Sample, snapshot: &Snapshot) -> (Sample, Snapshot) {
     let sample = Sample { process, journal: None, ..sample.clone() };
     let snapshot = Snapshot {
         processes: derived.into_iter().flatten().cloned().collect(),
+        traffic: None,
         ..snapshot.clone()
     };
     (sample, snapshot)

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use duckdb::types::{TimeUnit, Value};
 use hale_model::Timestamp;
+use hale_model::container::ContainerStat;
 use hale_model::health::{Health, Prediction};
 use hale_model::ids::MachineId;
 use hale_model::sample::{
@@ -39,7 +40,8 @@ pub(super) fn counters_of(sample: &Sample) -> Sample {
         journal: None,
         network: sample.network.clone(),
         unit: None,
-        container: None,
+        container: sample.container.clone(),
+        workload: None,
         probes: Vec::new(),
         traffic: None,
     }
@@ -55,6 +57,7 @@ pub(super) fn of_sample(sample: &Sample, snapshot: &Snapshot, before: Option<&Sa
     rows.extend(mounts(sample));
     rows.extend(interfaces(sample, before));
     rows.extend(gpus(sample));
+    rows.extend(containers(sample, before));
     rows
 }
 
@@ -62,20 +65,20 @@ fn time(at: Timestamp) -> Value {
     Value::Timestamp(TimeUnit::Microsecond, at.as_microsecond())
 }
 
-fn text(text: &str) -> Value {
+pub(super) fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 
 /// Counters of the kernel fit into 63 bits; what does not is shown as the greatest that does.
-fn int(n: impl TryInto<i64>) -> Value {
+pub(super) fn int(n: impl TryInto<i64>) -> Value {
     Value::BigInt(n.try_into().unwrap_or(i64::MAX))
 }
 
-fn maybe<T>(value: Option<T>, cell: impl FnOnce(T) -> Value) -> Value {
+pub(super) fn maybe<T>(value: Option<T>, cell: impl FnOnce(T) -> Value) -> Value {
     value.map_or(Value::Null, cell)
 }
 
-fn common(machine: &MachineId, at: Timestamp, source: &str) -> Vec<Value> {
+pub(super) fn common(machine: &MachineId, at: Timestamp, source: &str) -> Vec<Value> {
     vec![time(at), text(machine.as_str()), text(source), text(SOURCE_VERSION), int(SCHEMA_VERSION)]
 }
 
@@ -362,6 +365,54 @@ fn gpus(sample: &Sample) -> Vec<Row> {
         (TableId::Gpus, cells)
     })
     .collect()
+}
+
+fn containers(sample: &Sample, before: Option<&Sample>) -> Vec<Row> {
+    let last = before.and_then(|b| b.container.as_ref());
+    let row = |now: &ContainerStat| {
+        // Another run counts from zero.
+        let same_run = |was: &&ContainerStat| was.id == now.id && was.started_at == now.started_at;
+        let was = last.and_then(|l| l.containers.iter().find(same_run));
+        let used = was.and_then(|w| now.cpu_usec?.checked_sub(w.cpu_usec?));
+        let mut cells = common(&sample.machine_id, sample.collected_at, "container");
+        let words = |word: &Option<String>| maybe(word.as_deref(), text);
+        cells.extend([
+            text(&now.id),
+            text(&now.name),
+            text(&now.image),
+            text(now.state.as_str()),
+            maybe(now.health, |h| text(h.as_str())),
+            int(now.failing_streak),
+            maybe(now.started_at, time),
+            maybe(now.finished_at, time),
+            int(now.restart_count),
+            maybe(now.exit_code, int),
+            Value::Boolean(now.oom_killed),
+            text(&now.restart_policy),
+            int(now.pid),
+            maybe(now.memory_bytes, int),
+            maybe(now.memory_limit_bytes, int),
+            elapsed(sample, before),
+            maybe(now.cpu_usec, int),
+            maybe(used, int),
+            words(&now.compose_project),
+            words(&now.compose_service),
+            Value::Text(container_details(now).to_string()),
+        ]);
+        (TableId::Containers, cells)
+    };
+    sample.container.iter().flat_map(|c| &c.containers).map(row).collect()
+}
+
+/// What has no column.
+fn container_details(stat: &ContainerStat) -> serde_json::Value {
+    json!({
+        "addresses": stat.addresses,
+        "exposed_ports": stat.exposed_ports,
+        "published_ports": stat.published_ports,
+        "health_output": stat.health_output,
+        "end_asked": stat.end_asked,
+    })
 }
 
 pub(super) fn of_journal(machine: &MachineId, at: Timestamp, entry: &JournalEntry) -> Row {

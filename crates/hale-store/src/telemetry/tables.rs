@@ -42,6 +42,8 @@ pub(crate) enum TableId {
     Gpus,
     Metrics,
     Journal,
+    Spans,
+    Containers,
 }
 
 impl TableId {
@@ -55,10 +57,12 @@ impl TableId {
             TableId::Gpus => &GPUS,
             TableId::Metrics => &METRICS,
             TableId::Journal => &JOURNAL,
+            TableId::Spans => &SPANS,
+            TableId::Containers => &CONTAINERS,
         }
     }
 
-    pub(crate) const ALL: [TableId; 8] = [
+    pub(crate) const ALL: [TableId; 10] = [
         TableId::System,
         TableId::Processes,
         TableId::Devices,
@@ -67,11 +71,13 @@ impl TableId {
         TableId::Gpus,
         TableId::Metrics,
         TableId::Journal,
+        TableId::Spans,
+        TableId::Containers,
     ];
 }
 
 /// The views and tables that people query.
-pub(crate) const VIEWS: [&str; 9] = [
+pub(crate) const VIEWS: [&str; 11] = [
     "sys_samples",
     "sys_top_processes",
     "disk_samples",
@@ -81,6 +87,8 @@ pub(crate) const VIEWS: [&str; 9] = [
     "gpu_samples",
     "metric_points",
     "journal_events",
+    "span_stats",
+    "container_samples",
 ];
 
 const SYSTEM: TelemetryTable = TelemetryTable {
@@ -257,6 +265,39 @@ const NETWORK: TelemetryTable = TelemetryTable {
     ],
 };
 
+const CONTAINERS: TelemetryTable = TelemetryTable {
+    raw: "container_samples_raw",
+    rollup: Some("container_samples_1m"),
+    columns: &[
+        ("collected_at", Time),
+        ("machine_id", Key),
+        ("source", Key),
+        ("source_version", Label),
+        ("schema_version", Key),
+        ("container_id", Key),
+        ("name", Key),
+        ("image", Label),
+        ("state", Label),
+        ("health", Label),
+        ("failing_streak", Label),
+        ("started_at", Label),
+        ("finished_at", Label),
+        ("restart_count", Label),
+        ("exit_code", Label),
+        ("oom_killed", Label),
+        ("restart_policy", Label),
+        ("pid", Label),
+        ("memory_bytes", Count),
+        ("memory_limit_bytes", Label),
+        ("elapsed_secs", Increment),
+        ("cpu_usec", Counter),
+        ("cpu_usec_inc", Increment),
+        ("compose_project", Label),
+        ("compose_service", Label),
+        ("raw_json", Label),
+    ],
+};
+
 const GPUS: TelemetryTable = TelemetryTable {
     raw: "gpu_samples_raw",
     rollup: Some("gpu_samples_1m"),
@@ -311,6 +352,31 @@ const JOURNAL: TelemetryTable = TelemetryTable {
         ("pid", Label),
         ("kernel", Label),
         ("message", Label),
+    ],
+};
+
+const SPANS: TelemetryTable = TelemetryTable {
+    raw: "span_stats_raw",
+    rollup: Some("span_stats_1m"),
+    columns: &[
+        ("collected_at", Time),
+        ("machine_id", Key),
+        ("source", Key),
+        ("source_version", Label),
+        ("schema_version", Key),
+        ("service", Key),
+        ("operation", Key),
+        ("callee", Key),
+        ("elapsed_secs", Increment),
+        ("requests", Increment),
+        ("errors", Increment),
+        ("passed_on_errors", Increment),
+        ("latency_sum_ms", Increment),
+        ("p50_ms", Gauge),
+        ("p95_ms", Gauge),
+        ("p99_ms", Gauge),
+        ("max_ms", Gauge),
+        ("raw_json", Label),
     ],
 };
 

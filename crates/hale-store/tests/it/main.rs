@@ -1,12 +1,14 @@
 //! The store as the agent and the command line use it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod containers;
 mod audit;
 mod crash;
 mod damaged;
 mod full_disk;
 mod knowledge;
 mod runs;
+mod spans;
 mod state;
 mod telemetry;
 mod together;

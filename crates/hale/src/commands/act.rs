@@ -2,11 +2,14 @@
 
 use clap::{Args, Subcommand};
 use hale_model::action::{Action, CleanMeans};
+use hale_model::api::{ApiError, ErrorKind, Query, View};
+use hale_model::container::ContainerRef;
+use hale_model::sample::{Source, SourceState};
 use hale_model::text::printable;
 
 use super::{consent, kill};
 use crate::cli::duration;
-use crate::context::Context;
+use crate::context::{Context, Desk, view};
 use crate::exit::{Ended, Failure};
 
 /// `hale act`
@@ -56,6 +59,33 @@ enum What {
         /// `nginx` or `nginx.service`
         unit: String,
     },
+    /// Restart a container
+    #[command(name = "container.restart")]
+    ContainerRestart {
+        /// Its name, or its id
+        container: String,
+    },
+    /// Start a container (`hale undo` stops it)
+    #[command(name = "container.start")]
+    ContainerStart {
+        /// Its name, or its id
+        container: String,
+    },
+    /// Stop a container (`hale undo` starts it)
+    #[command(name = "container.stop")]
+    ContainerStop {
+        /// Its name, or its id
+        container: String,
+    },
+    /// Change the memory limit of a container (`hale undo` sets the old one)
+    #[command(name = "container.set_memory")]
+    ContainerSetMemory {
+        /// Its name, or its id
+        container: String,
+        /// The new limit
+        #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(6..=16_777_216))]
+        limit_mib: u64,
+    },
     /// Have the kernel drop clean caches
     #[command(name = "memory.drop_caches")]
     DropCaches,
@@ -98,12 +128,12 @@ struct CleanArgs {
 }
 
 pub async fn run(context: &Context, arguments: ActArgs) -> Ended {
-    let (action, deed) = action(arguments.what)?;
     let desk = context.connect().await?;
+    let (action, deed) = action(&desk, arguments.what).await?;
     consent::act(context, &desk, action, &deed, arguments.yes).await
 }
 
-fn action(what: What) -> Result<(Action, String), Failure> {
+async fn action(desk: &Desk, what: What) -> Result<(Action, String), Failure> {
     Ok(match what {
         What::Pause { pid } => {
             let target = kill::identity(pid)?;
@@ -129,6 +159,26 @@ fn action(what: What) -> Result<(Action, String), Failure> {
             let unit = full_name(unit);
             let deed = format!("Stop {unit}");
             (Action::ServiceStop { unit, invocation_id: None }, deed)
+        }
+        What::ContainerRestart { container } => {
+            let container = identify(desk, &container).await?;
+            let deed = format!("Restart container {container}");
+            (Action::ContainerRestart { container }, deed)
+        }
+        What::ContainerStart { container } => {
+            let container = identify(desk, &container).await?;
+            let deed = format!("Start container {container}");
+            (Action::ContainerStart { container }, deed)
+        }
+        What::ContainerStop { container } => {
+            let container = identify(desk, &container).await?;
+            let deed = format!("Stop container {container}");
+            (Action::ContainerStop { container }, deed)
+        }
+        What::ContainerSetMemory { container, limit_mib } => {
+            let container = identify(desk, &container).await?;
+            let deed = format!("Limit container {container} to {limit_mib} MiB");
+            (Action::ContainerSetMemory { container, limit_bytes: limit_mib << 20 }, deed)
         }
         What::DropCaches => (Action::MemoryDropCaches, "Drop this machine's clean caches".into()),
         What::Clean(clean) => cleaning(clean)?,
@@ -168,6 +218,31 @@ fn cleaning(clean: CleanArgs) -> Result<(Action, String), Failure> {
         target_free_percent: clean.until_free,
     };
     Ok((action, deed))
+}
+
+/// The container of this name or id, in the run of now: an action is aimed at what was seen.
+async fn identify(desk: &Desk, named: &str) -> Result<ContainerRef, Failure> {
+    /// As short as the ids that engines show.
+    const ID_CHARS_MIN: usize = 12;
+    let status = view!(desk.ask(Query::Status { machine: None }).await, Status);
+    let all = || status.containers.iter().map(|c| &c.stat);
+    if let Some(stat) = all().find(|c| c.name == named) {
+        return Ok(stat.container_ref());
+    }
+    let is_id = named.len() >= ID_CHARS_MIN && named.bytes().all(|b| b.is_ascii_hexdigit());
+    let mut by_id = all().filter(|c| is_id && c.id.starts_with(named));
+    if let (Some(stat), None) = (by_id.next(), by_id.next()) {
+        return Ok(stat.container_ref());
+    }
+    let source = status.sources.iter().find(|s| s.source == Source::Container);
+    let unread = source.filter(|s| s.state != SourceState::Fresh).and_then(|s| s.note.as_deref());
+    let why = unread.map(|note| format!(": {}", printable(note))).unwrap_or_default();
+    Err(ApiError::new(
+        ErrorKind::NotFound,
+        format!("there is no container `{}`{why}", printable(named)),
+    )
+    .hint("`docker ps --all` lists them")
+    .into())
 }
 
 /// As systemctl reads it: a name without a suffix is a service.

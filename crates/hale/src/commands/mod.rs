@@ -11,6 +11,7 @@ mod consent;
 pub mod demo;
 pub mod detect;
 pub mod doctor;
+mod doors;
 pub mod explain;
 pub mod guard;
 pub mod health;
@@ -21,6 +22,8 @@ mod kill;
 pub mod login;
 pub mod logs;
 mod mcp;
+pub mod open;
+mod otlp;
 mod pause;
 pub mod playbooks;
 mod query;
@@ -33,6 +36,7 @@ mod service;
 pub mod setup;
 mod show;
 mod status;
+pub mod token;
 mod undo;
 mod up;
 
@@ -139,6 +143,8 @@ async fn dispatch(context: &Context, command: Command) -> Ended {
         Command::Audit(command) => audit::run(context, command).await,
         Command::Runbook(command) => runbook::run(context, command).await,
         Command::Playbooks(command) => playbooks::run(context, command).await,
+        Command::Token(command) => token::run(context, command).await,
+        Command::Open(arguments) => open::run(context, &arguments).await,
         Command::Service(command) => service::run(context, &command),
         Command::Vacuum { dry_run } => keep::vacuum(context, dry_run).await,
         Command::Export { directory } => keep::export(context, &directory).await,

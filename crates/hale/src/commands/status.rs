@@ -2,6 +2,7 @@
 
 use hale_model::alert::Severity;
 use hale_model::api::Query;
+use hale_model::container::{ContainerHealth, ContainerStat, ContainerState};
 use hale_model::sample::{Pressure, SourceState};
 use hale_model::text::{self, printable};
 use hale_model::view::{ProcessView, StatusView};
@@ -49,6 +50,7 @@ pub fn shown(status: &StatusView, columns: usize) -> String {
     load(&mut out, status, columns);
     processes(&mut out, status, columns);
     units(&mut out, status, columns);
+    containers(&mut out, status, columns);
     alerts(&mut out, status, columns);
     expected(&mut out, status, columns);
     sources(&mut out, status, columns);
@@ -271,6 +273,47 @@ fn units(out: &mut String, status: &StatusView, columns: usize) {
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let line = fit(&format!("{}{more}", words.join(", ")), columns.saturating_sub(10));
     push(out, &format!("{}    {line}", paint(RED, "failed")));
+}
+
+/// How many run, and which of them need a look.
+fn containers(out: &mut String, status: &StatusView, columns: usize) {
+    if status.containers.is_empty() {
+        return;
+    }
+    let all = status.containers.iter().map(|c| &c.stat);
+    let running = all.clone().filter(|c| c.state == ContainerState::Running).count();
+    let unwell: Vec<String> = all.filter_map(unwell).take(LIMIT_UNITS).collect();
+    let counted = format!("{running} of {} run", status.containers.len());
+    if unwell.is_empty() {
+        push(out, &format!("{} {counted}", paint(DIM, "containers")));
+        return;
+    }
+    let line = fit(&format!("{counted}; {}", unwell.join(", ")), columns.saturating_sub(11));
+    push(out, &format!("{} {line}", paint(RED, "containers")));
+}
+
+/// `web (unhealthy)`; none for one that is well, or at rest.
+fn unwell(stat: &ContainerStat) -> Option<String> {
+    let what = match (stat.state, stat.health) {
+        (ContainerState::Running, Some(ContainerHealth::Unhealthy)) => "unhealthy".to_owned(),
+        (ContainerState::Restarting, _) => format!("restarting, {} times", stat.restart_count),
+        (ContainerState::Dead, _) => "dead".to_owned(),
+        (ContainerState::Exited, _) if stat.oom_killed => "out of memory".to_owned(),
+        (ContainerState::Exited, _) if stat.is_kept_running() => {
+            let code = stat.exit_code.filter(|code| *code != 0)?;
+            format!("exited {code}")
+        }
+        (
+            ContainerState::Created
+            | ContainerState::Running
+            | ContainerState::Paused
+            | ContainerState::Removing
+            | ContainerState::Exited
+            | ContainerState::Unknown,
+            _,
+        ) => return None,
+    };
+    Some(format!("{} ({what})", stat.name))
 }
 
 fn alerts(out: &mut String, status: &StatusView, columns: usize) {

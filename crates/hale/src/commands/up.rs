@@ -8,17 +8,17 @@ use std::path::Path;
 use hale_engine::Agent;
 use hale_model::config::check_listen;
 use hale_model::text::printable;
-use hale_serve::{ServeOptions, serve};
+use hale_serve::{ServeOptions, serve, serve_otlp};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::{robot, status};
+use super::{doors, otlp, robot, status};
 use crate::cli::UpArgs;
 use crate::context::Context;
 use crate::exit::{Ended, Exit, Failure};
 use crate::log;
-use crate::screen::{BOLD, CYAN, DIM, YELLOW, paint, width};
+use crate::screen::{BOLD, DIM, YELLOW, paint, width};
 
 /// Threads beside the loop's: one answers while the other one looks.
 const WORKER_THREADS: usize = 2;
@@ -44,12 +44,17 @@ pub fn run(context: &Context, arguments: UpArgs, verbose: bool) -> Ended {
             Ok(if stale.is_empty() { Exit::Done } else { Exit::Degraded })
         });
     }
-    let ended = runtime.block_on(watch(context, settings, verbose));
+    let ended = runtime.block_on(watch(context, settings, arguments.insecure_http, verbose));
     runtime.shutdown_background();
     ended
 }
 
-async fn watch(context: &Context, mut settings: hale_engine::Settings, verbose: bool) -> Ended {
+async fn watch(
+    context: &Context,
+    mut settings: hale_engine::Settings,
+    insecure_http: bool,
+    verbose: bool,
+) -> Ended {
     settings.config.notifications.terminal &= !context.screen.quiet;
     let config = settings.config.clone();
     let data_dir = settings.data_dir.clone();
@@ -62,11 +67,16 @@ async fn watch(context: &Context, mut settings: hale_engine::Settings, verbose: 
     let address = tcp.as_ref().and_then(|listener| listener.local_addr().ok());
     let shutdown = agent.shutdown_token();
     stop_on_signals(shutdown.clone())?;
-    greet(context, &config, address);
+    let opened = doors::open(&config, &data_dir, address, insecure_http)?;
+    let telemetry = otlp::open(&config.otlp, &agent).await;
+    greet(context, &config, &opened, &telemetry, address, insecure_http);
     tell(context, &agent.warnings());
     let server = serve(ServeOptions {
         handle: agent.handle(),
         tcp,
+        tls: opened.tls,
+        doors: opened.doors,
+        webhooks: hale_serve::WebhookOptions::new(&config.server, |name| std::env::var(name).ok()),
         unix: Some(unix),
         shutdown: shutdown.clone(),
     });
@@ -76,7 +86,8 @@ async fn watch(context: &Context, mut settings: hale_engine::Settings, verbose: 
         shutdown.cancel();
         ended
     };
-    let (watched, served) = tokio::join!(agent.run_until_shutdown(), serving);
+    let (watched, served, ()) =
+        tokio::join!(agent.run_until_shutdown(), serving, serve_otlp(telemetry.options));
     // Gone before the lock is: the next agent makes its own.
     let _ = std::fs::remove_file(hale_engine::agent_socket(&data_dir));
     watched?;
@@ -88,7 +99,14 @@ async fn watch(context: &Context, mut settings: hale_engine::Settings, verbose: 
     Ok(Exit::Done)
 }
 
-fn greet(context: &Context, config: &hale_model::config::Config, address: Option<SocketAddr>) {
+fn greet(
+    context: &Context,
+    config: &hale_model::config::Config,
+    opened: &doors::Opened,
+    telemetry: &otlp::Opened,
+    address: Option<SocketAddr>,
+    insecure_http: bool,
+) {
     let mode = config.general.mode.as_str();
     let every = config.general.interval_secs;
     context.screen.talk(&format!(
@@ -96,10 +114,9 @@ fn greet(context: &Context, config: &hale_model::config::Config, address: Option
         paint(BOLD, "hale")
     ));
     if let Some(address) = address {
-        context
-            .screen
-            .talk(&format!("  live page   {}", paint(CYAN, &format!("http://{address}"))));
+        doors::greet(context, opened, address, insecure_http);
     }
+    telemetry.greet(context);
     context.screen.talk(&format!("  files       {}", context.data_dir.display()));
     context
         .screen
