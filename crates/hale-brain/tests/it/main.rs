@@ -1,6 +1,7 @@
 //! Integration tests of what hale thinks.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod containers;
 mod decide_autonomy;
 mod decide_bounds;
 mod decide_correlate;
@@ -12,6 +13,7 @@ mod decide_watch;
 mod decide_words;
 mod decide_world;
 mod detect_alerts;
+mod detect_http;
 mod detect_machine;
 mod detect_processes;
 mod detect_properties;

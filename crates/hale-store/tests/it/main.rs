@@ -6,6 +6,7 @@ mod audit;
 mod crash;
 mod damaged;
 mod full_disk;
+mod inbox;
 mod knowledge;
 mod runs;
 mod spans;

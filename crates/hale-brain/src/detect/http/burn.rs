@@ -18,6 +18,9 @@ const HOURS_KEPT: i64 = 90 * 24;
 const MIN_BAD: u64 = 5;
 const MIN_REQUESTS: u64 = 10;
 
+/// A slow burn is only told of when its short window was seen whole; a fast one at once.
+const FAST_RATE: f64 = 10.0;
+
 /// Long window and short window in minutes, and the rate that both must exceed.
 const TIERS: [(i64, i64, f64); 3] = [(60, 5, 14.4), (360, 30, 6.0), (3 * 24 * 60, 360, 1.0)];
 
@@ -47,6 +50,11 @@ impl Ring {
         self.hours.entry(minute.div_euclid(60)).or_default().add(count);
         self.minutes = self.minutes.split_off(&(minute - MINUTES_KEPT));
         self.hours = self.hours.split_off(&(minute.div_euclid(60) - HOURS_KEPT));
+    }
+
+    /// Minutes since the first that is known, as far as minutes are kept.
+    fn seen_minutes(&self, minute: i64) -> i64 {
+        self.minutes.keys().next().map_or(0, |first| minute - first)
     }
 
     fn last(&self, minute: i64, minutes: i64) -> Count {
@@ -133,17 +141,18 @@ impl Slos {
         let slos = view.config.slo.iter().take(MAX_SLOS).filter(|s| s.objective == objective);
         slos.filter_map(|slo| {
             let ring = self.rings.get(&key(slo))?;
-            TIERS.iter().find_map(|(long, short, least)| {
-                let (long, recent) = (ring.last(now, *long), ring.last(now, *short));
+            TIERS.iter().find_map(|(long, short_minutes, least)| {
+                let (long, recent) = (ring.last(now, *long), ring.last(now, *short_minutes));
                 let rate = burn(recent, slo)?;
                 let fast = rate >= *least && burn(long, slo)? >= *least;
+                let seen = *least >= FAST_RATE || ring.seen_minutes(now) >= *short_minutes;
                 let enough = recent.bad >= MIN_BAD && recent.all >= MIN_REQUESTS;
-                (fast && enough).then(|| Burning {
+                (fast && enough && seen).then(|| Burning {
                     service: slo.service.clone(),
                     target: slo.target,
                     latency_ms: slo.latency_ms,
                     rate,
-                    window_minutes: *short,
+                    window_minutes: *short_minutes,
                     all: recent.all,
                     bad: recent.bad,
                 })

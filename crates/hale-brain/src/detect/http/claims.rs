@@ -71,7 +71,7 @@ pub(super) fn claim(
     errors: bool,
 ) -> Claim {
     let path = suspect::follow(services, view, name, errors);
-    let window = known.map(|k| k.window(view, TOLD_SECS)).unwrap_or_default();
+    let window = known.map(|k| k.told(view, errors)).unwrap_or_default();
     let traffic = view.snapshot.traffic.as_ref();
     let example = traffic.and_then(|t| best_example(t, &path, errors));
     let mut figures = figures(name, known, &window, errors);

@@ -155,6 +155,7 @@ pub(super) struct Known {
 /// A trouble that was found.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Firing {
+    since_ns: u64,
     /// Whether the newest figures still say so.
     pub(super) sure: bool,
 }
@@ -311,11 +312,11 @@ impl Known {
             && view.tick.since(self.seen_ns) >= SILENT_SECS;
         let next = |was: Option<Firing>, verdict: Verdict| match (was, verdict) {
             (_, Verdict::Well) => None,
-            (None, Verdict::Sick) => Some(Firing { sure: true }),
+            (None, Verdict::Sick) => Some(Firing { since_ns: view.tick.now_ns, sure: true }),
             (None, Verdict::Marginal | Verdict::Unknown) => None,
             // What cannot be seen is not over; after long silence there is nothing left to claim.
             (Some(_), _) if silent => None,
-            (Some(_), verdict) => Some(Firing { sure: verdict == Verdict::Sick }),
+            (Some(firing), verdict) => Some(Firing { sure: verdict == Verdict::Sick, ..firing }),
         };
         self.failing = next(self.failing, errors);
         self.slow = next(self.slow, latency);
@@ -359,6 +360,12 @@ impl Known {
         }
         let slow = self.slow_ms().map_or(0, |ms| window.latency.count_above_ms(ms));
         slow >= 3 && slow as f64 >= SLOW_SHARE / 2.0 * window.latency.count() as f64
+    }
+
+    /// The window that is told of: since the trouble was found, at most the last ten seconds.
+    pub(super) fn told(&self, view: &View<'_>, errors: bool) -> Window {
+        let since = self.firing(errors).map_or(DURATIONS_SECS, |f| view.tick.since(f.since_ns));
+        self.window(view, (since + 0.5).min(DURATIONS_SECS))
     }
 
     pub(super) fn usual_error_percent(&self) -> f64 {
