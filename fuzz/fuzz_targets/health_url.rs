@@ -1,0 +1,4 @@
+//! The address of a service's health in a webhook. What is accepted keeps its limits; what is refused says why.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| hale_serve::receive_fuzzing::health_url(bytes));
