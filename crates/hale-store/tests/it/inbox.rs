@@ -238,19 +238,20 @@ fn what_waits_is_bounded_and_what_is_refused_is_not_kept() {
     let mut state = state;
     state
         .atomically(|_| {
-            for n in 0..200 {
+            for n in 0..40 {
                 let accepted = accepted.clone();
                 let taken = inbox.inbox.put(vec![large(n)], move |written| {
-                    written.unwrap();
-                    *accepted.lock().unwrap() += 1;
+                    // One that had to wait too long is told so, which is no promise either.
+                    *accepted.lock().unwrap() += u64::from(written.is_ok());
                 });
                 refused += u64::from(taken.is_err());
             }
             Ok(())
         })
         .unwrap();
-    assert!(refused > 100, "{refused} of 200 MiB were refused");
+    assert!(refused > 0, "80 MiB are more than may wait");
     let inbox = inbox.again();
     let kept = inbox.state().reports_not_closed().unwrap();
-    assert_eq!((kept, kept + refused), (*accepted.lock().unwrap(), 200));
+    assert_eq!(kept, *accepted.lock().unwrap());
+    assert!(kept + refused <= 40);
 }
