@@ -359,6 +359,7 @@ impl Desk {
             gpus: snapshot.gpus.clone(),
             temperatures: snapshot.temperatures.clone(),
             containers: snapshot.containers.clone(),
+            workloads: snapshot.workloads.clone(),
             failed_units: snapshot
                 .units
                 .iter()

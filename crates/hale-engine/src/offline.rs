@@ -60,6 +60,8 @@ impl Offline {
             Source::Gpu,
             Source::Disk,
             Source::Network,
+            Source::Container,
+            Source::Kubernetes,
             Source::Unit,
         ];
         let snapshot = Arc::new(look(&self.settings, &sources).await);

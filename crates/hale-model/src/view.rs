@@ -501,6 +501,9 @@ pub struct StatusView {
     /// Containers, by name.
     #[serde(default)]
     pub containers: Vec<crate::container::Container>,
+    /// Kubernetes workloads.
+    #[serde(default)]
+    pub workloads: Vec<crate::workload::Workload>,
     /// Open and acknowledged alerts, worst first.
     pub alerts: Vec<AlertView>,
     /// What is expected.

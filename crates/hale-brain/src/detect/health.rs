@@ -108,8 +108,8 @@ fn factor(
     let no_sensor = id == "temperature" && status.is_some();
     // A single look need not ask the journal, which has no figure of its own, only events, nor the
     // container engine.
-    let may_be_left_out = matches!(id, "journal" | "container");
-    let not_asked = may_be_left_out && status.is_none() && !snapshot.sources.is_empty();
+    let not_asked = status.is_none()
+        && (id == "container" || id == "journal" && !snapshot.sources.is_empty());
     let absent = absent || not_asked;
     let base = match figure {
         Some(figure) => figure,
@@ -252,6 +252,9 @@ fn containers(snapshot: &Snapshot) -> Figure {
         return None;
     }
     let all = snapshot.containers.len();
+    if all == 0 {
+        return Some((1.0, "no containers".to_owned()));
+    }
     let running = snapshot.containers.iter().filter(|c| c.stat.state == ContainerState::Running);
     Some((1.0, format!("{} of {all} containers run", running.count())))
 }

@@ -9,6 +9,7 @@ use hale_model::sample::{Source, SourceState};
 use hale_model::snapshot::Snapshot;
 
 use super::container;
+use super::workload;
 
 /// What a snapshot says about a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub(super) enum Seen {
     Holds,
     /// It does not hold.
     Broken,
+    /// It does not hold, and waiting will not change that.
+    Failed,
     /// The source it rests on was not read: neither.
     Unknown,
 }
@@ -111,6 +114,10 @@ pub(super) fn look(
             let target = ProbeTarget::Tcp { address: address.clone() };
             container::probed(snapshot, &target, ended_at_ns)
         }
+        Condition::RolloutComplete { workload } => workload::rolled_out(snapshot, workload),
+        Condition::WorkloadReplicas { workload, replicas } => {
+            workload::has_replicas(snapshot, workload, *replicas)
+        }
         Condition::FindingGone { alert_kind, subject } => {
             let key = subject.key();
             let same = findings.iter().find(|f| f.kind == *alert_kind && f.subject.key() == key);
@@ -153,6 +160,9 @@ fn sources(condition: &Condition) -> Vec<Source> {
         | Condition::ContainerHealthy { .. }
         | Condition::ContainerSteady { .. }
         | Condition::ContainerMemoryLimit { .. } => vec![Source::Container],
+        Condition::RolloutComplete { .. } | Condition::WorkloadReplicas { .. } => {
+            vec![Source::Kubernetes]
+        }
         // A probe that was not asked is unknown by itself.
         Condition::HttpOk { .. } | Condition::TcpOpen { .. } => Vec::new(),
         Condition::FindingGone { alert_kind, subject } => sources_of(alert_kind, subject),
@@ -219,7 +229,8 @@ fn sources_of_subject(subject: &Subject) -> Vec<Source> {
         Subject::Sensor { .. } => vec![Source::Cpu, Source::Gpu],
         Subject::Journal { .. } => vec![Source::Journal],
         Subject::Container { .. } => vec![Source::Container],
-        Subject::Service { .. } | Subject::Workload { .. } => vec![Source::Otlp],
+        Subject::Workload { .. } => vec![Source::Kubernetes],
+        Subject::Service { .. } => vec![Source::Otlp],
         Subject::Source { source } => vec![*source],
         Subject::Machine | Subject::Metric { .. } => {
             vec![Source::Memory, Source::Cpu, Source::Disk, Source::Network, Source::Process]

@@ -58,10 +58,16 @@ pub(super) fn healthy(snapshot: &Snapshot, wanted: &ContainerRef) -> (Seen, Stri
     let Some(Container { stat, .. }) = find(snapshot, wanted) else { return gone(wanted) };
     let runs = stat.state == ContainerState::Running;
     match stat.health {
-        Some(health) => (
-            so(runs && health == ContainerHealth::Healthy),
-            format!("the health check of container {wanted} says {health}"),
-        ),
+        Some(health) => {
+            let new_run = wanted.started_at.is_some() && stat.started_at != wanted.started_at;
+            let seen = if runs && new_run && health == ContainerHealth::Unhealthy {
+                // As often as it may fail it has, in the run that was to be well.
+                Seen::Failed
+            } else {
+                so(runs && health == ContainerHealth::Healthy)
+            };
+            (seen, format!("the health check of container {wanted} says {health}"))
+        }
         None => (so(runs), format!("container {wanted} has no health check and is {}", stat.state)),
     }
 }
@@ -79,7 +85,8 @@ pub(super) fn steady(
     let now = (stat.started_at, stat.restart_count);
     let seen = first.entry(wanted.name.clone()).or_insert(now);
     let text = format!("container {wanted} restarted by itself {} times", stat.restart_count);
-    (so(*seen == now), text)
+    // What it is told to count it does not count back.
+    (if *seen == now { Seen::Holds } else { Seen::Failed }, text)
 }
 
 /// Its limit is this.

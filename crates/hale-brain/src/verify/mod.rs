@@ -6,6 +6,7 @@
 
 mod condition;
 mod container;
+mod workload;
 
 use hale_model::action::{Condition, Expectation, Verification};
 use hale_model::alert::Finding;
@@ -85,7 +86,8 @@ impl Watch {
 
         let held_ns = self.held_since_ns.map_or(0, |since| snapshot.boottime_ns - since);
         let hold_ns = self.expectation.hold_secs.saturating_mul(NANOS_PER_SEC);
-        let late = snapshot.boottime_ns > self.deadline_ns;
+        let failed = seen.iter().any(|(seen, _)| *seen == Seen::Failed);
+        let late = failed || snapshot.boottime_ns > self.deadline_ns;
         let verified = if holds && held_ns >= hold_ns && (!late || was_holding || hold_ns == 0) {
             true
         } else if late && !(holds && was_holding) {
@@ -133,7 +135,9 @@ impl Watch {
             | Condition::ContainerStopped { .. }
             | Condition::ContainerHealthy { .. }
             | Condition::ContainerSteady { .. }
-            | Condition::ContainerMemoryLimit { .. } => None,
+            | Condition::ContainerMemoryLimit { .. }
+            | Condition::RolloutComplete { .. }
+            | Condition::WorkloadReplicas { .. } => None,
         };
         self.expectation.conditions.iter().filter_map(asked).collect()
     }
@@ -144,15 +148,15 @@ impl Watch {
             .into_iter()
             .map(|(seen, text)| match seen {
                 Seen::Holds => text,
-                Seen::Broken => format!("not so: {text}"),
+                Seen::Broken | Seen::Failed => format!("not so: {text}"),
                 Seen::Unknown => format!("not seen: {text}"),
             })
             .collect();
         if verified {
             lines.push(format!("held for {held} s (asked: {} s)", self.expectation.hold_secs));
         } else {
-            let within = self.expectation.within_secs;
-            lines.push(format!("given up {within} s after the action ended"));
+            let after = self.last_ns.saturating_sub(self.ended_at_ns) / NANOS_PER_SEC;
+            lines.push(format!("given up {after} s after the action ended"));
         }
         lines
     }

@@ -114,6 +114,7 @@ fn run(command: &str) -> Action {
 
 fn one_of_each() -> Vec<Action> {
     let snapshot = world();
+    let container = || crate::containers::web().container_ref();
     vec![
         pids(&[700]),
         Action::ProcessPause { target: the(&snapshot, 700) },
@@ -129,6 +130,10 @@ fn one_of_each() -> Vec<Action> {
         },
         run("systemctl status report.service"),
         Action::Notify { message: "hello".to_owned(), severity: Severity::Low },
+        Action::ContainerRestart { container: container() },
+        Action::ContainerStart { container: container() },
+        Action::ContainerStop { container: container() },
+        Action::ContainerSetMemory { container: container(), limit_bytes: 64 << 20 },
     ]
 }
 
@@ -159,6 +164,10 @@ memory.drop_caches   never         never         when approved when entitled
 disk.clean           never         never         when approved when entitled
 command.run          never         never         when approved when approved
 notify               always        always        always        always
+container.restart    never         never         when approved when entitled
+container.start      never         never         when approved when entitled
+container.stop       never         never         when approved when approved
+container.set_memory never         never         when approved when entitled
 "#);
 }
 
@@ -198,6 +207,10 @@ memory.drop_caches   deny  deny  ask   ask    granted: allow  warning  reversibl
 disk.clean           deny  deny  ask   ask    granted: allow  warning  reversible: false touches: 1
 command.run          deny  deny  ask   ask    granted: ask    info     reversible: false touches: 1
 notify               allow allow allow allow  granted: allow  info     reversible: false touches: 0
+container.restart    deny  deny  ask   ask    granted: allow  warning  reversible: false touches: 1
+container.start      deny  deny  ask   ask    granted: allow  warning  reversible: true  touches: 1
+container.stop       deny  deny  ask   ask    granted: ask    critical reversible: true  touches: 1
+container.set_memory deny  deny  ask   ask    granted: allow  warning  reversible: true  touches: 1
 "#);
 }
 
@@ -453,6 +466,7 @@ fn safe_pairs_are_those_of_the_contract() {
     assert_snapshot!(pairs.join("\n"), @r#"
 process.kill@process.ghost_storm if OwnOrphans
 service.restart@service.failed if RestartableUnit
+container.restart@container.unhealthy if RestartableContainer
 "#);
 }
 
@@ -483,6 +497,10 @@ memory.drop_caches   deny  deny  ask   ask
 disk.clean           deny  deny  ask   ask
 command.run          deny  deny  ask   ask
 notify               allow allow allow allow
+container.restart    deny  deny  ask   ask
+container.start      deny  deny  ask   ask
+container.stop       deny  deny  ask   ask
+container.set_memory deny  deny  ask   ask
 "#);
 }
 

@@ -345,13 +345,14 @@ fn health_of_a_machine_at_rest_is_good_and_names_its_factors() {
         .collect();
     insta::assert_snapshot!(lines.join("\n"), @r#"
     1 low
+    container 1 low: no containers
     cpu 1 low: load 0.2 on 4 cores
     disk 1 low: / has 60 % free
     journal 1 low: 0 new entries
     memory 1 low: RAM 25 % in use
     process 1 low: 4 processes, 0 of them zombies
     service 1 low: 2 services, none failed
-    sources 1 low: 7 sources read
+    sources 1 low: 9 sources read
     "#);
 }
 
@@ -386,8 +387,8 @@ fn health_falls_with_the_worst_alert_and_what_was_never_read_is_not_well() {
     insta::assert_snapshot!(scores.join("\n"), @r#"
     one high alert: 0.67 high nginx.service failed: success, exit status 0
     one critical alert: 0.39 critical RAM 95 % in use, 819 MiB of 16 GiB left; most of it: systemd (1) 20 MiB, sshd (700) 20 MiB, postgres (800) 20 MiB
-    sources say fresh and give nothing: 0.45 critical cpu: no data (never read)
-    nothing could be read: 0.36 critical cannot read process, memory, cpu, gpu, disk, journal, network, unit
+    sources say fresh and give nothing: 0.47 critical cpu: no data (never read)
+    nothing could be read: 0.36 critical cannot read process, memory, cpu, gpu, disk, journal, network, unit, container, kubernetes
     nothing was asked: 0.4 critical cpu: no data (never read)
     "#);
 }

@@ -25,6 +25,7 @@ mod miner;
 mod miner_sets;
 mod playbooks;
 mod recall;
+mod recount;
 mod redact;
 mod route;
 mod route_plans;

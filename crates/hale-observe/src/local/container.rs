@@ -11,10 +11,14 @@ mod stat;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bollard::models::ContainerSummary;
 use hale_model::container::{ContainerHealth, ContainerSample, ContainerStat, ContainerState};
+
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 use self::engine::{Engine, Failure};
 use super::EngineAccess;
@@ -40,6 +44,9 @@ pub(crate) struct ContainerCollector {
     sys: PathBuf,
     scratch: Scratch,
     engine: Option<Engine>,
+    /// Told when something happened that is worth a look before the next one is due.
+    stirred: Arc<Notify>,
+    listener: Option<JoinHandle<()>>,
     known: HashMap<String, Known>,
     failures: u32,
     retry_due_ns: u64,
@@ -70,6 +77,8 @@ impl ContainerCollector {
             sys,
             scratch: Scratch::default(),
             engine: None,
+            stirred: Arc::default(),
+            listener: None,
             known: HashMap::new(),
             failures: 0,
             retry_due_ns: 0,
@@ -121,6 +130,7 @@ impl ContainerCollector {
             Some(engine) => engine.clone(),
             None => self.engine.insert(Engine::connect(&self.access).await?).clone(),
         };
+        self.listen(&engine);
         let listed = engine.list(CONTAINERS_MAX).await?;
         let mut reading = Reading::of(ContainerSample::default());
         if listed.len() >= CONTAINERS_MAX {
@@ -163,6 +173,21 @@ impl ContainerCollector {
         self.known = known;
         reading.value = Ok(ContainerSample { engine: engine.name().to_owned(), containers });
         Ok(reading)
+    }
+
+    /// Told when a container ended or its health changed; only after a first collection.
+    pub(crate) fn stirred(&self) -> Arc<Notify> {
+        self.stirred.clone()
+    }
+
+    /// Hears what happens between two collections, if anybody waits for it.
+    fn listen(&mut self, engine: &Engine) {
+        let somebody_waits = Arc::strong_count(&self.stirred) > 1;
+        let hears = self.listener.as_ref().is_some_and(|listener| !listener.is_finished());
+        if somebody_waits && !hears {
+            let (engine, stirred) = (engine.clone(), self.stirred.clone());
+            self.listener = Some(tokio::spawn(engine.listen(stirred)));
+        }
     }
 
     /// Whether it has to be asked about in full again.
@@ -237,6 +262,14 @@ impl ContainerCollector {
         }
         let text = self.scratch.read(&self.proc.join(format!("{pid}/stat")), LIMIT_BYTES).ok()?;
         super::process::start_ticks(text)
+    }
+}
+
+impl Drop for ContainerCollector {
+    fn drop(&mut self) {
+        if let Some(listener) = &self.listener {
+            listener.abort();
+        }
     }
 }
 

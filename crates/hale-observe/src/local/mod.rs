@@ -9,6 +9,7 @@ pub mod fuzzing;
 mod gpu;
 mod host;
 mod journal;
+mod kubernetes;
 mod memory;
 mod network;
 mod pressure;
@@ -35,6 +36,8 @@ use self::journal::JournalCollector;
 pub use self::journal::window::{
     LogSource, Logged, log_dir, read_log_file, read_log_stream, read_logs,
 };
+pub use self::kubernetes::KubeAccess;
+use self::kubernetes::KubernetesCollector;
 use self::memory::MemoryCollector;
 use self::network::NetworkCollector;
 use self::process::ProcessCollector;
@@ -60,6 +63,8 @@ pub struct Roots {
     pub system_bus: BusAccess,
     /// The container engine.
     pub engine: EngineAccess,
+    /// The Kubernetes API server.
+    pub kubernetes: KubeAccess,
 }
 
 impl Default for Roots {
@@ -73,6 +78,7 @@ impl Default for Roots {
             journal: JournalAccess::Auto,
             system_bus: BusAccess::System,
             engine: EngineAccess::Auto,
+            kubernetes: KubeAccess::Disabled,
         }
     }
 }
@@ -138,6 +144,7 @@ pub struct LocalObserver {
     unit: UnitCollector,
     declared: Declared,
     container: ContainerCollector,
+    kubernetes: KubernetesCollector,
     prober: Prober,
 }
 
@@ -178,6 +185,7 @@ impl LocalObserver {
                 roots.proc.clone(),
                 roots.sys.clone(),
             ),
+            kubernetes: KubernetesCollector::new(roots.kubernetes.clone()),
             prober: Prober::default(),
             host,
             scratch,
@@ -202,6 +210,12 @@ impl LocalObserver {
         self.declared = Declared::new(services);
     }
 
+    /// Told when something happened that is worth a look before the next one is due: a container ended,
+    /// or its health changed. Whoever holds it has hale listen, from the next collection on.
+    pub fn stirred(&self) -> Arc<tokio::sync::Notify> {
+        self.container.stirred()
+    }
+
     /// The machine's id.
     pub fn machine_id(&self) -> &MachineId {
         &self.machine_id
@@ -218,7 +232,7 @@ impl LocalObserver {
         let collected_at = Timestamp::now();
         let moment = host::moment(&mut self.scratch, &self.roots.proc, self.live);
         let wanted = |source: Source| sources.contains(&source);
-        let (process, memory, cpu, gpu, disk, network, journal, unit, container) = tokio::join!(
+        let (process, memory, cpu, gpu, disk, network, journal, unit, container, workload) = tokio::join!(
             when(wanted(Source::Process), self.process.collect(moment)),
             when(wanted(Source::Memory), self.memory.collect(moment)),
             when(wanted(Source::Cpu), self.cpu.collect(moment)),
@@ -228,6 +242,7 @@ impl LocalObserver {
             when(wanted(Source::Journal), self.journal.collect(moment)),
             when(wanted(Source::Unit), self.unit.collect(moment)),
             when(wanted(Source::Container), self.container.collect(moment)),
+            when(wanted(Source::Kubernetes), self.kubernetes.collect(moment)),
         );
         let unit = unit.map(|mut reading| {
             self.declared.join(&mut self.scratch, &self.roots.proc, &mut reading);
@@ -252,6 +267,7 @@ impl LocalObserver {
             network: report.value(Source::Network, network),
             unit: report.value(Source::Unit, unit),
             container: report.value(Source::Container, container),
+            workload: report.value(Source::Kubernetes, workload),
             probes: Vec::new(),
             traffic: None,
             sources: Vec::new(),

@@ -16,6 +16,7 @@ fn roots(dir: &Path) -> Roots {
         journal: JournalAccess::Auto,
         system_bus: BusAccess::Disabled,
         engine: EngineAccess::Disabled,
+        kubernetes: hale_observe::KubeAccess::Disabled,
     }
 }
 

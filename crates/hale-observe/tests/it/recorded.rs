@@ -45,6 +45,7 @@ async fn view(name: &str) -> String {
         journal: JournalAccess::Disabled,
         system_bus: BusAccess::Disabled,
         engine: EngineAccess::Disabled,
+        kubernetes: hale_observe::KubeAccess::Disabled,
     };
     let mut observer = LocalObserver::new(roots, None);
     let first = observer.collect().await;

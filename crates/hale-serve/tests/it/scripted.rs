@@ -6,16 +6,21 @@ use std::sync::{Arc, Mutex};
 
 use hale_model::action::{Actor, Decision, Reason, Risk, Verdict};
 use hale_model::alert::{Severity, Subject};
-use hale_model::api::{Answer, ApiError, AuditCheck, Command, ErrorKind, Handle, Query, View};
+use hale_model::api::{
+    Answer, ApiError, AuditCheck, Command, ErrorKind, Event, Handle, Query, View,
+};
+use hale_model::chat::{ChatApp, ChatReply};
 use hale_model::config::Mode;
+use hale_model::event::{EventStream, Events, NextTold, Published, Told};
 use hale_model::health::HealthFactor;
 use hale_model::incident::{Agent, TimelineEntry};
 use hale_model::knowledge::{RecalledBy, RunbookHit, RunbookView};
 use hale_model::sample::{Pressure, Source, SourceState, SourceStatus};
 use hale_model::snapshot::{Mount, System};
+use hale_model::token::{Role, TOKEN_RANDOM_BYTES, Token, TokenView};
 use hale_model::view::*;
 use hale_model::{MachineId, Timestamp};
-use hale_serve::{DoorSettings, Doors, ServeOptions, serve};
+use hale_serve::{DoorSettings, Doors, Identity, ServeOptions, serve};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
@@ -27,6 +32,96 @@ pub const HOSTILE: &str = "<img src=x onerror=alert(1)>\x1b[2J\"'&";
 pub struct Scripted {
     pub asked: Mutex<Vec<Query>>,
     pub wished: Mutex<Vec<(Command, Actor)>>,
+    pub apps: Mutex<Vec<ChatApp>>,
+    pub said: Mutex<Vec<ChatReply>>,
+    pub tokens: Mutex<Vec<(Token, TokenView)>>,
+    pub told: Mutex<Vec<Arc<Published>>>,
+    pub news: tokio::sync::Notify,
+}
+
+impl Scripted {
+    /// Something happens.
+    pub fn tell(&self, text: &str) {
+        let entry = TimelineEntry {
+            ts: instant(),
+            agent: Agent::Scout,
+            kind: "note".to_owned(),
+            text: text.to_owned(),
+        };
+        let mut told = self.told.lock().unwrap();
+        let event = Event::Thought { incident_id: None, entry };
+        let id = told.len() as u64 + 1;
+        told.push(Arc::new(Published::new(id, instant(), event)));
+        self.news.notify_waiters();
+    }
+}
+
+/// A watcher of what is told: the numbers are 1, 2, 3…
+struct Watcher {
+    script: Arc<Scripted>,
+    at: u64,
+}
+
+impl Events for Watcher {
+    fn next(&mut self) -> NextTold<'_> {
+        Box::pin(async move {
+            loop {
+                let news = self.script.news.notified();
+                let told = self.script.told.lock().unwrap().clone();
+                if self.at > told.len() as u64 {
+                    let after = std::mem::take(&mut self.at);
+                    return Some(Told::Gap { after, resumes_at: 1 });
+                }
+                if let Some(event) = told.get(usize::try_from(self.at).unwrap()) {
+                    self.at += 1;
+                    return Some(Told::Event(event.clone()));
+                }
+                news.await;
+            }
+        })
+    }
+
+    fn position(&self) -> u64 {
+        self.at
+    }
+}
+
+/// What the server asks: the script, which watchers share.
+pub struct Script(pub Arc<Scripted>);
+
+impl Handle for Script {
+    fn query(&self, query: Query) -> Answer<'_> {
+        self.0.query(query)
+    }
+
+    fn command(&self, command: Command, actor: Actor) -> Answer<'_> {
+        self.0.command(command, actor)
+    }
+
+    fn receive(&self, reports: Vec<hale_model::report::Report>) -> hale_model::api::Receiving<'_> {
+        self.0.receive(reports)
+    }
+
+    fn chat_apps(&self) -> Vec<ChatApp> {
+        self.0.chat_apps()
+    }
+
+    fn chat(&self, reply: ChatReply) {
+        self.0.chat(reply);
+    }
+
+    fn events(&self, after: Option<u64>) -> Result<EventStream, ApiError> {
+        let newest = self.0.told.lock().unwrap().len() as u64;
+        Ok(Box::new(Watcher { script: self.0.clone(), at: after.unwrap_or(newest) }))
+    }
+
+    fn staleness(&self) -> BTreeMap<String, u64> {
+        self.0.staleness()
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.0.warnings()
+    }
 }
 
 pub fn instant() -> Timestamp {
@@ -181,6 +276,7 @@ pub fn status() -> StatusView {
         temperatures: Vec::new(),
         failed_units: Vec::new(),
         containers: Vec::new(),
+        workloads: Vec::new(),
         alerts: vec![alert()],
         predictions: Vec::new(),
         sources: vec![SourceStatus {
@@ -235,7 +331,28 @@ impl Handle for Scripted {
             Query::Approvals { .. } => {
                 Ok(View::Approvals(ApprovalsView { approvals: vec![approval()] }))
             }
+            Query::Approval { id } if id.as_str() == "ap-nope" => {
+                Err(no_such("approval", id.as_str()))
+            }
+            Query::Approval { id } => {
+                let mut view = approval();
+                if id.as_str() == "ap-critical" {
+                    view.verdict.risk = Risk::Critical;
+                }
+                view.id = id.to_string();
+                Ok(View::Approval(Box::new(view)))
+            }
             Query::Audit { .. } => Ok(View::Audit(Vec::new())),
+            Query::Tokens => Ok(View::Tokens(
+                self.tokens.lock().unwrap().iter().map(|(_, view)| view.clone()).collect(),
+            )),
+            Query::TokenHolder { id, digest } => {
+                let tokens = self.tokens.lock().unwrap();
+                let found = tokens.iter().find(|(token, view)| {
+                    token.id() == id && token.digest() == digest && view.is_valid(instant())
+                });
+                Ok(View::TokenHolder(found.map(|(_, view)| view.clone())))
+            }
             Query::AuditVerify => Ok(View::AuditCheck(AuditCheck {
                 entries: 0,
                 broken_at: None,
@@ -255,7 +372,6 @@ impl Handle for Scripted {
                 ..RunbookView::default()
             }))),
             Query::Alert { .. }
-            | Query::Approval { .. }
             | Query::Triage
             | Query::Report { .. }
             | Query::Explain { .. }
@@ -265,9 +381,10 @@ impl Handle for Scripted {
             | Query::RunbookExport
             | Query::Doctor
             | Query::Services
-            | Query::Tokens
-            | Query::TokenHolder { .. }
             | Query::Metrics
+            | Query::Playbooks
+            | Query::Playbook { .. }
+            | Query::PlaybookTrial { .. }
             | Query::Panel { .. } => Err(ApiError::new(ErrorKind::Degraded, "not in the script")),
         };
         Box::pin(async move { answer })
@@ -293,6 +410,7 @@ impl Handle for Scripted {
             | Command::RunbookImport { .. }
             | Command::RunbookRemove { .. }
             | Command::Undo { .. }
+            | Command::Step { .. }
             | Command::CreateToken { .. }
             | Command::RevokeToken { .. }
             | Command::Vacuum { .. }
@@ -301,6 +419,14 @@ impl Handle for Scripted {
             }
         };
         Box::pin(async move { answer })
+    }
+
+    fn chat_apps(&self) -> Vec<ChatApp> {
+        self.apps.lock().unwrap().clone()
+    }
+
+    fn chat(&self, reply: ChatReply) {
+        self.said.lock().unwrap().push(reply);
     }
 
     fn staleness(&self) -> BTreeMap<String, u64> {
@@ -326,17 +452,21 @@ impl Drop for Server {
 
 impl Server {
     pub async fn start() -> Server {
+        Self::start_at("127.0.0.1:0", DoorSettings::default(), None).await
+    }
+
+    pub async fn start_at(listen: &str, settings: DoorSettings, tls: Option<Identity>) -> Server {
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("hale.sock");
         let handle = Arc::new(Scripted::default());
-        let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let tcp = TcpListener::bind(listen).await.unwrap();
         let address = tcp.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(serve(ServeOptions {
-            handle: handle.clone(),
+            handle: Arc::new(Script(handle.clone())),
             tcp: Some(tcp),
-            tls: None,
-            doors: Doors::new(DoorSettings::default()),
+            tls,
+            doors: Doors::new(settings),
             webhooks: hale_serve::WebhookOptions::default(),
             unix: Some(UnixListener::bind(&socket).unwrap()),
             shutdown: shutdown.clone(),
@@ -344,13 +474,42 @@ impl Server {
         Server { handle, tcp: address, socket, shutdown, task: Some(task), _dir: dir }
     }
 
+    /// Where it is reached.
+    pub fn at(&self) -> std::net::SocketAddr {
+        std::net::SocketAddr::from(([127, 0, 0, 1], self.tcp.port()))
+    }
+
+    /// A token that opens it.
+    pub fn token(&self, name: &str, role: Role) -> Token {
+        let mut tokens = self.handle.tokens.lock().unwrap();
+        let token = Token::new(&[tokens.len() as u8 + 1; TOKEN_RANDOM_BYTES]);
+        let view = TokenView {
+            name: name.to_owned(),
+            id: token.id().to_owned(),
+            role,
+            created_at: instant(),
+            created_by: "uid:0".to_owned(),
+            expires_at: None,
+            revoked_at: None,
+        };
+        tokens.push((token.clone(), view));
+        token
+    }
+
+    pub fn revoke(&self, name: &str) {
+        let mut tokens = self.handle.tokens.lock().unwrap();
+        for (_, view) in tokens.iter_mut().filter(|(_, view)| view.name == name) {
+            view.revoked_at = Some(instant());
+        }
+    }
+
     /// Over TCP, with the right Host header.
     pub async fn get(&self, path: &str) -> Reply {
-        self.tcp(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.tcp)).await
+        self.tcp(&format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.at())).await
     }
 
     pub async fn tcp(&self, request: &str) -> Reply {
-        exchange(TcpStream::connect(self.tcp).await.unwrap(), request).await
+        exchange(TcpStream::connect(self.at()).await.unwrap(), request).await
     }
 
     /// Over the unix socket.

@@ -6,6 +6,7 @@ use hale_model::api::{ApiError, ErrorKind, Query, View};
 use hale_model::container::ContainerRef;
 use hale_model::sample::{Source, SourceState};
 use hale_model::text::printable;
+use hale_model::workload::{WorkloadKind, WorkloadRef};
 
 use super::{consent, kill};
 use crate::cli::duration;
@@ -85,6 +86,27 @@ enum What {
         /// The new limit
         #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(6..=16_777_216))]
         limit_mib: u64,
+    },
+    /// Replace a Kubernetes workload's pods a few at a time (`hale undo` gives the old template back)
+    #[command(name = "k8s.rollout_restart")]
+    RolloutRestart {
+        /// `NAMESPACE/NAME`, or `NAMESPACE/statefulset/NAME`
+        workload: String,
+    },
+    /// Bring a Deployment's previous version back (`hale undo` brings the present one back)
+    #[command(name = "k8s.rollback")]
+    Rollback {
+        /// `NAMESPACE/NAME`
+        workload: String,
+    },
+    /// Change a Kubernetes workload's number of pods, within `[kubernetes]` (`hale undo` sets the old one)
+    #[command(name = "k8s.scale")]
+    Scale {
+        /// `NAMESPACE/NAME`, or `NAMESPACE/statefulset/NAME`
+        workload: String,
+        /// So many
+        #[arg(long)]
+        replicas: u32,
     },
     /// Have the kernel drop clean caches
     #[command(name = "memory.drop_caches")]
@@ -180,6 +202,21 @@ async fn action(desk: &Desk, what: What) -> Result<(Action, String), Failure> {
             let deed = format!("Limit container {container} to {limit_mib} MiB");
             (Action::ContainerSetMemory { container, limit_bytes: limit_mib << 20 }, deed)
         }
+        What::RolloutRestart { workload } => {
+            let workload = find_workload(desk, &workload).await?;
+            let deed = format!("Replace the pods of {workload}");
+            (Action::K8sRolloutRestart { workload }, deed)
+        }
+        What::Rollback { workload } => {
+            let workload = find_workload(desk, &workload).await?;
+            let deed = format!("Bring the previous version of {workload} back");
+            (Action::K8sRollback { workload }, deed)
+        }
+        What::Scale { workload, replicas } => {
+            let workload = find_workload(desk, &workload).await?;
+            let deed = format!("Scale {workload} to {replicas}");
+            (Action::K8sScale { workload, replicas }, deed)
+        }
         What::DropCaches => (Action::MemoryDropCaches, "Drop this machine's clean caches".into()),
         What::Clean(clean) => cleaning(clean)?,
         What::Run { command, timeout, dir } => {
@@ -243,6 +280,42 @@ async fn identify(desk: &Desk, named: &str) -> Result<ContainerRef, Failure> {
     )
     .hint("`docker ps --all` lists them")
     .into())
+}
+
+/// The workload of this name, in the state of now: an action is aimed at what was seen.
+async fn find_workload(desk: &Desk, named: &str) -> Result<WorkloadRef, Failure> {
+    let mut parts = named.split('/');
+    let wrong = || {
+        Failure::usage(
+            format!("`{}` names no workload", printable(named)),
+            "write NAMESPACE/NAME, or NAMESPACE/statefulset/NAME",
+        )
+    };
+    let (namespace, kind, name) = match (parts.next(), parts.next(), parts.next(), parts.next()) {
+        (Some(namespace), Some(name), None, None) => (namespace, WorkloadKind::Deployment, name),
+        (Some(namespace), Some(kind), Some(name), None) => {
+            (namespace, WorkloadKind::parse(kind).ok_or_else(wrong)?, name)
+        }
+        _ => return Err(wrong()),
+    };
+    let status = view!(desk.ask(Query::Status { machine: None }).await, Status);
+    let found = status.workloads.iter().map(|w| &w.workload).find(|w| {
+        w.namespace == namespace && w.kind == kind && w.name == name
+    });
+    if let Some(workload) = found {
+        return Ok(workload.clone());
+    }
+    let source = status.sources.iter().find(|s| s.source == Source::Kubernetes);
+    let unread = source.filter(|s| s.state != SourceState::Fresh);
+    let why = match unread {
+        Some(source) if source.state == SourceState::Absent => {
+            ": [kubernetes] enabled = false".to_owned()
+        }
+        Some(source) => format!(": {}", printable(source.note.as_deref().unwrap_or("not read"))),
+        None => String::new(),
+    };
+    let what = format!("there is no {} `{}/{}`{why}", kind.as_str().to_lowercase(), printable(namespace), printable(name));
+    Err(ApiError::new(ErrorKind::NotFound, what).hint("`kubectl get deploy,sts,ds -A` lists them").into())
 }
 
 /// As systemctl reads it: a name without a suffix is a service.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::errors::Error;
@@ -14,12 +15,16 @@ use futures::StreamExt as _;
 use hale_model::Timestamp;
 use hale_model::container::{ContainerStat, engine_addresses};
 
+use tokio::sync::Notify;
+
 use crate::local::EngineAccess;
 
 /// One call.
 const CALL_TIMEOUT_SECS: u64 = 2;
 /// Events read about one container.
 const EVENTS_MAX: usize = 256;
+/// Between two pieces of news.
+const NEWS_PAUSE: Duration = Duration::from_millis(200);
 /// After the end of a container it is told.
 const EVENT_DELAY_SECS: i64 = 2;
 
@@ -89,6 +94,21 @@ impl Engine {
                 let why = words(&error);
                 Err(Failure::Broken(format!("cannot ask about container {id}: {why}")))
             }
+        }
+    }
+
+    /// Says whenever a container ends or its health changes, until the engine closes the stream. A
+    /// storm of such news is one piece of news each `NEWS_PAUSE`.
+    pub(super) async fn listen(self, stirred: Arc<Notify>) {
+        let filters = HashMap::from([
+            ("type", vec!["container"]),
+            ("event", vec!["die", "oom", "health_status"]),
+        ]);
+        let options = EventsOptionsBuilder::new().filters(&filters).build();
+        let mut events = Box::pin(self.docker.events(Some(options)));
+        while let Some(Ok(_)) = events.next().await {
+            stirred.notify_one();
+            tokio::time::sleep(NEWS_PAUSE).await;
         }
     }
 
