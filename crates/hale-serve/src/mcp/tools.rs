@@ -378,6 +378,7 @@ mod tests {
             Query::Tokens | Query::TokenHolder { .. } | Query::Metrics => "status",
             // Only screens ask it; all that it tells, SQL tells too.
             Query::Panel { .. } => "sql",
+            Query::Playbooks | Query::Playbook { .. } | Query::PlaybookTrial { .. } => "runbook_search",
         }
     }
 

@@ -90,8 +90,7 @@ async fn take(
     let signed = verify(&apps, &headers, &body, Timestamp::now())?;
     slack.once(&signed)?;
     let interaction = read(&body)?;
-    let apps: Vec<ChatApp> =
-        apps
+    let apps: Vec<ChatApp> = apps
         .iter()
         .filter(|app| app.signing_secret == signed.app.signing_secret)
         .cloned()

@@ -3,8 +3,11 @@
 
 mod access;
 mod client;
+mod doors;
 mod mcp;
 mod page;
 mod routes;
 mod scripted;
+mod slack;
+mod stream;
 mod webhooks;
