@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::container::{self, Job as ContainerJob};
 use crate::error::ActError;
+use crate::k8s::{self, Job as WorkloadJob};
 use crate::kill::Kill;
 use crate::notify::{Notification, NotificationKind, NotifyHandle};
 use crate::proc::Procs;
@@ -75,6 +76,7 @@ impl Actuator {
                 None => service::pre_state(&roots.system_bus, &target).await,
             },
             Work::Container(target) => container::pre_state(&roots.engine, &target).await,
+            Work::Workload(target) => k8s::pre_state(&roots.kubernetes, &target).await,
             Work::DropCaches => drop_caches::pre_state(roots),
             Work::Command(command) => command_run::pre_state(&command),
             Work::Clean(order) => {
@@ -106,6 +108,7 @@ impl Actuator {
                 None => service::apply(&roots.system_bus, &target, pre).await,
             },
             Work::Container(target) => container::apply(&roots.engine, &target, pre).await,
+            Work::Workload(target) => k8s::apply(&roots.kubernetes, &target, pre).await,
             Work::DropCaches => {
                 let roots = roots.clone();
                 blocking("drop caches", move || drop_caches::apply(&roots)).await
@@ -174,6 +177,12 @@ impl Actuator {
                 let job = ContainerJob::SetMemory(*limit_bytes);
                 container::undo(&roots.engine, container, job).await
             }
+            Undo::WorkloadTemplate { workload, template } => {
+                k8s::undo_template(&roots.kubernetes, workload, template).await
+            }
+            Undo::WorkloadReplicas { workload, replicas } => {
+                k8s::undo_replicas(&roots.kubernetes, workload, *replicas).await
+            }
             Undo::RestoreFiles { quarantine } => {
                 let (roots, quarantine) = (roots.clone(), quarantine.clone());
                 blocking("restore files", move || disk_clean::undo(&roots, &quarantine)).await
@@ -198,6 +207,7 @@ impl Actuator {
                 None => service::reconcile(&roots.system_bus, &target, pre).await,
             },
             Work::Container(target) => container::reconcile(&roots.engine, &target, pre).await,
+            Work::Workload(target) => k8s::reconcile(&roots.kubernetes, &target).await,
             Work::DropCaches => drop_caches::reconcile(),
             Work::Command(_) => command_run::reconcile(),
             Work::Clean(order) => {
@@ -221,6 +231,7 @@ enum Work<'a> {
     Renice(&'a ProcRef, i32),
     Service(service::Target<'a>),
     Container(container::Target<'a>),
+    Workload(k8s::Target<'a>),
     DropCaches,
     Clean(disk_clean::Order),
     Command(command_run::Command<'a>),
@@ -273,6 +284,15 @@ impl<'a> Work<'a> {
             Action::ContainerSetMemory { container, limit_bytes } => {
                 let job = ContainerJob::SetMemory(*limit_bytes);
                 Work::Container(container::Target { job, container })
+            }
+            Action::K8sRolloutRestart { workload } => {
+                Work::Workload(k8s::Target { job: WorkloadJob::RolloutRestart, workload })
+            }
+            Action::K8sRollback { workload } => {
+                Work::Workload(k8s::Target { job: WorkloadJob::Rollback, workload })
+            }
+            Action::K8sScale { workload, replicas } => {
+                Work::Workload(k8s::Target { job: WorkloadJob::Scale(*replicas), workload })
             }
         }
     }

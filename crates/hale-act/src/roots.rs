@@ -37,6 +37,33 @@ impl EngineAccess {
     }
 }
 
+/// How a Kubernetes API server is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KubeAccess {
+    /// As a kubeconfig says.
+    Configured {
+        /// The file; empty: wherever it usually is, or the service account of the pod hale runs in.
+        kubeconfig: String,
+        /// The context within it; empty: its current one.
+        context: String,
+    },
+    /// Not at all: every action on workloads is unsupported.
+    Disabled,
+}
+
+impl KubeAccess {
+    /// As `[kubernetes]` says.
+    pub fn configured(config: &hale_model::config::Kubernetes) -> KubeAccess {
+        if !config.enabled {
+            return KubeAccess::Disabled;
+        }
+        KubeAccess::Configured {
+            kubeconfig: config.kubeconfig.clone(),
+            context: config.context.clone(),
+        }
+    }
+}
+
 /// What a package manager holds while it uses its cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CacheLock {
@@ -74,6 +101,8 @@ pub struct ActRoots {
     pub declared: Vec<DeclaredService>,
     /// How the container engine is reached.
     pub engine: EngineAccess,
+    /// How a Kubernetes API server is reached.
+    pub kubernetes: KubeAccess,
     /// The `journalctl` program.
     pub journalctl: PathBuf,
     /// Where journald keeps its files.
@@ -93,6 +122,7 @@ impl ActRoots {
             system_bus: BusAccess::System,
             declared: Vec::new(),
             engine: EngineAccess::Auto,
+            kubernetes: KubeAccess::Disabled,
             journalctl: "journalctl".into(),
             journal_dirs: vec!["/var/log/journal".into(), "/run/log/journal".into()],
             package_caches: known_package_caches(),

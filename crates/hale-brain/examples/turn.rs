@@ -129,6 +129,7 @@ fn snapshot(count: i32) -> Snapshot {
         containers: Vec::new(),
         probes: Vec::new(),
         reports: Vec::new(),
+        workloads: Vec::new(),
         traffic: None,
     }
 }

@@ -215,6 +215,7 @@ fn sample(minute: i64) -> Sample {
         }),
         unit: None,
         container: None,
+        workload: None,
         probes: Vec::new(),
         traffic: None,
     }

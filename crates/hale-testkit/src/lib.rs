@@ -4,5 +4,6 @@
 
 pub mod containers;
 pub mod authorization_server;
+pub mod kube_server;
 pub mod model_server;
 pub mod world;

@@ -74,6 +74,11 @@ async fn case(kind: ActionKind) -> Option<Case> {
         ActionKind::ContainerSetMemory => container(&name, "running", |container| {
             Action::ContainerSetMemory { container, limit_bytes: 96 << 20 }
         })?,
+        ActionKind::K8sRolloutRestart => {
+            workload(|workload| Action::K8sRolloutRestart { workload })
+        }
+        ActionKind::K8sRollback => workload(|workload| Action::K8sRollback { workload }),
+        ActionKind::K8sScale => workload(|workload| Action::K8sScale { workload, replicas: 5 }),
     })
 }
 
@@ -170,6 +175,15 @@ fn container(
     Some(Case { actuator: Actuator::new(roots), action, look: Box::new(look) })
 }
 
+fn workload(action: impl Fn(hale_model::workload::WorkloadRef) -> Action) -> Case {
+    let bed = crate::k8s::bed();
+    bed.server.set_image("shop", "web", "web:2");
+    let action = action(bed.web());
+    let actuator = bed.actuator.clone();
+    let look = move || bed.server.object("shop", "web")["spec"].to_string();
+    Case { actuator, action, look: Box::new(look) }
+}
+
 fn notify() -> Case {
     let world = World::new();
     let config = Notifications { terminal: false, desktop: false, ..Notifications::default() };
@@ -209,7 +223,10 @@ fn end_without_undo(kind: ActionKind) -> Option<&'static str> {
         | ActionKind::ContainerRestart
         | ActionKind::ContainerStart
         | ActionKind::ContainerStop
-        | ActionKind::ContainerSetMemory => None,
+        | ActionKind::ContainerSetMemory
+        | ActionKind::K8sRolloutRestart
+        | ActionKind::K8sRollback
+        | ActionKind::K8sScale => None,
     }
 }
 

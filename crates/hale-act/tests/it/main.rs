@@ -5,6 +5,7 @@ mod container;
 mod crash;
 mod disk_clean;
 mod every_action;
+mod k8s;
 mod kill;
 mod notify;
 mod pause_and_renice;

@@ -12,6 +12,7 @@ pub mod modes;
 pub mod names;
 pub mod redact;
 mod refusals;
+mod workload;
 pub mod registry;
 pub mod shell;
 

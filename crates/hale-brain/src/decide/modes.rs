@@ -56,7 +56,10 @@ fn observe(kind: ActionKind) -> Stance {
         | ActionKind::ContainerRestart
         | ActionKind::ContainerStart
         | ActionKind::ContainerStop
-        | ActionKind::ContainerSetMemory => ONLY_WATCHES,
+        | ActionKind::ContainerSetMemory
+        | ActionKind::K8sRolloutRestart
+        | ActionKind::K8sRollback
+        | ActionKind::K8sScale => ONLY_WATCHES,
         ActionKind::Notify => Stance::Always,
     }
 }
@@ -75,7 +78,10 @@ fn suggest(kind: ActionKind) -> Stance {
         | ActionKind::ContainerRestart
         | ActionKind::ContainerStart
         | ActionKind::ContainerStop
-        | ActionKind::ContainerSetMemory => ONLY_SUGGESTS,
+        | ActionKind::ContainerSetMemory
+        | ActionKind::K8sRolloutRestart
+        | ActionKind::K8sRollback
+        | ActionKind::K8sScale => ONLY_SUGGESTS,
         ActionKind::Notify => Stance::Always,
     }
 }
@@ -94,7 +100,10 @@ fn approve(kind: ActionKind) -> Stance {
         | ActionKind::ContainerRestart
         | ActionKind::ContainerStart
         | ActionKind::ContainerStop
-        | ActionKind::ContainerSetMemory => Stance::WhenApproved,
+        | ActionKind::ContainerSetMemory
+        | ActionKind::K8sRolloutRestart
+        | ActionKind::K8sRollback
+        | ActionKind::K8sScale => Stance::WhenApproved,
         ActionKind::Notify => Stance::Always,
     }
 }
@@ -110,7 +119,10 @@ fn auto(kind: ActionKind) -> Stance {
         | ActionKind::DiskClean
         | ActionKind::ContainerRestart
         | ActionKind::ContainerStart
-        | ActionKind::ContainerSetMemory => Stance::WhenEntitled,
+        | ActionKind::ContainerSetMemory
+        | ActionKind::K8sRolloutRestart
+        | ActionKind::K8sRollback
+        | ActionKind::K8sScale => Stance::WhenEntitled,
         // Taking a service away is critical by its nature, and a command can be anything: no grant
         // and no record makes them routine.
         ActionKind::ServiceStop | ActionKind::CommandRun | ActionKind::ContainerStop => {

@@ -10,7 +10,7 @@ use hale_model::text::shorten;
 use super::names::{
     command_pattern, is_plain_absolute, lies_under, path_pattern, service_of, unit_pattern,
 };
-use super::{GuardInput, container, reason, registry};
+use super::{GuardInput, container, reason, registry, workload};
 
 /// A refusal, and whether anything could ever make it right.
 pub(super) struct Refusal {
@@ -58,6 +58,11 @@ pub(super) fn refusals(input: &GuardInput<'_>) -> Vec<Refusal> {
         | Action::ContainerStop { container: target }
         | Action::ContainerSetMemory { container: target, .. } => {
             container::refusals(input, target, &mut found);
+        }
+        Action::K8sRolloutRestart { workload: target }
+        | Action::K8sRollback { workload: target }
+        | Action::K8sScale { workload: target, .. } => {
+            workload::refusals(input, target, &mut found);
         }
         Action::Notify { .. } => {}
     }
@@ -114,6 +119,11 @@ fn arguments(input: &GuardInput<'_>, found: &mut Vec<Refusal>) {
         Action::ContainerSetMemory { container, limit_bytes } => {
             container::wrong_name(container).or_else(|| container::wrong_limit(*limit_bytes, input))
         }
+        Action::K8sRolloutRestart { workload } | Action::K8sRollback { workload } => {
+            workload::wrong_name(workload)
+        }
+        Action::K8sScale { workload, replicas } => workload::wrong_name(workload)
+            .or_else(|| workload::wrong_scale(workload, *replicas, input)),
         Action::ProcessPause { .. } | Action::MemoryDropCaches | Action::Notify { .. } => None,
     };
     found.extend(wrong.map(|text| never("guard.argument", text)));

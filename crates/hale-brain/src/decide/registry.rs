@@ -56,6 +56,13 @@ pub fn facts(kind: ActionKind) -> Facts {
         ActionKind::ContainerSetMemory => {
             line(Risk::Warning, true, "changes a container's memory limit")
         }
+        ActionKind::K8sRolloutRestart => {
+            line(Risk::Warning, true, "replaces a workload's pods a few at a time")
+        }
+        ActionKind::K8sRollback => {
+            line(Risk::Warning, true, "brings a deployment's previous version back")
+        }
+        ActionKind::K8sScale => line(Risk::Warning, true, "changes a workload's number of pods"),
     }
 }
 
@@ -137,6 +144,13 @@ pub fn blast_radius(action: &Action, snapshot: &Snapshot) -> u32 {
         | Action::ContainerStart { .. }
         | Action::ContainerStop { .. }
         | Action::ContainerSetMemory { .. } => 1,
+        Action::K8sRolloutRestart { workload } | Action::K8sRollback { workload } => {
+            snapshot.workload(workload).map_or(1, |w| w.wanted.max(1) as usize)
+        }
+        Action::K8sScale { workload, replicas } => {
+            let now = snapshot.workload(workload).map_or(0, |w| w.wanted);
+            now.abs_diff(*replicas).max(1) as usize
+        }
         Action::DiskClean { means, .. } => means
             .iter()
             .map(|m| match m {
@@ -167,7 +181,10 @@ pub fn reversible(action: &Action) -> bool {
         | Action::ContainerRestart { .. }
         | Action::ContainerStart { .. }
         | Action::ContainerStop { .. }
-        | Action::ContainerSetMemory { .. } => true,
+        | Action::ContainerSetMemory { .. }
+        | Action::K8sRolloutRestart { .. }
+        | Action::K8sRollback { .. }
+        | Action::K8sScale { .. } => true,
     };
     facts(action.kind()).reversible && only_moves_files
 }
@@ -207,8 +224,10 @@ pub fn aggravations(action: &Action, snapshot: &Snapshot, config: &Config) -> Ve
         Action::ContainerSetMemory { container, limit_bytes } => {
             starves(container, *limit_bytes, snapshot)
         }
-        Action::ServiceRestart { .. }
-        | Action::ServiceStart { .. }
+        Action::K8sScale { workload, replicas } => takes_pods_away(workload, *replicas, snapshot),
+        Action::K8sRolloutRestart { .. } | Action::K8sRollback { .. } => Vec::new(),
+        Action::ServiceRestart { unit, .. } => what_restarts_it(unit, config),
+        Action::ServiceStart { .. }
         | Action::ServiceStop { .. }
         | Action::MemoryDropCaches
         | Action::DiskClean { .. }
@@ -232,6 +251,34 @@ fn starves(container: &ContainerRef, limit_bytes: u64, snapshot: &Snapshot) -> V
             bytes(limit_bytes)
         ),
     }]
+}
+
+/// Half of its pods or more are work that others have to take over at once.
+fn takes_pods_away(
+    workload: &hale_model::workload::WorkloadRef,
+    replicas: u32,
+    snapshot: &Snapshot,
+) -> Vec<Aggravation> {
+    let now = snapshot.workload(workload).map_or(0, |w| w.wanted);
+    if replicas > 0 && replicas.saturating_mul(2) > now {
+        return Vec::new();
+    }
+    if replicas >= now {
+        return Vec::new();
+    }
+    vec![Aggravation {
+        rule: "guard.takes_pods_away".into(),
+        risk: Risk::Critical,
+        text: format!("{workload} has {now} pods; {replicas} would be left"),
+    }]
+}
+
+/// What the program that restarts a declared service does besides, where the shell guard knows it for
+/// dangerous: `[[services]]` says how, not that it is harmless.
+fn what_restarts_it(unit: &str, config: &Config) -> Vec<Aggravation> {
+    let declared = config.services.iter().find(|service| service.name == unit);
+    let found = declared.map(|service| what_a_command_does(&service.restart_command()));
+    found.unwrap_or_default().into_iter().filter(|f| f.risk >= Risk::Critical).collect()
 }
 
 /// The findings of the shell guard, worst first; what it denies is a refusal, and stands here too.

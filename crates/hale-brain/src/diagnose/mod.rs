@@ -23,6 +23,7 @@ mod services;
 mod steps;
 mod treat;
 mod triage;
+mod workloads;
 
 use hale_model::Timestamp;
 use hale_model::action::{ActionRecord, Actor, Plan};

@@ -12,7 +12,7 @@ use hale_model::sample::UnitStat;
 use hale_model::snapshot::{Mount, Process};
 
 use super::treat::{self, Treatment};
-use super::{DiagnoseInput, cleaning, containers, culprit, steps};
+use super::{DiagnoseInput, cleaning, containers, culprit, steps, workloads};
 use crate::decide::names::service_of;
 use crate::playbook::{Playbooks, Ready, Seen, Target, command, words};
 use crate::remember;
@@ -274,6 +274,9 @@ impl<'a> Aim<'a, '_> {
             | ActionKind::ContainerStart
             | ActionKind::ContainerStop
             | ActionKind::ContainerSetMemory => self.container_step(step, &target, seen, why),
+            ActionKind::K8sRolloutRestart | ActionKind::K8sRollback | ActionKind::K8sScale => {
+                workloads::step(self.input, self.alert, step, &target, why)
+            }
         }
     }
 

@@ -47,6 +47,9 @@ fn aim(input: &DiagnoseInput<'_>, alert: &Alert, lesson: &Lesson) -> Option<Plan
         | ActionKind::ContainerStart
         | ActionKind::ContainerStop
         | ActionKind::ContainerSetMemory
+        | ActionKind::K8sRolloutRestart
+        | ActionKind::K8sRollback
+        | ActionKind::K8sScale
         | ActionKind::ServiceStart
         | ActionKind::ServiceStop
         | ActionKind::MemoryDropCaches

@@ -225,6 +225,8 @@ fn keys_of(kind: ActionKind) -> (&'static [&'static str], &'static [&'static str
         ActionKind::CommandRun => (&["command"], &["timeout"]),
         ActionKind::Notify => (&["message"], &["severity"]),
         ActionKind::ContainerSetMemory => (&["memory_factor"], &[]),
+        // One of the two: `step_values` asks for it.
+        ActionKind::K8sScale => (&[], &["replicas", "replicas_by"]),
         ActionKind::ProcessPause
         | ActionKind::ServiceRestart
         | ActionKind::ServiceStart
@@ -232,7 +234,9 @@ fn keys_of(kind: ActionKind) -> (&'static [&'static str], &'static [&'static str
         | ActionKind::MemoryDropCaches
         | ActionKind::ContainerRestart
         | ActionKind::ContainerStart
-        | ActionKind::ContainerStop => (&[], &[]),
+        | ActionKind::ContainerStop
+        | ActionKind::K8sRolloutRestart
+        | ActionKind::K8sRollback => (&[], &[]),
     }
 }
 
@@ -286,6 +290,10 @@ fn step_values(found: &mut Findings<'_>, step: &Step) {
     found.unless(nice, "treatment.steps.nice", "", "it is between -20 and 19");
     let free = step.free_percent.is_none_or(|free| (0.0..=100.0).contains(&free));
     found.unless(free, "treatment.steps.free_percent", "", "it is between 0 and 100");
+    let one_number = step.replicas.is_some() != step.replicas_by.is_some();
+    let scales = step.action == ActionKind::K8sScale;
+    let what = "`k8s.scale` needs either `replicas` or `replicas_by`";
+    found.unless(!scales || one_number, "treatment.steps.replicas", "k8s.scale", what);
     let factor = step.memory_factor.is_none_or(|factor| (0.1..=16.0).contains(&factor));
     found.unless(factor, "treatment.steps.memory_factor", "", "it is between 0.1 and 16");
     let keep = step.journal_keep_mib.is_none_or(|mib| (1..=1_048_576).contains(&mib));

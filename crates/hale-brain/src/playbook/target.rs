@@ -103,6 +103,9 @@ impl Target {
                     Target::Subject | Target::Owner | Target::Culprit | Target::Container(_)
                 )
             }
+            ActionKind::K8sRolloutRestart | ActionKind::K8sRollback | ActionKind::K8sScale => {
+                matches!(self, Target::Subject | Target::Owner | Target::Workload { .. })
+            }
             ActionKind::DiskClean => matches!(self, Target::Subject | Target::Mount(_)),
             ActionKind::MemoryDropCaches | ActionKind::CommandRun | ActionKind::Notify => {
                 matches!(self, Target::Subject)

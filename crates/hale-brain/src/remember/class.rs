@@ -39,6 +39,9 @@ pub fn target_class(action: &Action, snapshot: &Snapshot) -> String {
         | Action::ContainerStart { container }
         | Action::ContainerStop { container }
         | Action::ContainerSetMemory { container, .. } => container.name.clone(),
+        Action::K8sRolloutRestart { workload }
+        | Action::K8sRollback { workload }
+        | Action::K8sScale { workload, .. } => workload.key(),
     }
 }
 

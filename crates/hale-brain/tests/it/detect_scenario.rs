@@ -275,6 +275,7 @@ fn at_rest() -> Snapshot {
         containers: Vec::new(),
         probes: Vec::new(),
         reports: Vec::new(),
+        workloads: Vec::new(),
         traffic: None,
     }
 }

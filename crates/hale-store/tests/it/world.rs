@@ -267,6 +267,7 @@ pub fn sample(second: i64, processes: usize) -> Sample {
         }),
         unit: None,
         container: None,
+        workload: None,
         probes: Vec::new(),
         traffic: None,
     }
