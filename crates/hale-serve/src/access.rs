@@ -23,6 +23,8 @@ use crate::rules::{self, Need};
 
 /// A body that has not come by then is not waited for.
 const LIMIT_BODY_SECS: u64 = 30;
+/// Bytes of all headers of a request.
+const LIMIT_HEADERS_BYTES: usize = 32 * 1024;
 /// Bytes of an `Authorization` header that are looked at.
 const LIMIT_AUTHORIZATION_BYTES: usize = 512;
 /// Cookies of one request that are looked at.
@@ -148,6 +150,13 @@ async fn admit(doors: &Doors, link: Link, request: &Parts) -> Result<Peer, Refus
         Link::Tcp { remote, is_exposed, .. } => (caller_of(remote.ip()), is_exposed),
     };
     let headers = &request.headers;
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if bytes > LIMIT_HEADERS_BYTES {
+        return Err(Refusal::headers_too_large(
+            &format!("the request's headers are over {LIMIT_HEADERS_BYTES} bytes"),
+            "send fewer or shorter ones; deleting this site's cookies may help",
+        ));
+    }
     check_origin(doors, link, request)?;
     let path = request.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
     let need = path.map_or(Need::Open, |path| rules::need(&request.method, path));

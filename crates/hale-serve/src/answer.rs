@@ -42,6 +42,11 @@ impl Refusal {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorKind::Usage, message, hint)
     }
 
+    pub(crate) fn headers_too_large(message: &str, hint: &str) -> Self {
+        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+        Self::new(status, ErrorKind::Usage, message, hint)
+    }
+
     pub(crate) fn unauthorized(message: &str, hint: &str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, ErrorKind::Refused, message, hint)
     }

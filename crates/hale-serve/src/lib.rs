@@ -22,6 +22,7 @@ mod limit;
 mod listen;
 pub mod mcp;
 mod metrics;
+mod openapi;
 #[path = "receive/otlp/mod.rs"]
 mod otlp;
 mod receive;
@@ -46,6 +47,7 @@ pub use client::{Client, ClientError};
 pub use doors::{DoorSettings, Doors};
 pub use otlp::{OtlpOptions, decode_for_fuzzing, serve_otlp};
 pub use receive::{WebhookOptions, fuzzing as receive_fuzzing};
+pub use openapi::{openapi, openapi_page};
 pub use rpc::{RpcAnswer, RpcRequest};
 pub use tls::{Identity, TlsError};
 

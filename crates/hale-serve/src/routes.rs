@@ -23,7 +23,7 @@ use serde_json::json;
 use crate::access::{self, Peer};
 use crate::answer::{Refusal, unexpected_view};
 use crate::dashboard;
-use crate::metrics;
+use crate::{metrics, openapi};
 use crate::doors::Doors;
 use crate::receive;
 use crate::routes_dashboard;
@@ -93,6 +93,7 @@ pub(crate) fn router(
         .merge(receive::webhooks(webhooks))
         .merge(receive::slack())
         .merge(sign_in::router())
+        .merge(openapi::router())
         .fallback(no_such_route)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(LIMIT_BODY_BYTES))

@@ -501,6 +501,8 @@ pub enum ReferencePage {
     RobotSchemas,
     /// docs/reference/playbook.schema.json
     Playbook,
+    /// docs/reference/openapi.json
+    Openapi,
 }
 
 pub fn duration(text: &str) -> Result<u64, String> {

@@ -37,6 +37,23 @@ pub fn github(bytes: &[u8]) {
     assert!(!github::is_signed("secret", b"body", &String::from_utf8_lossy(bytes)));
 }
 
+/// What Slack sends: what is taken holds ids that are plain words.
+pub fn slack(bytes: &[u8]) {
+    use super::slack::Interaction;
+    let is_plain = |id: &str| id.bytes().all(|b| b.is_ascii_graphic()) && !id.is_empty();
+    match super::slack::read(bytes) {
+        Ok(Interaction::Pressed { approval, channel, user, .. })
+        | Ok(Interaction::Typed { approval, channel, user, .. }) => {
+            assert!([&approval, &channel, &user].into_iter().all(|id| is_plain(id)));
+        }
+        Ok(Interaction::Other) => {}
+        Err(refusal) => {
+            assert_eq!(refusal.status().as_u16(), 400);
+            assert!(!refusal.error().message.chars().any(char::is_control));
+        }
+    }
+}
+
 /// An address of health.
 pub fn health_url(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);

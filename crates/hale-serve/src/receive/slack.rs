@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::hmac;
-use axum::body::{Bytes, to_bytes};
+use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse as _, Response};
@@ -245,7 +245,7 @@ struct Metadata {
 ///
 /// # Errors
 /// 400: it is not what Slack sends.
-pub(super) fn read(body: &Bytes) -> Result<Interaction, Refusal> {
+pub(super) fn read(body: &[u8]) -> Result<Interaction, Refusal> {
     let wrong =
         |what: &str| Refusal::bad_request(what, "point Slack's interactivity request URL here");
     let text =

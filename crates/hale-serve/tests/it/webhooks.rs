@@ -431,12 +431,13 @@ fn torn(dice: &mut Dice, seed: &[u8]) -> Vec<u8> {
 fn torn_bodies_never_break_a_decoder() {
     const INPUTS_EACH: usize = 20_000;
     type Decoder = fn(&[u8]);
-    let decoders: [(&str, Decoder); 5] = [
+    let decoders: [(&str, Decoder); 6] = [
         ("webhook", receive_fuzzing::native),
         ("alertmanager", receive_fuzzing::alertmanager),
         ("grafana", receive_fuzzing::grafana),
         ("github", receive_fuzzing::github),
         ("health_url", receive_fuzzing::health_url),
+        ("slack", receive_fuzzing::slack),
     ];
     for (name, decode) in decoders {
         let dir = format!("{}/../../fuzz/seeds/{name}", env!("CARGO_MANIFEST_DIR"));

@@ -169,6 +169,7 @@ fn print_reference(page: ReferencePage) -> Ended {
         ReferencePage::Config => hale_model::config::reference_page(),
         ReferencePage::RobotSchemas => reference::robot_schemas_page(),
         ReferencePage::Playbook => reference::playbook_page(),
+        ReferencePage::Openapi => hale_serve::openapi_page(),
     };
     crate::screen::Screen { json: false, quiet: false }.print(&text)?;
     Ok(Exit::Done)

@@ -9,6 +9,7 @@ fn the_reference_pages_are_up_to_date() {
         ("config", "docs/reference/config.md"),
         ("robot-schemas", "docs/reference/robot-schemas.json"),
         ("playbook", "docs/reference/playbook.schema.json"),
+        ("openapi", "docs/reference/openapi.json"),
     ] {
         let ended = Bed::new().hale(&["reference", page]);
         assert_eq!(ended.code, 0, "{}", ended.stderr);
