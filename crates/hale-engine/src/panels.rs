@@ -16,7 +16,6 @@ use hale_model::sample::{Pressure, Source};
 use hale_model::snapshot::{Process, System};
 use hale_model::view::{
     AlertView, AlertsView, ApprovalView, ApprovalsView, IncidentView, IncidentsView, ProcessView,
-    Table,
 };
 use hale_store::{journal_sql, moment_sql, series_sql};
 use serde::de::DeserializeOwned;

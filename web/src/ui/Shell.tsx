@@ -108,15 +108,10 @@ export function Shell() {
         <header className="top">
           <MachineBadge />
           <div className="top-tools">
-            <button
-              type="button"
-              className="ghost find-button"
-              onClick={() => showFinder(true)}
-              aria-label="Find anything"
-            >
+            <button type="button" className="ghost find-button" onClick={() => showFinder(true)}>
               <Icon d="M11 5a6 6 0 1 0 0 12 6 6 0 0 0 0-12zM20 20l-4.5-4.5" />
               <span>Find</span>
-              <kbd>Ctrl K</kbd>
+              <kbd aria-hidden="true">Ctrl K</kbd>
             </button>
             <TimeCursor />
             <ThemeButton />

@@ -92,7 +92,8 @@ fn formula(cured_alone: u32, saved_minutes: f64, config: &Dashboard) -> String {
 /// Only what no person had to decide, and never less than nothing.
 fn saved_minutes(ended: &[(f64, End)], per_incident: f64) -> f64 {
     let alone = ended.iter().filter(|(_, end)| *end == End::Alone);
-    alone.map(|(secs, _)| (per_incident - secs / 60.0).max(0.0)).sum()
+    // Not `sum`: of nothing that is -0.0, and a screen would show it.
+    alone.map(|(secs, _)| (per_incident - secs / 60.0).max(0.0)).fold(0.0, |all, one| all + one)
 }
 
 fn seconds(incident: &Incident, until: Timestamp) -> Option<f64> {

@@ -31,3 +31,4 @@ mod route;
 mod route_plans;
 mod shell;
 mod stream_anomaly;
+mod torn;

@@ -464,3 +464,62 @@ fn another_process_is_told_to_ask_the_agent() {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+#[test]
+fn the_questions_of_the_screens_are_answered() {
+    use hale_store::{journal_sql, moment_sql, series_sql};
+    let dir = tempfile::tempdir().unwrap();
+    let mut telemetry = stored(dir.path(), [60, 120, 180, 240].into_iter());
+    telemetry
+        .append_health(&Health {
+            machine_id: machine(),
+            at: at(180),
+            score: 0.7,
+            severity: Severity::Medium,
+            top_issue: None,
+            factors: vec![HealthFactor {
+                id: "memory".into(),
+                score: 0.4,
+                severity: Severity::Medium,
+                why: "60 % used".into(),
+            }],
+        })
+        .unwrap();
+    telemetry.flush().unwrap();
+
+    let metrics: Vec<String> =
+        hale_model::panel::SERIES_METRICS.iter().map(|m| (*m).to_owned()).collect();
+    let course = ask(&telemetry, &series_sql(&metrics, at(60), at(260), 60.0));
+    assert_eq!(course.columns.len(), metrics.len() + 1);
+    let steps: Vec<_> = course.rows.iter().map(|r| r[0].as_i64()).collect();
+    assert_eq!(steps, [Some(0), Some(1), Some(2), Some(3)]);
+    let health: Vec<_> = course.rows.iter().map(|r| r.last().unwrap().as_f64()).collect();
+    assert_eq!(health, [None, None, Some(0.7), None]);
+    let only_health = series_sql(&["health_score".to_owned()], at(60), at(260), 60.0);
+    assert_eq!(ask(&telemetry, &only_health).columns, ["step", "health_score"]);
+
+    let kinds = |second: i64| -> Vec<String> {
+        let table = ask(&telemetry, &moment_sql(at(second)));
+        let mut kinds: Vec<String> =
+            table.rows.iter().map(|r| r[0].as_str().unwrap().to_owned()).collect();
+        kinds.dedup();
+        for row in &table.rows {
+            let object: Value = serde_json::from_str(row[1].as_str().unwrap()).unwrap();
+            assert!(object.is_object(), "{object}");
+            if row[0] == "sample" {
+                assert_eq!(object["measured_at_us"], second / 60 * 60 * 1_000_000, "{object}");
+            }
+        }
+        kinds
+    };
+    assert!(kinds(59).is_empty());
+    let then = kinds(200);
+    for kind in ["sample", "process", "mount", "device", "interface", "health"] {
+        assert!(then.contains(&kind.to_owned()), "{kind} in {then:?}");
+    }
+    assert!(!kinds(150).contains(&"health".to_owned()));
+    assert!(kinds(100_000).is_empty(), "a sample of long ago is not that moment");
+
+    let hostile = journal_sql(at(0), at(999), 7, "'; DROP TABLE journal_events; --");
+    assert!(ask(&telemetry, &hostile).rows.is_empty());
+}
