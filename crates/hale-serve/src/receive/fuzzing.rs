@@ -58,9 +58,11 @@ pub fn slack(bytes: &[u8]) {
 pub fn health_url(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     if let Ok(url) = names::health_url(&text, OWN_PORT) {
-        assert!(
-            url.starts_with("http") && !url.contains('@') && !url.contains(char::is_whitespace)
-        );
+        let (scheme, rest) = url.split_once("://").unwrap_or_default();
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        assert!(matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https"), "{url}");
+        assert!(!authority.is_empty() && !authority.contains('@'), "{url}");
+        assert!(!url.contains(char::is_whitespace), "{url}");
     }
 }
 
