@@ -22,3 +22,4 @@ mod runbook;
 mod setup;
 mod terminal;
 mod usage;
+mod webhooks;

@@ -6,6 +6,7 @@ mod filters;
 mod idle;
 mod programs;
 mod recall;
+mod webhooks;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,7 +26,7 @@ struct Cli {
     /// How long the idle agent is watched, after half a minute of settling
     #[arg(long, default_value_t = 3)]
     minutes: u64,
-    /// Only these parts: idle, collect, status, filters, recall, alert; may be given again
+    /// Only these parts: idle, collect, status, filters, recall, alert, webhooks; may be given again
     #[arg(long)]
     only: Vec<String>,
     /// Also write the figures as JSON
@@ -112,6 +113,10 @@ fn run(cli: &Cli) -> Result<()> {
     if wanted("alert") {
         eprintln!("bench: fault to alert …");
         figures.push(alert::fault_to_alert(&hale, &dir)?);
+    }
+    if wanted("webhooks") {
+        eprintln!("bench: webhooks …");
+        figures.extend(webhooks::webhooks(&hale, &dir)?);
     }
     if wanted("idle") {
         eprintln!("bench: idle for {} min …", cli.minutes);
