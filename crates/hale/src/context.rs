@@ -261,6 +261,7 @@ fn expanded(mut config: Config) -> Config {
     };
     config.notifications.log_file.iter_mut().for_each(expand);
     config.allowlist.protected_paths.iter_mut().for_each(expand);
+    expand(&mut config.kubernetes.kubeconfig);
     config.allowlist.cleanable_paths.iter_mut().for_each(expand);
     config
 }
