@@ -341,12 +341,12 @@ try {
         ]) {
           const page = await open(auto, path, { size, theme });
           await settled(page);
-          await axe(page, `${name} ${theme} ${label}`);
-          await noSidewaysScroll(page, `${name} at ${label}`);
           await page.screenshot({
             path: `${artefacts}/${name}-${theme}-${label}.png`,
             fullPage: true,
           });
+          await axe(page, `${name} ${theme} ${label}`);
+          await noSidewaysScroll(page, `${name} at ${label}`);
           check(page.troubles.length === 0, page.troubles.join("\n"));
           await page.context().close();
         }

@@ -49,7 +49,7 @@ const incident = (timeline: IncidentView["timeline"]): IncidentView => ({
   actions: [],
   timeline,
 });
-const line = (ts: string, text: string) => ({ ts, agent: "Scout", kind: "note", text });
+const line = (ts: string, text: string) => ({ ts, agent: "Scout" as const, kind: "note", text });
 
 describe("what the stream tells", () => {
   it("a line is added once, in its place", () => {

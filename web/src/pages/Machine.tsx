@@ -583,7 +583,7 @@ function Containers() {
                       <td className="right num">{percent(c.cpu_percent, 1)}</td>
                       <td className="right num">
                         {c.memory_percent == null
-                          ? bytes(c.memory_usage_bytes)
+                          ? bytes(c.memory_bytes)
                           : percent(c.memory_percent)}
                       </td>
                       <td className="right num">{c.restart_count}</td>
