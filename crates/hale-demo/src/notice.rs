@@ -14,7 +14,7 @@ use crate::{Role, TargetKind};
 /// Between two looks.
 pub const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 /// What lasts is posted again after this time.
-const REPEAT_AFTER: Duration = Duration::from_secs(5);
+const REPEAT_AFTER: Duration = Duration::from_secs(30);
 /// A receiver that takes longer is tried again at the next look.
 const POST_TIMEOUT: Duration = Duration::from_secs(2);
 

@@ -227,7 +227,7 @@ pub fn run(settings: RoleSettings) -> Result<(), RoleError> {
     // One line: a backtrace of a program of this size takes more memory than the service may have.
     std::panic::set_hook(Box::new(|panic| eprintln!("ERROR {panic}")));
     // Before the runtime: the exporters' clients block.
-    let telemetry = Telemetry::start(settings.role.as_str(), settings.otlp.as_deref())?;
+    let telemetry = Telemetry::start(settings.role, settings.otlp.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

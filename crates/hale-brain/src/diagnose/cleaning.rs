@@ -31,6 +31,25 @@ pub(super) fn mount_of<'a>(path: &str, snapshot: &'a Snapshot) -> Option<&'a Mou
     snapshot.mounts.iter().filter(holds).max_by_key(|m| m.mount_point.len())
 }
 
+/// Old files of the directories that may be cleaned, all of them together, and the mount of the first.
+pub(super) fn old_files<'a>(
+    snapshot: &'a Snapshot,
+    config: &Config,
+) -> Option<(&'a Mount, CleanMeans)> {
+    let allowlist = &config.allowlist;
+    let directories: Vec<String> = allowlist
+        .cleanable_paths
+        .iter()
+        .filter(|p| is_plain_absolute(p) && !p.contains('*'))
+        .filter(|p| path_pattern(&allowlist.protected_paths, p).is_none())
+        .cloned()
+        .collect();
+    let mount = mount_of(directories.first()?, snapshot)?;
+    let here = |path: &String| mount_of(path, snapshot).is_some_and(|m| m == mount);
+    let directories = directories.into_iter().filter(here).collect();
+    Some((mount, CleanMeans::OldFiles { directories, older_than_secs: OLD_FILES_SECS }))
+}
+
 /// The ways that apply to this mount. Empty if none does.
 pub(super) fn means(mount: &Mount, snapshot: &Snapshot, config: &Config) -> Vec<CleanMeans> {
     let here =

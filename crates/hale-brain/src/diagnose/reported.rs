@@ -10,7 +10,7 @@ use hale_model::text::duration;
 
 use super::judgement::{Judged, judged, last_lines, sentence};
 use super::treat::{Treatment, none};
-use super::{DiagnoseInput, causes, containers, steps};
+use super::{DiagnoseInput, causes, cleaning, containers, steps};
 use crate::decide::names::unit_pattern;
 use crate::detect::reported::{behind, is_only_reported};
 
@@ -28,6 +28,9 @@ pub(super) fn treat(
     let open = behind(input.snapshot, &alert.kind, &alert.subject)?;
     if let Some(why) = came_back(open) {
         return Some(none(why));
+    }
+    if let Some(treatment) = make_room(input, alert) {
+        return Some(treatment);
     }
     match &alert.subject {
         Subject::Unit { unit } => {
@@ -53,6 +56,27 @@ pub(super) fn treat(
         | Subject::Workload { .. }
         | Subject::Source { .. } => None,
     }
+}
+
+/// A service that says it has no room, and says where to ask whether it has some again: old files of
+/// the directories that may be cleaned go to the quarantine. Without a place to ask nothing would prove it.
+fn make_room(input: &DiagnoseInput<'_>, alert: &Alert) -> Option<Treatment> {
+    let of_space = matches!(alert.kind, AlertKind::DiskSpace | AlertKind::DiskFilling);
+    let of_service = matches!(
+        alert.subject,
+        Subject::Unit { .. } | Subject::Container { .. } | Subject::Service { .. }
+    );
+    if !of_space || !of_service {
+        return None;
+    }
+    let (mount, means) = cleaning::old_files(input.snapshot, input.config)?;
+    let why = "It has no room; files in cleanable_paths that nobody changed for a day make some, and \
+               can be brought back."
+        .to_owned();
+    let step = steps::clean(alert, mount, vec![means], 100.0, None, why);
+    let before = step.expectation.conditions.len();
+    let step = with_health(input, alert, step);
+    (step.expectation.conditions.len() > before).then(|| Treatment::Steps(vec![step]))
 }
 
 fn came_back(open: &OpenReport) -> Option<String> {

@@ -1,5 +1,5 @@
 //! The agent of the demo: a `hale up` of its own, with its own data, ports and configuration. It acts
-//! alone, and on nothing but the marketplace: whatever else runs on this machine is protected, and no
+//! alone, and on nothing but the marketplace: it may restart the four services and no others, and no
 //! threshold of the machine's own can be reached.
 
 use std::fmt::Write as _;
@@ -126,18 +126,12 @@ fn configuration(place: &Place, fleet: &Fleet) -> String {
         }
         Fleet::Processes(_) => ("service.restart", "restartable_units", "off".to_owned()),
     };
-    let grants: Vec<String> = [
-        "memory.high",
-        "load.high",
-        "http.errors",
-        "http.latency",
-        "service.failed",
-        "container.unhealthy",
-    ]
-    .map(|kind| format!("{restart}@{kind}"))
-    .into_iter()
-    .chain(["disk.clean@disk.space".to_owned()])
-    .collect();
+    // What the lists above entitle to needs no grant. These are about what the services themselves tell.
+    let grants: Vec<String> = ["memory.high", "load.high", "http.errors", "http.latency"]
+        .map(|kind| format!("{restart}@{kind}"))
+        .into_iter()
+        .chain(["disk.clean@disk.space".to_owned()])
+        .collect();
     let mut text = format!(
         r#"[general]
 mode = "auto"
@@ -161,6 +155,7 @@ orphan_cpu_percent = 100000
 disk_min_free_percent = 0
 inode_min_free_percent = 0
 disk_full_within_hours = 0.01
+ghost_storm_ram_percent = 100
 max_duplicate_processes = 100000
 zombie_timeout_secs = 86400
 temperature_cpu_max = 150
@@ -173,7 +168,6 @@ flapping_restarts = 1000
 anomaly_min_hours = 8760
 
 [allowlist]
-protected_commands = ["*"]
 {listed} = {targets}
 cleanable_paths = {spool}
 

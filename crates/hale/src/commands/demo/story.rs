@@ -150,7 +150,11 @@ fn narrate(
             "fixer" => GREEN,
             _ => BOLD,
         };
-        let text: String = printable(&entry.text);
+        let text = printable(&entry.text);
+        // Lines of log and figures that came along are for the dashboard.
+        if entry.kind == "note" && (text.starts_with("log: ") || text.starts_with("figures: ")) {
+            continue;
+        }
         screen.talk(&format!("  {secs:>5.1} s  {}  {text}", paint(style, &format!("{agent:<6}"))));
         match entry.kind.as_str() {
             "alert_opened" | "alert_reopened" => {
