@@ -166,7 +166,8 @@ function Steps({ incident }: { incident: IncidentView }) {
       (step === "acting" && !passed.has("intent")) ||
       (step === "verifying" && !passed.has("verified")));
   return (
-    <ol className="steps" data-state={incident.state}>
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: on a phone it scrolls, which must be possible by key
+    <ol className="steps" data-state={incident.state} tabIndex={0} aria-label="Where it stands">
       {STEPS.map((step, at) => (
         <li
           key={step}
@@ -310,7 +311,9 @@ function Note({ id }: { id: string }) {
 function Cause({ incident, alerts }: { incident: IncidentView; alerts: AlertView[] }) {
   const { diagnosis } = incident;
   const known = new Map(alerts.flatMap((alert) => alert.evidence.map((e) => [e.id, e] as const)));
-  const cited = (diagnosis?.evidence ?? []).map((id) => [id, known.get(id)] as const);
+  const cited = (diagnosis?.evidence ?? []).flatMap((id) => known.get(id) ?? []);
+  // While an alert lasts its evidence is renewed, under new ids: then the newest stands for what was cited.
+  const evidence = cited.length > 0 ? cited : [...known.values()];
   return (
     <Panel title="Cause">
       {diagnosis ? (
@@ -326,19 +329,17 @@ function Cause({ incident, alerts }: { incident: IncidentView; alerts: AlertView
             <span className="num">{percent(diagnosis.confidence * 100)}</span>
             <Chip>{diagnosis.source === "local" ? "rules and correlation" : diagnosis.source}</Chip>
           </div>
-          {cited.length > 0 ? (
+          {evidence.length > 0 ? (
             <>
               <h3>It rests on</h3>
               <ul className="evidence">
-                {cited.map(([id, evidence]) => (
-                  <li key={id}>
-                    {evidence?.text ?? <code>{id}</code>}
-                    {evidence ? (
-                      <span className="muted">
-                        {" "}
-                        {evidence.source}, {clock(evidence.observed_at)}
-                      </span>
-                    ) : null}
+                {evidence.map((one) => (
+                  <li key={one.id}>
+                    {one.text}
+                    <span className="muted">
+                      {" "}
+                      {one.source}, {clock(one.observed_at)}
+                    </span>
                   </li>
                 ))}
               </ul>
