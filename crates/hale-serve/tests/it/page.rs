@@ -5,14 +5,24 @@ use crate::scripted::Server;
 #[tokio::test]
 async fn every_address_of_the_dashboard_is_its_one_page() {
     let server = Server::start().await;
-    for address in
-        ["/", "/incidents", "/incidents/in-0123456789", "/alerts", "/machine", "/services", "/settings"]
-    {
+    for address in [
+        "/",
+        "/incidents",
+        "/incidents/in-0123456789",
+        "/alerts",
+        "/machine",
+        "/services",
+        "/settings",
+    ] {
         let reply = server.get(address).await;
         assert_eq!(reply.status, 200, "{address}");
         assert!(reply.head.contains("text/html"), "{address}: {}", reply.head);
         assert!(reply.body.contains("<h1>hale</h1>"), "{address}: {}", reply.body);
-        assert!(reply.head.contains("content-security-policy: default-src 'none'"), "{}", reply.head);
+        assert!(
+            reply.head.contains("content-security-policy: default-src 'none'"),
+            "{}",
+            reply.head
+        );
         assert!(!reply.body.contains("https://"), "{}", reply.body);
     }
     let built = server.get("/theme.js").await.status == 200;
@@ -24,7 +34,9 @@ async fn every_address_of_the_dashboard_is_its_one_page() {
 #[tokio::test]
 async fn only_files_of_the_build_are_given_out() {
     let server = Server::start().await;
-    for address in ["/assets/none.js", "/assets/../index.html", "/assets/%2e%2e/index.html", "/page.css"] {
+    for address in
+        ["/assets/none.js", "/assets/../index.html", "/assets/%2e%2e/index.html", "/page.css"]
+    {
         assert_eq!(server.get(address).await.status, 404, "{address}");
     }
 }
