@@ -7,7 +7,7 @@ use hale_model::alert::{Evidence, Finding, Subject};
 use hale_model::config::{Language, Server};
 use hale_model::container::Container;
 use hale_model::report::{OpenReport, Report};
-use hale_model::sample::{Source, SourceState};
+use hale_model::sample::{Source, SourceState, UnitStat};
 use hale_model::snapshot::Snapshot;
 use hale_model::text::{printable, shorten};
 
@@ -31,7 +31,7 @@ pub fn resolve(report: &Report, snapshot: &Snapshot, config: &Server) -> Subject
         return Subject::Service { service: format!("{}@{host}", report.service) };
     }
     let container = report.container.as_deref().and_then(|name| container(snapshot, name));
-    let unit = report.unit.as_deref().and_then(|name| snapshot.unit(name));
+    let unit = report.unit.as_deref().and_then(|name| unit_named(snapshot, name));
     let process = report.pid.and_then(|pid| snapshot.process(pid)).filter(|p| !p.is_zombie());
     if let Some(found) = container {
         return about_container(found);
@@ -48,10 +48,17 @@ pub fn resolve(report: &Report, snapshot: &Snapshot, config: &Server) -> Subject
     if let Some(found) = by_service.flatten() {
         return about_container(found);
     }
-    match snapshot.unit(&format!("{}.service", report.service)).filter(|_| !names_a_thing) {
+    let by_name = format!("{}.service", report.service);
+    match unit_named(snapshot, &by_name).filter(|_| !names_a_thing) {
         Some(found) => Subject::Unit { unit: found.unit.clone() },
         None => Subject::Service { service: report.service.clone() },
     }
+}
+
+/// The unit of this name. What is declared in `[[services]]` needs no suffix.
+fn unit_named<'a>(snapshot: &'a Snapshot, name: &str) -> Option<&'a UnitStat> {
+    let bare = name.strip_suffix(".service");
+    snapshot.unit(name).or_else(|| bare.and_then(|bare| snapshot.unit(bare)))
 }
 
 fn about_container(found: &Container) -> Subject {
