@@ -21,7 +21,7 @@ pub use load::{ConfigError, ConfigErrors, Loaded, check_listen, parse};
 pub use notify::{ChannelKind, NotifyChannel};
 pub use reference::reference_page;
 pub use services::DeclaredService;
-pub use traffic::{Objective, Otlp, Scrape, Slo};
+pub use traffic::{Objective, Otlp, Slo};
 
 /// What hale may do by itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -93,8 +93,6 @@ pub struct Config {
     pub otlp: Otlp,
     /// What is promised of services.
     pub slo: Vec<Slo>,
-    /// Whom hale asks for metrics.
-    pub scrape: Vec<Scrape>,
     /// Which cluster hale may look at and touch.
     pub kubernetes: Kubernetes,
 }

@@ -404,8 +404,8 @@ pub struct ServiceTraffic {
     pub error_logs: Vec<LogCount>,
     /// Newest value of each metric.
     pub metrics: Vec<MetricValue>,
-    /// The durations, for whoever adds windows up.
-    #[schemars(skip)]
+    /// The durations, for whoever adds windows up; not written out.
+    #[serde(skip)]
     pub latency: Sketch,
 }
 
@@ -456,8 +456,8 @@ pub struct EdgeTraffic {
     pub p50_ms: Option<f64>,
     /// 95 of 100 took at most this long.
     pub p95_ms: Option<f64>,
-    /// The durations, for whoever adds windows up.
-    #[schemars(skip)]
+    /// The durations, for whoever adds windows up; not written out.
+    #[serde(skip)]
     pub latency: Sketch,
 }
 

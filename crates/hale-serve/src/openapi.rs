@@ -173,6 +173,11 @@ fn questions() -> Vec<Operation> {
             Envelope(of::<ApprovalsView>),
         )
         .with(&[("all", "boolean", "also those that are decided")]),
+        read(
+            "/api/v1/services",
+            "services that send telemetry, who calls whom, objectives",
+            Envelope(of::<hale_model::traffic::ServicesView>),
+        ),
         read("/api/v1/runbook", "what was learned and written down", Envelope(of::<RunbookView>))
             .with(&[
                 ("search", "string", "words"),

@@ -67,6 +67,7 @@ pub(crate) fn router(
         .route("/api/v1/incidents", get(incidents))
         .route("/api/v1/incidents/{id}", get(incident))
         .route("/api/v1/approvals", get(approvals))
+        .route("/api/v1/services", get(services))
         .route("/api/v1/runbook", get(runbook))
         .route("/api/v1/audit", get(audit))
         .route("/api/v1/metrics/summary", get(metrics_summary))
@@ -285,6 +286,13 @@ struct RunbookParameters {
     search: Option<String>,
     kind: Option<AlertKind>,
     limit: Option<u32>,
+}
+
+async fn services(State(handle): State<Shared>) -> Reply {
+    let View::Services(view) = handle.query(Query::Services).await? else {
+        return Err(unexpected_view());
+    };
+    Ok(enveloped(&handle, "services", view))
 }
 
 async fn runbook(

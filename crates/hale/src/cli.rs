@@ -414,6 +414,8 @@ pub enum RobotCommand {
     },
     /// Treatments as data, and what is wrong with your own
     Playbooks,
+    /// Services that send telemetry: requests, errors, latency, who calls whom, objectives
+    Services,
     /// What hale has learned, and what people wrote down
     Runbook {
         /// Only what fits these words, best first

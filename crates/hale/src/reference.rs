@@ -31,6 +31,7 @@ pub fn robot_schemas() -> Map<String, Value> {
     add("alerts", schemars::schema_for!(Envelope<AlertsView>));
     add("incidents", schemars::schema_for!(Envelope<IncidentsView>));
     add("approvals", schemars::schema_for!(Envelope<ApprovalsView>));
+    add("services", schemars::schema_for!(Envelope<hale_model::traffic::ServicesView>));
     add("runbook", schemars::schema_for!(Envelope<RunbookView>));
     add("playbooks", schemars::schema_for!(Envelope<PlaybooksView>));
     add("error", schemars::schema_for!(Envelope<ApiError>));

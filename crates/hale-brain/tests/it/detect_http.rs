@@ -310,6 +310,6 @@ fn a_promise_is_kept_by_its_budget() {
         "{finding:#?}"
     );
     let state = &shop.world.last.as_ref().unwrap().slos;
-    assert!(state[0].burn_5m.unwrap() > 0.0 && state[0].budget_left_percent.unwrap() < 100.0);
+    assert!(state[0].budget_left_percent.unwrap() < 100.0, "{:?}", state[0]);
     assert!(state[1].budget_left_percent.unwrap() < 0.0, "overspent: {:?}", state[1]);
 }

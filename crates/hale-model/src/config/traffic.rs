@@ -1,4 +1,4 @@
-//! `[otlp]`, `[[slo]]` and `[[scrape]]`: what services tell, what is expected of them, and whom hale asks.
+//! `[otlp]` and `[[slo]]`: what services tell, and what is expected of them.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -81,24 +81,5 @@ impl Default for Slo {
             window_days: 30,
             latency_ms: 500.0,
         }
-    }
-}
-
-/// `[[scrape]]`: an address that tells metrics in the text format of Prometheus.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Scrape {
-    /// `http://127.0.0.1:9100/metrics`
-    pub url: String,
-    /// Seconds between two readings.
-    #[schemars(range(min = 1, max = 3600))]
-    pub interval_secs: u64,
-    /// The service whose metrics they are; empty: the address.
-    pub service: String,
-}
-
-impl Default for Scrape {
-    fn default() -> Self {
-        Scrape { url: String::new(), interval_secs: 15, service: String::new() }
     }
 }

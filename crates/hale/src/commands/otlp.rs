@@ -93,7 +93,6 @@ impl Opened {
             context.screen.talk(&format!("  telemetry   {}", paint(CYAN, &format!("OTLP: {at}"))));
         }
         for warning in &self.warnings {
-            tracing::warn!("{warning}");
             context.screen.talk(&format!("  {}    {warning}", paint(YELLOW, "warning")));
         }
     }

@@ -95,6 +95,10 @@ pub async fn answer(
             let data = view!(desk.ask(Query::Playbooks).await, Playbooks);
             stored(desk, "playbooks", &data)
         }
+        RobotCommand::Services => {
+            let data = view!(desk.ask(Query::Services).await, Services);
+            looked(desk, "services", &data, None).await
+        }
         RobotCommand::Runbook { search, limit } => {
             let query = match search {
                 Some(text) => Query::RunbookSearch { text, alert_kind: None, limit },

@@ -13,8 +13,6 @@ use super::burn::Burning;
 use super::history::{Known, Window};
 use super::suspect::{self, Path};
 
-/// The window that is told of, in seconds.
-const TOLD_SECS: f64 = 10.0;
 /// Examples that are told of.
 const MAX_EXEMPLARS: usize = 3;
 const MAX_MESSAGE_BYTES: usize = 160;

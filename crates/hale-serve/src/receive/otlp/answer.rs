@@ -113,7 +113,8 @@ pub(super) fn taken(tongue: Tongue, signal: Signal, rejected: u64) -> Response<B
             frame.extend(message);
             let mut trailers = HeaderMap::new();
             trailers.insert("grpc-status", HeaderValue::from_static("0"));
-            let body = Full::new(Bytes::from(frame)).with_trailers(async move { Some(Ok(trailers)) });
+            let body =
+                Full::new(Bytes::from(frame)).with_trailers(async move { Some(Ok(trailers)) });
             with(StatusCode::OK, "application/grpc", body.boxed())
         }
     }
@@ -209,7 +210,9 @@ mod tests {
 
     #[test]
     fn bytes_in_headers() {
-        for (bytes, text) in [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg")] {
+        for (bytes, text) in
+            [("", ""), ("f", "Zg"), ("fo", "Zm8"), ("foo", "Zm9v"), ("foob", "Zm9vYg")]
+        {
             assert_eq!(base64(bytes.as_bytes()), text);
         }
         assert_eq!(percent_encoded("50 % …"), "50 %25 %E2%80%A6");

@@ -78,7 +78,8 @@ impl Door {
         self.check_origin(&request)?;
         self.check_token(request.headers())?;
         let signal = signal(request.uri().path()).ok_or_else(|| {
-            let what = "telemetry goes to /v1/traces, /v1/metrics or /v1/logs, or to the services of OTLP";
+            let what =
+                "telemetry goes to /v1/traces, /v1/metrics or /v1/logs, or to the services of OTLP";
             (Reason::NotFound, what.to_owned())
         })?;
         if request.method() != Method::POST {
@@ -138,7 +139,8 @@ impl Door {
     /// Reads the body; what it holds counts against what may be held at once.
     async fn body(&self, request: Request<Incoming>) -> Result<Held, Refusal> {
         let too_large = || {
-            let what = format!("the request is over {MESSAGE_BYTES_MAX} bytes: send smaller batches");
+            let what =
+                format!("the request is over {MESSAGE_BYTES_MAX} bytes: send smaller batches");
             (Reason::TooLarge, what)
         };
         let mut body = request.into_body();
@@ -149,7 +151,8 @@ impl Door {
         let mut held = Held { bytes: Vec::new(), permits: Vec::new() };
         let read = async {
             while let Some(frame) = body.frame().await {
-                let frame = frame.map_err(|e| (Reason::Malformed, format!("the body broke off: {e}")))?;
+                let frame =
+                    frame.map_err(|e| (Reason::Malformed, format!("the body broke off: {e}")))?;
                 let Ok(data) = frame.into_data() else { continue };
                 if held.bytes.len() + data.len() > MESSAGE_BYTES_MAX {
                     return Err(too_large());
@@ -230,9 +233,7 @@ fn tongue(headers: &HeaderMap) -> Option<Tongue> {
     let kind = headers.get(CONTENT_TYPE)?.to_str().ok()?;
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match kind.as_str() {
-        "application/x-protobuf" | "application/protobuf" => {
-            Some(Tongue::Http(Encoding::Protobuf))
-        }
+        "application/x-protobuf" | "application/protobuf" => Some(Tongue::Http(Encoding::Protobuf)),
         "application/json" => Some(Tongue::Http(Encoding::Json)),
         "application/grpc" | "application/grpc+proto" => Some(Tongue::Grpc),
         _ => None,
@@ -294,7 +295,9 @@ mod tests {
     fn one_message_is_one_message() {
         assert!(matches!(unframe(&[0, 0, 0, 0, 2, 7, 8]), Ok((false, [7, 8]))));
         assert!(matches!(unframe(&[1, 0, 0, 0, 0]), Ok((true, []))));
-        for wrong in [&[][..], &[0, 0, 0, 0], &[0, 0, 0, 0, 2, 7], &[0, 0, 0, 0, 0, 9], &[2, 0, 0, 0, 0]] {
+        for wrong in
+            [&[][..], &[0, 0, 0, 0], &[0, 0, 0, 0, 2, 7], &[0, 0, 0, 0, 0, 9], &[2, 0, 0, 0, 0]]
+        {
             assert!(unframe(wrong).is_err(), "{wrong:?}");
         }
     }
