@@ -252,6 +252,10 @@ impl ContainerCollector {
         let Some(place) = &known.cgroup else { return false };
         let figures = place.read(&mut self.scratch);
         (stat.memory_bytes, stat.cpu_usec) = (figures.memory_bytes, figures.cpu_usec);
+        // It may be changed while the container runs, and nothing else tells.
+        if figures.memory_bytes.is_some() {
+            stat.memory_limit_bytes = figures.limit_bytes;
+        }
         stat.memory_bytes.is_some()
     }
 

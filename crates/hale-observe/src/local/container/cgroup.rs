@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use crate::local::read::{Scratch, lines};
 
 const FILE_LIMIT_BYTES: usize = 16 * 1024;
+/// A limit beyond this is none.
+const LIMIT_BYTES_MAX: u64 = 1 << 60;
 
 /// Where the figures of a container are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub(super) enum Place {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Figures {
     pub(super) memory_bytes: Option<u64>,
+    /// What it may use; none where there is no limit, or it cannot be read.
+    pub(super) limit_bytes: Option<u64>,
     pub(super) cpu_usec: Option<u64>,
 }
 
@@ -51,15 +55,17 @@ impl Place {
 
     /// Reads the figures; what cannot be read is none.
     pub(super) fn read(&self, scratch: &mut Scratch) -> Figures {
-        let (used, stat, inactive, cpu_usec) = match self {
+        let (used, limit, stat, inactive, cpu_usec) = match self {
             Place::Unified(directory) => (
                 number(scratch, &directory.join("memory.current")),
+                number(scratch, &directory.join("memory.max")),
                 directory.join("memory.stat"),
                 "inactive_file",
                 field(scratch, &directory.join("cpu.stat"), "usage_usec"),
             ),
             Place::Split { memory, cpu } => (
                 number(scratch, &memory.join("memory.usage_in_bytes")),
+                number(scratch, &memory.join("memory.limit_in_bytes")),
                 memory.join("memory.stat"),
                 "total_inactive_file",
                 number(scratch, &cpu.join("cpuacct.usage")).map(|nanos| nanos / 1000),
@@ -67,7 +73,12 @@ impl Place {
         };
         // As `docker stats` counts: page cache that nobody used lately can be dropped at once.
         let dropped = field(scratch, &stat, inactive).unwrap_or(0);
-        Figures { memory_bytes: used.map(|used| used.saturating_sub(dropped)), cpu_usec }
+        Figures {
+            memory_bytes: used.map(|used| used.saturating_sub(dropped)),
+            // cgroup v1 writes a number beyond all memory where there is none.
+            limit_bytes: limit.filter(|limit| *limit < LIMIT_BYTES_MAX),
+            cpu_usec,
+        }
     }
 }
 
@@ -155,6 +166,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         for (name, text) in [
             ("memory.current", "5000\n"),
+            ("memory.max", "9000\n"),
             ("memory.stat", "anon 3000\ninactive_file 1500\nactive_file 500\n"),
             ("cpu.stat", "usage_usec 77\nuser_usec 70\n"),
         ] {
@@ -163,7 +175,9 @@ mod tests {
         }
         let place = Place::Unified(dir.path().to_owned());
         let figures = place.read(&mut Scratch::default());
-        assert_eq!(figures, Figures { memory_bytes: Some(3500), cpu_usec: Some(77) });
+        let expected =
+            Figures { memory_bytes: Some(3500), limit_bytes: Some(9000), cpu_usec: Some(77) };
+        assert_eq!(figures, expected);
         let nowhere = Place::Unified(dir.path().join("none"));
         assert_eq!(nowhere.read(&mut Scratch::default()), Figures::default());
     }
