@@ -276,8 +276,19 @@ impl Core {
         self.let_age(snapshot)
     }
 
+    /// Whether the alert of this trouble was closed since the last turn.
+    fn is_closed(&self, key: &str) -> bool {
+        let alert = self.reports.troubles.get(key).and_then(|trouble| trouble.alert.as_ref());
+        let alert = alert.and_then(|id| self.book.get(id));
+        alert.is_some_and(|alert| alert.state == AlertState::Closed)
+    }
+
     fn take_up(&mut self, group: InboxGroup, snapshot: &Snapshot) -> Result<(), StoreError> {
         let key = group.group_key.clone();
+        if self.is_closed(&key) {
+            // What is reported after the cure waits until this turn has ended what it cured.
+            return Ok(());
+        }
         if let Some(trouble) = self.reports.troubles.get_mut(&key) {
             let fresh = group.first.incident_id.is_none();
             trouble.open.reporters += if fresh { group.reporters } else { 0 };

@@ -363,13 +363,13 @@ impl State {
         self.execute(operation, sql, values).map(drop)
     }
 
-    /// Ends every report of this group.
+    /// Ends every report of this group that the loop has taken up; one that came since is news.
     ///
     /// # Errors
     /// If it cannot be written.
     pub fn end_reports(&self, group_key: &str, at: Timestamp, why: &str) -> Result<(), StoreError> {
         let sql = "UPDATE inbox SET state = 'closed', closed_at = ?2, close_reason = ?3 \
-                   WHERE group_key = ?1 AND state IN ('new', 'open', 'ending')";
+                   WHERE group_key = ?1 AND state IN ('open', 'ending')";
         self.execute("end reports", sql, params![group_key, micros(at), why]).map(drop)
     }
 

@@ -146,7 +146,11 @@ fn what_a_sender_ends_is_over_and_comes_back_as_a_new_incident() {
         inbox.one(Report { message: "again".into(), received_at: at(20), ..report("a", "shop") });
     assert_ne!(anew.id, first.id);
     assert_eq!(anew.state, IncidentState::Open);
-    state.end_reports(&report("a", "shop").group_key(), at(30), "acted").unwrap();
+    let key = report("a", "shop").group_key();
+    state.end_reports(&key, at(25), "acted").unwrap();
+    assert_eq!(state.new_reports(|_| true).unwrap().len(), 1, "what came since is news");
+    take_up(&state, &incident);
+    state.end_reports(&key, at(30), "acted").unwrap();
     let much_later = inbox.one(Report { received_at: at(4000), ..report("a", "shop") });
     assert!(much_later.id != anew.id && much_later.id != first.id);
     assert_eq!(state.cured_before(&report("a", "shop").group_key()).unwrap(), Some(at(30)));
