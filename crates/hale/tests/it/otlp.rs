@@ -94,7 +94,7 @@ fn the_python_sdk_sends_traces_metrics_and_logs_over_grpc_and_http() {
         assert_eq!((&web["errors"], &web["passed_on_errors"]), (&30.into(), &30.into()));
         let edges = seen["data"]["edges"].as_array().unwrap();
         let edge = edges.iter().find(|e| e["to"] == quotes.as_str()).unwrap();
-        assert_eq!((&edge["requests"], &edge["answered"]), (&60.into(), &60.into()));
+        assert_eq!(edge["answered"], 60);
     }
     let alerts = bed.hale(&["alerts", "list", "--json"]).stdout;
     assert!(alerts.contains("http.errors") && alerts.contains("service"), "{alerts}");
