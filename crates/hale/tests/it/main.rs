@@ -16,6 +16,7 @@ mod login;
 mod logs;
 mod lone;
 mod mcp;
+mod otlp;
 mod redact;
 mod reference;
 mod runbook;

@@ -4,6 +4,7 @@
 mod alert;
 mod filters;
 mod idle;
+mod otlp;
 mod programs;
 mod recall;
 mod webhooks;
@@ -26,7 +27,7 @@ struct Cli {
     /// How long the idle agent is watched, after half a minute of settling
     #[arg(long, default_value_t = 3)]
     minutes: u64,
-    /// Only these parts: idle, collect, status, filters, recall, alert, webhooks; may be given again
+    /// Only these parts: idle, collect, status, filters, recall, alert, webhooks, otlp; may be given again
     #[arg(long)]
     only: Vec<String>,
     /// Also write the figures as JSON
@@ -117,6 +118,10 @@ fn run(cli: &Cli) -> Result<()> {
     if wanted("webhooks") {
         eprintln!("bench: webhooks …");
         figures.extend(webhooks::webhooks(&hale, &dir)?);
+    }
+    if wanted("otlp") {
+        eprintln!("bench: OTLP …");
+        figures.extend(otlp::spans(&hale, &dir)?);
     }
     if wanted("idle") {
         eprintln!("bench: idle for {} min …", cli.minutes);
