@@ -9,4 +9,5 @@ mod keyring;
 mod keys;
 mod oauth;
 mod support;
+mod torn;
 mod wire;

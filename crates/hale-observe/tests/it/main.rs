@@ -11,3 +11,4 @@ mod containers;
 mod fake_proc;
 mod live;
 mod recorded;
+mod torn;
