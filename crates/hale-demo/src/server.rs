@@ -35,8 +35,8 @@ use crate::{Role, RoleSettings};
 const BODY_BYTES_MAX: usize = 16 * 1024;
 /// CPU is measured over this time.
 const CPU_SPAN: Duration = Duration::from_millis(600);
-/// Calls in a row that were not accepted, after which a service counts as down.
-const NOT_REACHED_MAX: u64 = 2;
+/// A service that accepts no call for so long is down; one that is being restarted is back by then.
+const NOT_REACHED_MAX: Duration = Duration::from_millis(1500);
 /// Requests under way get this long at the end.
 const DRAIN: Duration = Duration::from_millis(500);
 
@@ -104,15 +104,15 @@ pub struct Common {
     pub client: reqwest::Client,
     cpu: Mutex<(Instant, CpuMeter)>,
     cpu_permille: AtomicU64,
-    /// Calls in a row that were not accepted.
-    unreached: Mutex<BTreeMap<Role, u64>>,
+    /// Since when, and how many, calls in a row were not accepted.
+    unreached: Mutex<BTreeMap<Role, (Instant, u64)>>,
 }
 
 impl Common {
     /// A call found nobody there.
     pub fn not_reached(&self, role: Role) {
-        *self.unreached.lock().unwrap_or_else(PoisonError::into_inner).entry(role).or_default() +=
-            1;
+        let mut unreached = self.unreached.lock().unwrap_or_else(PoisonError::into_inner);
+        unreached.entry(role).or_insert((Instant::now(), 0)).1 += 1;
     }
 
     /// A call found somebody there.
@@ -123,7 +123,8 @@ impl Common {
     /// Services that do not even accept calls, and how many were tried.
     pub fn down(&self) -> Vec<(Role, u64)> {
         let unreached = self.unreached.lock().unwrap_or_else(PoisonError::into_inner);
-        unreached.iter().map(|(r, n)| (*r, *n)).filter(|(_, n)| *n >= NOT_REACHED_MAX).collect()
+        let down = unreached.iter().filter(|(_, (since, _))| since.elapsed() >= NOT_REACHED_MAX);
+        down.map(|(role, (_, calls))| (*role, *calls)).collect()
     }
 
     /// CPU of this process of late, in percent of one core.

@@ -17,7 +17,7 @@ use crate::detect::reported::{behind, is_only_reported};
 /// Reported again so soon after a verified cure, the same cure would not hold either.
 const HELD_SECS_MIN: i64 = 1800;
 /// Where the service itself says that it is well, it need not say so for long.
-const SAID_HOLD_SECS: u64 = 3;
+const SAID_HOLD_SECS: u64 = 2;
 
 /// The cure of a reported trouble; none: what hale observes itself decides.
 pub(super) fn treat(

@@ -20,6 +20,8 @@ use crate::server::Common;
 
 /// Of late: the time over which a service judges its own requests.
 const OF_LATE: Duration = Duration::from_secs(3);
+/// The same for failures, which need no average.
+const JUST_NOW: Duration = Duration::from_secs(1);
 /// Fewer requests say nothing.
 const REQUESTS_MIN: usize = 3;
 /// A service that needs longer by itself is slow.
@@ -47,7 +49,7 @@ fn slow(common: &Common, role: Role, kind: &'static str, because: &str) -> Optio
 
 /// Fails by itself.
 fn failing(common: &Common, role: Role, kind: &'static str, because: &str) -> Option<Trouble> {
-    let recent = common.stats.within(OF_LATE);
+    let recent = common.stats.within(JUST_NOW);
     let share_percent = recent.failed * 100 / recent.count.max(1);
     (recent.failed >= REQUESTS_MIN && share_percent >= FAILED_PERCENT_MAX).then(|| Trouble {
         role,

@@ -38,7 +38,7 @@ pub struct DemoArgs {
     /// Only this fault; without it, all in turn
     #[arg(long, value_enum, value_name = "KIND")]
     pub fault: Option<FaultArg>,
-    /// One round, then end: exit 0 only if the marketplace recovered from every fault
+    /// End after the last fault: exit 0 only if the marketplace recovered from every one
     #[arg(long)]
     pub once: bool,
     /// Seconds of calm between two faults
@@ -235,27 +235,28 @@ async fn whole(
         Some(fault) => vec![fault.into()],
         None => Fault::ALL.to_vec(),
     };
-    loop {
-        for (index, fault) in faults.iter().enumerate() {
-            if index > 0 {
-                tokio::time::sleep(Duration::from_secs(arguments.interval)).await;
-            }
-            let one =
-                story::tell(screen, place, &watchman, &traffic, &customer, *fault, CURE_LIMIT)
-                    .await?;
-            if !one.recovered {
-                screen
-                    .talk(&paint(YELLOW, "  not recovered; the agent's log has more: give --keep"));
-            }
-            told.push(one);
+    for (index, fault) in faults.iter().enumerate() {
+        if index > 0 {
+            tokio::time::sleep(Duration::from_secs(arguments.interval)).await;
         }
-        if arguments.once {
-            break;
+        let one =
+            story::tell(screen, place, &watchman, &traffic, &customer, *fault, CURE_LIMIT).await?;
+        if !one.recovered {
+            screen.talk(&paint(YELLOW, "  not recovered; the agent's log has more: give --keep"));
         }
+        told.push(one);
+    }
+    if !arguments.once {
         screen.talk(&told_table(told));
-        screen.talk(&paint(DIM, "Goes on until Ctrl-C; --once ends after one round."));
-        tokio::time::sleep(Duration::from_secs(arguments.interval)).await;
-        told.clear();
+        screen.talk(&format!(
+            "The marketplace and the dashboard stay until Ctrl-C. Break it yourself: {}",
+            paint(CYAN, &format!("curl http://{}/trigger_memory", place.addresses.gateway))
+        ));
+        screen.talk(&paint(
+            DIM,
+            "The same fault within half an hour of its cure goes to a person: what does not hold is not repeated.",
+        ));
+        std::future::pending::<()>().await;
     }
     drop(traffic);
     watchman.end().await;

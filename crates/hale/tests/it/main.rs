@@ -7,6 +7,7 @@ mod ask;
 mod ask_terminal;
 mod bed;
 mod config;
+mod demo;
 mod detect;
 mod doctor;
 mod guard;

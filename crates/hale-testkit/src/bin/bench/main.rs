@@ -2,6 +2,7 @@
 //! words only: a figure over its budget is printed so, and is no failure of the program.
 
 mod alert;
+mod demo;
 mod filters;
 mod idle;
 mod otlp;
@@ -106,6 +107,10 @@ fn run(cli: &Cli) -> Result<()> {
     if wanted("filters") {
         eprintln!("bench: guard, redaction, logs, anomalies …");
         figures.extend(filters::filters(&hale, &dir)?);
+    }
+    if wanted("demo") {
+        eprintln!("bench: the demo, ten runs each fault …");
+        figures.extend(demo::demo(&hale)?);
     }
     if wanted("recall") {
         eprintln!("bench: recall …");
