@@ -340,7 +340,11 @@ impl Snapshot {
 
     /// The workload of this name, as it is now.
     pub fn workload(&self, named: &WorkloadRef) -> Option<&Workload> {
-        let same = |w: &&Workload| w.workload.kind == named.kind && w.workload.namespace == named.namespace && w.workload.name == named.name;
+        let same = |w: &&Workload| {
+            w.workload.kind == named.kind
+                && w.workload.namespace == named.namespace
+                && w.workload.name == named.name
+        };
         self.workloads.iter().find(same)
     }
 

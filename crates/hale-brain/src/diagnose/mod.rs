@@ -41,6 +41,7 @@ pub use explain::{explain_alert, explain_incident, explain_process};
 pub use play::{Climbed, Plays, Tried, try_playbook};
 pub use postmortem::postmortem;
 pub use triage::triage;
+pub(crate) use workloads::named as workload_named;
 
 use crate::playbook::Ready;
 use crate::remember;

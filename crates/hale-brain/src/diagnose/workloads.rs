@@ -16,7 +16,7 @@ const SCALE_HOLD_SECS: u64 = 10;
 const SCALE_WITHIN_SECS: u64 = 300;
 
 /// The workload that an alert is about: by its name, or as the only one of the service's name.
-pub(super) fn named<'a>(snapshot: &'a Snapshot, subject: &Subject) -> Option<&'a Workload> {
+pub(crate) fn named<'a>(snapshot: &'a Snapshot, subject: &Subject) -> Option<&'a Workload> {
     match subject {
         Subject::Workload { namespace, kind, name } => {
             let kind = WorkloadKind::parse(kind)?;

@@ -10,11 +10,13 @@ use hale_model::container::Container;
 use hale_model::playbook::SubjectType;
 use hale_model::sample::UnitStat;
 use hale_model::snapshot::{Mount, Process, Snapshot};
+use hale_model::workload::Workload;
 use serde_json::{Map, Value, json};
 
 use crate::decide::names::service_of;
 use crate::detect::expression::Names;
 use crate::detect::facts;
+use crate::diagnose::workload_named;
 
 /// What an alert is about, found among what is observed now.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,11 +29,14 @@ pub(crate) struct Found<'a> {
     pub(crate) unit: Option<&'a UnitStat>,
     /// The container itself, the one that the process runs in, or the one that runs the service.
     pub(crate) container: Option<&'a Container>,
+    /// The workload itself, or the only one of the service's name.
+    pub(crate) workload: Option<&'a Workload>,
 }
 
 impl<'a> Found<'a> {
     pub(crate) fn of(subject: &Subject, snapshot: &'a Snapshot) -> Found<'a> {
-        let mut found = Found::default();
+        let workload = workload_named(snapshot, subject);
+        let mut found = Found { workload, ..Found::default() };
         match subject {
             Subject::Process { .. } | Subject::ProcessGroup { .. } => {
                 found.process = subject.processes().iter().find_map(|p| snapshot.living(p));
@@ -116,6 +121,7 @@ pub(super) fn of_alert(
             "process": found.process.map(facts::process),
             "unit": found.unit.map(facts::unit),
             "container": found.container.map(container),
+            "workload": found.workload.map(|w| serde_json::to_value(w).unwrap_or(Value::Null)),
             "running_secs": running_secs,
             // How long the run had lasted when the trouble began: short after a deploy.
             "ran_before_secs": running_secs.map(|secs| secs - open_secs),
@@ -193,6 +199,7 @@ pub(super) fn names() -> Names {
         ("process".to_owned(), of(facts::Scope::Process, "process")),
         ("unit".to_owned(), of(facts::Scope::Unit, "unit")),
         ("container".to_owned(), open()),
+        ("workload".to_owned(), open()),
         ("running_secs".to_owned(), open()),
         ("ran_before_secs".to_owned(), open()),
     ]);

@@ -52,6 +52,7 @@ shipped! {
     "errors-after-deploy",
     "memory-leak",
     "unstick-machine",
+    "workload-errors",
 }
 
 /// A playbook that was found in order.

@@ -299,9 +299,11 @@ async fn find_workload(desk: &Desk, named: &str) -> Result<WorkloadRef, Failure>
         _ => return Err(wrong()),
     };
     let status = view!(desk.ask(Query::Status { machine: None }).await, Status);
-    let found = status.workloads.iter().map(|w| &w.workload).find(|w| {
-        w.namespace == namespace && w.kind == kind && w.name == name
-    });
+    let found = status
+        .workloads
+        .iter()
+        .map(|w| &w.workload)
+        .find(|w| w.namespace == namespace && w.kind == kind && w.name == name);
     if let Some(workload) = found {
         return Ok(workload.clone());
     }
@@ -314,8 +316,15 @@ async fn find_workload(desk: &Desk, named: &str) -> Result<WorkloadRef, Failure>
         Some(source) => format!(": {}", printable(source.note.as_deref().unwrap_or("not read"))),
         None => String::new(),
     };
-    let what = format!("there is no {} `{}/{}`{why}", kind.as_str().to_lowercase(), printable(namespace), printable(name));
-    Err(ApiError::new(ErrorKind::NotFound, what).hint("`kubectl get deploy,sts,ds -A` lists them").into())
+    let what = format!(
+        "there is no {} `{}/{}`{why}",
+        kind.as_str().to_lowercase(),
+        printable(namespace),
+        printable(name)
+    );
+    Err(ApiError::new(ErrorKind::NotFound, what)
+        .hint("`kubectl get deploy,sts,ds -A` lists them")
+        .into())
 }
 
 /// As systemctl reads it: a name without a suffix is a service.

@@ -18,6 +18,7 @@ mod logs;
 mod lone;
 mod mcp;
 mod otlp;
+mod playbooks;
 mod redact;
 mod reference;
 mod runbook;
