@@ -507,7 +507,8 @@ fn the_questions_of_the_screens_are_answered() {
             let object: Value = serde_json::from_str(row[1].as_str().unwrap()).unwrap();
             assert!(object.is_object(), "{object}");
             if row[0] == "sample" {
-                assert_eq!(object["measured_at_us"], second / 60 * 60 * 1_000_000, "{object}");
+                let measured = at(second / 60 * 60).as_microsecond();
+                assert_eq!(object["measured_at_us"], measured, "{object}");
             }
         }
         kinds
