@@ -21,7 +21,8 @@ fn wanted_secs() -> f64 {
         let text = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
         let mut numbers = text.split_whitespace().map(|n| n.parse::<u64>().unwrap_or(0));
         let (ran_ns, waited_ns) = (numbers.next()?, numbers.next()?);
-        Some((ran_ns + waited_ns) as f64 / 1e9)
+        // Whoever waits much more than it runs is crowded out, not busy.
+        Some((ran_ns + waited_ns.min(ran_ns)) as f64 / 1e9)
     };
     threads.filter_map(of).sum()
 }
