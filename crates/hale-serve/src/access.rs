@@ -376,6 +376,30 @@ pub(crate) fn names_this_listener(
     ours && port == Some(local.port())
 }
 
+/// The readers of what callers show, as a function of bytes, for `fuzz/`. Not for use.
+///
+/// # Panics
+/// Where one breaks a promise of its own.
+#[doc(hidden)]
+pub fn fuzz_callers(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Some(token) = bearer_of(&text) {
+        assert!(!token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic()));
+    }
+    if let Some(token) = Token::parse(&text) {
+        assert!(token.reveal() == text && token.digest() == token.digest());
+    }
+    for value in cookies(&text, "hale-7979") {
+        assert!(!value.contains(';'));
+    }
+    let local = SocketAddr::from(([127, 0, 0, 1], 7979));
+    if names_this_listener(&text, local, false, &[]) {
+        assert!(text.contains("7979"));
+    }
+    let word = crate::sign_in::form_word(bytes);
+    assert!(word.len() <= text.len() && !word.contains("code="));
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]

@@ -104,6 +104,11 @@ impl IntoResponse for Refusal {
         let mut response = (self.status, Json(Body { error: self.error })).into_response();
         if let Some(secs) = self.retry_after_secs {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(secs));
+            // Whoever is to come back later does not hold a place meanwhile.
+            if self.status == StatusCode::SERVICE_UNAVAILABLE {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
         }
         response
     }
