@@ -356,9 +356,11 @@ impl Cluster {
             return self.objects.get(&key).cloned().ok_or_else(missing);
         }
         if std::mem::take(&mut self.conflict_once)
-            && let Some(object) = self.objects.get(&key).cloned()
+            && let Some(mut object) = self.objects.get(&key).cloned()
         {
-            self.put(&key, object);
+            let seconds = object["spec"]["minReadySeconds"].as_u64().unwrap_or(0);
+            object["spec"]["minReadySeconds"] = json!(seconds + 1);
+            self.change(&key, object);
         }
         let before = self.objects.get(&key).cloned().ok_or_else(missing)?;
         let change: Value = serde_json::from_slice(&request.body)

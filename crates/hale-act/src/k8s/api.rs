@@ -28,24 +28,6 @@ pub(super) struct Api {
     client: Client,
 }
 
-/// How a change is told to the server.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Patch {
-    /// RFC 7386
-    Merge,
-    /// RFC 6902
-    Json,
-}
-
-impl Patch {
-    fn content_type(self) -> &'static str {
-        match self {
-            Patch::Merge => "application/merge-patch+json",
-            Patch::Json => "application/json-patch+json",
-        }
-    }
-}
-
 impl Api {
     pub(super) async fn connect(access: &KubeAccess) -> Result<Api, ActError> {
         let KubeAccess::Configured { kubeconfig, context } = access else {
@@ -75,16 +57,15 @@ impl Api {
         self.ask(operation, of, Request::get(path), Vec::new()).await
     }
 
-    /// Changes the workload, and gives it back as it is then.
+    /// Changes the workload by a JSON patch (RFC 6902), and gives it back as it is then.
     pub(super) async fn patch(
         &self,
         operation: &str,
         of: &WorkloadRef,
-        how: Patch,
         change: &Value,
     ) -> Result<Value, ActError> {
         let path = format!("{}?fieldManager=hale", address(operation, of)?);
-        let request = Request::patch(path).header("content-type", how.content_type());
+        let request = Request::patch(path).header("content-type", "application/json-patch+json");
         self.ask(operation, of, request, change.to_string().into_bytes()).await
     }
 
@@ -175,7 +156,12 @@ fn refused(operation: &str, of: &WorkloadRef, error: &kube::Error) -> ActError {
         let words = shorten(&printable(&status.message), WORDS_BYTES_MAX);
         return match status.code {
             404 => ActError::TargetGone { target },
+            // A JSON patch whose test fails is invalid (422).
             409 => ActError::TargetChanged {
+                target,
+                what: format!("somebody changed it at the same moment ({words})"),
+            },
+            422 if words.contains("/metadata/") => ActError::TargetChanged {
                 target,
                 what: format!("somebody changed it at the same moment ({words})"),
             },

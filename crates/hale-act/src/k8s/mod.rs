@@ -1,8 +1,9 @@
 //! `k8s.rollout_restart`, `k8s.rollback`, `k8s.scale`: workloads of Kubernetes, through the API server.
 //!
-//! A workload is its uid, judged in one state of its specification (`metadata.generation`). A change is
-//! sent with the `resourceVersion` that was just read, so that whoever changes it at the same moment wins
-//! over hale, and nothing is overwritten unseen. Whether it helped is for verification to see.
+//! A workload is its uid, judged in one state of its specification (`metadata.generation`). A change
+//! carries both as a test that the server makes in the same moment, so that whoever changes the
+//! specification meanwhile wins over hale, and nothing is overwritten unseen. Whether it helped is for
+//! verification to see.
 
 mod api;
 
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 use crate::actuator::Reconciled;
 use crate::error::ActError;
 use crate::roots::KubeAccess;
-use api::{Api, Patch};
+use api::Api;
 
 /// As `kubectl rollout restart` writes it.
 const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
@@ -57,19 +58,16 @@ struct Found {
     object: Value,
     uid: String,
     generation: i64,
-    resource_version: String,
 }
 
 impl Found {
     fn of(operation: &str, named: &WorkloadRef, object: Value) -> Result<Found, ActError> {
         let meta = &object["metadata"];
         let text = |field: &str| meta[field].as_str().map(str::to_owned);
-        match (text("uid"), text("resourceVersion"), meta["generation"].as_i64()) {
-            (Some(uid), Some(resource_version), Some(generation)) => {
-                Ok(Found { uid, generation, resource_version, object })
-            }
+        match (text("uid"), meta["generation"].as_i64()) {
+            (Some(uid), Some(generation)) => Ok(Found { uid, generation, object }),
             _ => {
-                let why = "the API server's answer has no uid, generation or resourceVersion";
+                let why = "the API server's answer has no uid or no generation";
                 Err(ActError::failed(operation, named.to_string(), why))
             }
         }
@@ -190,13 +188,10 @@ pub(crate) async fn apply(
     match target.job {
         Job::RolloutRestart => {
             let undo = template_undo(target.workload, &found)?;
-            let change = json!({
-                "metadata": { "resourceVersion": found.resource_version },
-                "spec": { "template": { "metadata": { "annotations": {
-                    RESTARTED_AT: Timestamp::now().to_string(),
-                } } } },
-            });
-            let after = send(&api, target, Patch::Merge, &change).await?;
+            let mut template = found.template().clone();
+            template["metadata"]["annotations"][RESTARTED_AT] = json!(Timestamp::now().to_string());
+            let change = replace(&found, "/spec/template", &template);
+            let after = send(&api, target, &change).await?;
             let detail = format!(
                 "{shown}: its pods are being replaced (state {} of its specification)",
                 after.generation
@@ -210,7 +205,7 @@ pub(crate) async fn apply(
                 return Err(ActError::TargetChanged { target: shown, what });
             }
             let undo = template_undo(target.workload, &found)?;
-            let after = send(&api, target, Patch::Json, &replace(&found, &template)).await?;
+            let after = send(&api, target, &replace(&found, "/spec/template", &template)).await?;
             let from = found.revision().map(|r| r.to_string()).unwrap_or_default();
             let detail = format!("{shown}: revision {from} gives way to what {revision} was");
             Ok(done(detail, with_generation(undo, after.generation)))
@@ -229,14 +224,9 @@ fn done(detail: String, undo: Undo) -> Outcome {
     Outcome { done: true, exit: Some(200), detail, undo }
 }
 
-async fn send(
-    api: &Api,
-    target: &Target<'_>,
-    how: Patch,
-    change: &Value,
-) -> Result<Found, ActError> {
+async fn send(api: &Api, target: &Target<'_>, change: &Value) -> Result<Found, ActError> {
     let verb = target.job.verb();
-    let object = api.patch(verb, target.workload, how, change).await?;
+    let object = api.patch(verb, target.workload, change).await?;
     Found::of(verb, target.workload, object)
 }
 
@@ -246,19 +236,16 @@ async fn set_replicas(
     found: &Found,
     replicas: u32,
 ) -> Result<Found, ActError> {
-    let change = json!({
-        "metadata": { "resourceVersion": found.resource_version },
-        "spec": { "replicas": replicas },
-    });
-    send(api, target, Patch::Merge, &change).await
+    send(api, target, &replace(found, "/spec/replicas", &json!(replicas))).await
 }
 
-/// Another template, if nobody changed anything since it was read. Merging would leave what only the new one has.
-fn replace(found: &Found, template: &Value) -> Value {
+/// One part of the specification anew, if nobody changed the specification since it was read: the server
+/// tests that in the same moment. Its status may change meanwhile, as that of a failing rollout does.
+fn replace(found: &Found, path: &str, value: &Value) -> Value {
     json!([
         { "op": "test", "path": "/metadata/uid", "value": found.uid },
-        { "op": "replace", "path": "/metadata/resourceVersion", "value": found.resource_version },
-        { "op": "replace", "path": "/spec/template", "value": template },
+        { "op": "test", "path": "/metadata/generation", "value": found.generation },
+        { "op": "replace", "path": path, "value": value },
     ])
 }
 
@@ -295,7 +282,7 @@ pub(crate) async fn undo_template(
         return Ok(format!("{workload} has its old template already"));
     }
     check(&target, &found)?;
-    let after = send(&api, &target, Patch::Json, &replace(&found, template)).await?;
+    let after = send(&api, &target, &replace(&found, "/spec/template", template)).await?;
     Ok(format!("{workload} has its old template again (state {})", after.generation))
 }
 

@@ -180,7 +180,11 @@ fn workload(action: impl Fn(hale_model::workload::WorkloadRef) -> Action) -> Cas
     bed.server.set_image("shop", "web", "web:2");
     let action = action(bed.web());
     let actuator = bed.actuator.clone();
-    let look = move || bed.server.object("shop", "web")["spec"].to_string();
+    let look = move || {
+        // All of it is kept: the kubeconfig lies in its directory.
+        let bed = &bed;
+        bed.server.object("shop", "web")["spec"].to_string()
+    };
     Case { actuator, action, look: Box::new(look) }
 }
 
