@@ -6,6 +6,11 @@ use std::process::Command;
 
 const INSIDE: &str = "HALE_TEST_INSIDE_NAMESPACE";
 
+/// Secrets that an agent in there finds in its environment.
+pub(crate) const BOT_TOKEN: (&str, &str) = ("HALE_TEST_BOT_TOKEN", "xoxb-1-token-of-a-test");
+pub(crate) const SIGNING_SECRET: (&str, &str) =
+    ("HALE_TEST_SIGNING_SECRET", "8f742231b10e8888abcd99yyyzzz85a5");
+
 /// Runs `body` in a fresh pid namespace, by running this very test once more in there. Where the
 /// machine allows no namespaces the test is skipped, and says so.
 pub(crate) fn isolated(test: &str, body: impl Future<Output = ()>) {
@@ -32,6 +37,7 @@ pub(crate) fn isolated(test: &str, body: impl Future<Output = ()>) {
         .arg(std::env::current_exe().unwrap())
         .args([test, "--exact", "--nocapture"])
         .env(INSIDE, "1")
+        .envs([BOT_TOKEN, SIGNING_SECRET])
         .process_group(0)
         .output()
         .unwrap();

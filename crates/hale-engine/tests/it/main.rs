@@ -15,4 +15,5 @@ mod cures;
 mod isolated;
 mod meaning;
 mod memory;
+mod team;
 mod world;
