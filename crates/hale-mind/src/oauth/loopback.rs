@@ -192,8 +192,10 @@ fn judge(head: &str, host: &str, state: &str) -> Verdict {
     });
     // A page under another name that leads here is not the authorization server's redirect.
     let url = Url::parse(&format!("http://{host}")).and_then(|base| base.join(target));
-    let Some(url) = url.ok().filter(|url| method == "GET" && names_host && url.path() == PATH)
-    else {
+    // A URL is read without the tabs in it, and `//` leads elsewhere: no browser sends either here.
+    let is_plain = target.starts_with(PATH) && target.bytes().all(|b| b.is_ascii_graphic());
+    let is_ours = |url: &Url| method == "GET" && names_host && is_plain && url.path() == PATH;
+    let Some(url) = url.ok().filter(is_ours) else {
         return Verdict::Elsewhere;
     };
     let all = |name: &str| -> Vec<String> {
@@ -245,6 +247,8 @@ mod tests {
             ("GET /callback?code=x&state=S1&scope=a+b", "code x"),
             ("GET /favicon.ico", "elsewhere"),
             ("POST /callback?state=S1&code=x", "elsewhere"),
+            ("GET /call\tback?state=S1&code=x", "elsewhere"),
+            ("GET //evil.example/callback?state=S1&code=x", "elsewhere"),
             ("GET /callback?state=S2&code=x", wrong),
             ("GET /callback?code=x", wrong),
             ("GET /callback?state=S1&state=S2&code=x", wrong),
