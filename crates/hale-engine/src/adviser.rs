@@ -8,8 +8,8 @@ use std::sync::Arc;
 use hale_brain::decide::redact::{KnownSecrets, Redactor};
 use hale_mind::keys::{Keys, Places};
 use hale_mind::{
-    Delta, Embeddings, Ledger, LedgerStore, Message, Mind, MindError, Outgoing, Part, ProviderState, Purpose,
-    Reply, Request,
+    Delta, Embeddings, Ledger, LedgerStore, Message, Mind, MindError, Outgoing, Part,
+    ProviderState, Purpose, Reply, Request,
 };
 use hale_store::{Access, State};
 use serde_json::Value;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use hale_act::notify::{Notifier, NotifySettings};
 use hale_model::action::Actor;
-use hale_model::chat::{ChatApp, ChatReply};
 use hale_model::api::{Answer, ApiError, Command, ErrorKind, Handle, Query, Receiving};
+use hale_model::chat::{ChatApp, ChatReply};
 use hale_model::event::EventStream;
 use hale_model::report::Report;
 use hale_model::sample::Source;

@@ -276,10 +276,7 @@ impl Core {
     /// Whether something is done about it, or a person is asked.
     fn is_being_cured(&self, id: &IncidentId) -> bool {
         self.cases.get(id).is_some_and(|case| {
-            matches!(
-                case.incident.state,
-                IncidentState::Acting | IncidentState::AwaitingApproval
-            )
+            matches!(case.incident.state, IncidentState::Acting | IncidentState::AwaitingApproval)
         })
     }
 

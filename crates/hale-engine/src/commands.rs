@@ -624,10 +624,8 @@ fn expectation_of(action: &Action, snapshot: &Snapshot) -> Expectation {
             (vec![Condition::RolloutComplete { workload: workload.clone() }], 5, 600)
         }
         Action::K8sScale { workload, replicas } => {
-            let condition = Condition::WorkloadReplicas {
-                workload: workload.clone(),
-                replicas: *replicas,
-            };
+            let condition =
+                Condition::WorkloadReplicas { workload: workload.clone(), replicas: *replicas };
             (vec![condition], 5, 300)
         }
         // What a command should bring about is known to the person only.

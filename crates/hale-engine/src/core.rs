@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use hale_act::notify::{Notification, NotificationKind, Notifier};
 use hale_act::Actuator;
+use hale_act::notify::{Notification, NotificationKind, Notifier};
 use hale_brain::detect::{AlertBook, AlertChange, BrainMemory, Orient, Orientation, Rules};
 use hale_brain::playbook::Playbooks;
 use hale_brain::remember::Symptom;

@@ -249,7 +249,11 @@ impl Desk {
     }
 
     /// What is stored, and before it what could not be stored yet.
-    pub(crate) fn incidents(&self, state: Option<IncidentState>, limit: u32) -> Result<Vec<Incident>> {
+    pub(crate) fn incidents(
+        &self,
+        state: Option<IncidentState>,
+        limit: u32,
+    ) -> Result<Vec<Incident>> {
         let stored = self.read_or(Vec::new(), |s| s.incidents(state, limit))?;
         let unsaved = self.latest(|l| l.unsaved_incidents.clone());
         let older: Vec<Incident> =

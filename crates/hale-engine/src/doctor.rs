@@ -14,8 +14,8 @@ use crate::desk::Desk;
 use crate::files::Lock;
 use crate::telemetry::store_error;
 
-pub(crate) use models::{checks as models, known_models};
 pub use models::probe_models;
+pub(crate) use models::{checks as models, known_models};
 
 /// Runs every check.
 pub(crate) fn examine(desk: &Desk) -> DoctorView {

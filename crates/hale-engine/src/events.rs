@@ -238,7 +238,7 @@ fn percent(score: f64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+    #![allow(clippy::unwrap_used, clippy::panic, clippy::wildcard_enum_match_arm, reason = "tests")]
 
     use futures::FutureExt as _;
     use hale_model::incident::Agent;

@@ -494,7 +494,11 @@ fn masked(value: Value) -> Value {
                             Value::String(MASK.to_owned())
                         }
                         Value::String(text) => Value::String(without_credentials(text)),
-                        other => masked(other),
+                        other @ (Value::Null
+                        | Value::Bool(_)
+                        | Value::Number(_)
+                        | Value::Array(_)
+                        | Value::Object(_)) => masked(other),
                     };
                     (key, value)
                 })

@@ -121,13 +121,12 @@ impl Desk {
         let references = |found: &[(RunbookRecord, f64)]| -> Vec<(RunbookRef, f64)> {
             found.iter().map(|(record, score)| (record.reference(), *score)).collect()
         };
-        let ranked =
-            remember::rank(
-                &references(&by_signature),
-                &references(&by_text),
-                &references(&near),
-                limit as usize,
-            );
+        let ranked = remember::rank(
+            &references(&by_signature),
+            &references(&by_text),
+            &references(&near),
+            limit as usize,
+        );
         let mut view = RunbookView::default();
         for recalled in ranked {
             let mut all = by_signature.iter().chain(&by_text).chain(&near);

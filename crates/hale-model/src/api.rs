@@ -16,12 +16,12 @@ use crate::chat::{ChatApp, ChatReply};
 use crate::event::EventStream;
 use crate::ids::{AlertId, ApprovalId, IncidentId, MachineId};
 use crate::incident::{IncidentState, TimelineEntry};
-use crate::panel::{Panel, PanelView};
 use crate::knowledge::{Runbook, RunbookEntryView, RunbookImported, RunbookView};
-use crate::report::{Receipt, Report};
 use crate::metrics::MetricsView;
-use crate::token::{Role, TokenCreated, TokenDigest, TokenView};
+use crate::panel::{Panel, PanelView};
 use crate::playbook::{PlaybookTrial, PlaybookView, PlaybooksView};
+use crate::report::{Receipt, Report};
+use crate::token::{Role, TokenCreated, TokenDigest, TokenView};
 use crate::view::{
     ActionView, AlertView, AlertsView, ApprovalView, ApprovalsView, DoctorView, Explanation,
     HealthView, IncidentView, IncidentsView, ReportView, StatusView, Table, TriageView,
@@ -445,8 +445,7 @@ pub enum Event {
 pub type Answer<'a> = Pin<Box<dyn Future<Output = Result<View, ApiError>> + Send + 'a>>;
 
 /// What [`Handle::receive`] returns.
-pub type Receiving<'a> =
-    Pin<Box<dyn Future<Output = Result<Vec<Receipt>, ApiError>> + Send + 'a>>;
+pub type Receiving<'a> = Pin<Box<dyn Future<Output = Result<Vec<Receipt>, ApiError>> + Send + 'a>>;
 
 /// The way into hale, in this process or over its socket.
 pub trait Handle: Send + Sync {

@@ -4,8 +4,8 @@
 //! # Panics
 //! Where a parser does, and where its answer breaks a promise of its own.
 
-use crate::knowledge::{Knowledge, Runbook};
 use crate::container::{ContainerStat, ProbeTarget};
+use crate::knowledge::{Knowledge, Runbook};
 use crate::{config, probe, text};
 
 /// `config.toml`. What is accepted is the same once written and read again; what is refused names
@@ -70,10 +70,9 @@ pub fn probe(bytes: &[u8]) {
         addresses: [("bridge".to_owned(), "172.17.0.2".to_owned())].into(),
         ..ContainerStat::default()
     };
-    for target in [
-        ProbeTarget::Http { url: text.to_owned() },
-        ProbeTarget::Tcp { address: text.to_owned() },
-    ] {
+    for target in
+        [ProbeTarget::Http { url: text.to_owned() }, ProbeTarget::Tcp { address: text.to_owned() }]
+    {
         let Ok(address) = probe::parse(&target) else { continue };
         let containers = std::iter::once(&container);
         if let Ok(Some(at)) = probe::resolve(&address, containers, &[7979]) {

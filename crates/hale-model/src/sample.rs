@@ -10,10 +10,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::workload::WorkloadSample;
 use crate::container::{ContainerSample, Probe};
 use crate::ids::{MachineId, ProcRef};
 use crate::traffic::TrafficSample;
+use crate::workload::WorkloadSample;
 
 /// A source of observations: one local collector each.
 #[derive(

@@ -184,10 +184,13 @@ fn status_line(answer: &[u8]) -> Result<Answered, String> {
 }
 
 fn words(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::ConnectionRefused => "connection refused".to_owned(),
-        std::io::ErrorKind::ConnectionReset => "connection reset".to_owned(),
-        _ => error.to_string(),
+    let kind = error.kind();
+    if kind == std::io::ErrorKind::ConnectionRefused {
+        "connection refused".to_owned()
+    } else if kind == std::io::ErrorKind::ConnectionReset {
+        "connection reset".to_owned()
+    } else {
+        error.to_string()
     }
 }
 

@@ -43,13 +43,13 @@ use hale_model::api::Handle;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 
-pub use client::{Client, ClientError};
-pub use doors::{DoorSettings, Doors};
-pub use otlp::{OtlpOptions, decode_for_fuzzing, serve_otlp};
-pub use receive::{WebhookOptions, fuzzing as receive_fuzzing};
 #[doc(hidden)]
 pub use access::fuzz_callers;
+pub use client::{Client, ClientError};
+pub use doors::{DoorSettings, Doors};
 pub use openapi::{openapi, openapi_page};
+pub use otlp::{OtlpOptions, decode_for_fuzzing, serve_otlp};
+pub use receive::{WebhookOptions, fuzzing as receive_fuzzing};
 pub use rpc::{RpcAnswer, RpcRequest};
 pub use tls::{Identity, TlsError};
 

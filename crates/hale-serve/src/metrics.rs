@@ -70,11 +70,7 @@ impl Process {
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib = resident.and_then(|text| text.trim().trim_end_matches(" kB").parse::<u64>().ok());
         let fds = std::fs::read_dir("/proc/self/fd").ok().map(|fds| fds.count() as u64);
-        Process {
-            cpu_secs: usage,
-            resident_bytes: kib.map(|kib| kib * 1024),
-            open_fds: fds,
-        }
+        Process { cpu_secs: usage, resident_bytes: kib.map(|kib| kib * 1024), open_fds: fds }
     }
 }
 

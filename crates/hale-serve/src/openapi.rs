@@ -29,7 +29,7 @@ use crate::rules::{self, Need};
 /// Path of the document.
 pub(crate) const OPENAPI_PATH: &str = "/openapi.json";
 
-static DOCUMENT: LazyLock<String> = LazyLock::new(|| openapi_page());
+static DOCUMENT: LazyLock<String> = LazyLock::new(openapi_page);
 
 pub(crate) fn router() -> Router<Shared> {
     Router::new().route(

@@ -23,13 +23,13 @@ use serde_json::json;
 use crate::access::{self, Peer};
 use crate::answer::{Refusal, unexpected_view};
 use crate::dashboard;
-use crate::{metrics, openapi};
 use crate::doors::Doors;
 use crate::receive;
 use crate::routes_dashboard;
 use crate::rpc::{RPC_PATH, RpcAnswer, RpcRequest};
 use crate::sign_in;
 use crate::stream::{self, Watchers};
+use crate::{metrics, openapi};
 
 /// Bytes of a request's body.
 const LIMIT_BODY_BYTES: usize = 1024 * 1024;
@@ -159,7 +159,9 @@ pub(crate) fn parameters<T>(query: Result<UrlQuery<T>, QueryRejection>) -> Resul
     })
 }
 
-pub(crate) fn body<T: DeserializeOwned + Default>(body: Result<Bytes, BytesRejection>) -> Result<T, Refusal> {
+pub(crate) fn body<T: DeserializeOwned + Default>(
+    body: Result<Bytes, BytesRejection>,
+) -> Result<T, Refusal> {
     let bytes = read_body(body)?;
     if bytes.is_empty() {
         return Ok(T::default());

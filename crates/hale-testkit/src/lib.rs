@@ -2,8 +2,8 @@
 //! nothing to hale's own collectors, so that it can judge them. And for tests of all crates, scripted
 //! language model servers and an authorization server.
 
-pub mod containers;
 pub mod authorization_server;
+pub mod containers;
 pub mod kube_server;
 pub mod model_server;
 pub mod world;

@@ -244,8 +244,7 @@ pub fn yaml_files(dir: &Path) -> Result<Vec<PathBuf>, Failure> {
 
 fn user_playbooks(config_path: &Path) -> Result<Vec<(String, String)>, Failure> {
     let paths = own_playbook_paths(config_path)?;
-    let read =
-        |path: &PathBuf| Ok((path.display().to_string(), read_small(path, "the playbook")?));
+    let read = |path: &PathBuf| Ok((path.display().to_string(), read_small(path, "the playbook")?));
     paths.iter().map(read).collect()
 }
 

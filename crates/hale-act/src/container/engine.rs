@@ -237,6 +237,10 @@ fn moment(text: Option<&str>) -> Option<Timestamp> {
 /// Turns the engine's errors into words, by their status.
 fn explain(operation: &str, container: &ContainerRef, error: &Error) -> ActError {
     let target = shown(container);
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the client's errors are many; two have a meaning here"
+    )]
     match error {
         Error::DockerResponseServerError { status_code: 404, .. } => {
             ActError::TargetGone { target }

@@ -83,12 +83,11 @@ impl Api {
             of.namespace
         );
         let mut list = self.ask(operation, of, Request::get(path), Vec::new()).await?;
-        match list["items"].take() {
-            Value::Array(items) => Ok(items),
-            _ => {
-                Err(ActError::failed(operation, of.to_string(), "the list of ReplicaSets is none"))
-            }
-        }
+        let Value::Array(items) = list["items"].take() else {
+            let why = "the list of ReplicaSets is none";
+            return Err(ActError::failed(operation, of.to_string(), why));
+        };
+        Ok(items)
     }
 
     async fn ask(

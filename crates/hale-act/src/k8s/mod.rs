@@ -260,12 +260,13 @@ fn template_undo(workload: &WorkloadRef, found: &Found) -> Result<Undo, ActError
 }
 
 fn with_generation(undo: Undo, generation: i64) -> Undo {
-    match undo {
-        Undo::WorkloadTemplate { workload, template } => {
-            Undo::WorkloadTemplate { workload: WorkloadRef { generation, ..workload }, template }
-        }
-        other => other,
+    if let Undo::WorkloadTemplate { workload, template } = undo {
+        return Undo::WorkloadTemplate {
+            workload: WorkloadRef { generation, ..workload },
+            template,
+        };
     }
+    undo
 }
 
 /// Gives the old template back, unless somebody changed the workload since.

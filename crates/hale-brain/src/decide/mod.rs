@@ -12,9 +12,9 @@ pub mod modes;
 pub mod names;
 pub mod redact;
 mod refusals;
-mod workload;
 pub mod registry;
 pub mod shell;
+mod workload;
 
 use hale_model::Timestamp;
 use hale_model::action::{Action, ActionRecord, Actor, Decision, Reason, Risk, Verdict};
@@ -120,10 +120,13 @@ fn willing(
             (Decision::Deny, reason(rule, text))
         }
         // A chat answers questions; it begins nothing.
-        (Actor::Chat { .. }, _) => {
-            (Decision::Deny, reason("guard.chat_only_answers", "a chat may only answer what hale asks"))
+        (Actor::Chat { .. }, _) => (
+            Decision::Deny,
+            reason("guard.chat_only_answers", "a chat may only answer what hale asks"),
+        ),
+        (Actor::User { .. } | Actor::Token { .. } | Actor::Browser, _) if unconfirmed => {
+            (Decision::Ask, needs_yes(&why))
         }
-        (Actor::User { .. } | Actor::Token { .. } | Actor::Browser, _) if unconfirmed => (Decision::Ask, needs_yes(&why)),
         (Actor::User { .. } | Actor::Token { .. } | Actor::Browser, _) => {
             (Decision::Allow, reason("guard.person", "a person asked for it and confirmed it"))
         }

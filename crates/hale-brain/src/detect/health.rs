@@ -108,8 +108,8 @@ fn factor(
     let no_sensor = id == "temperature" && status.is_some();
     // A single look need not ask the journal, which has no figure of its own, only events, nor the
     // container engine.
-    let not_asked = status.is_none()
-        && (id == "container" || id == "journal" && !snapshot.sources.is_empty());
+    let not_asked =
+        status.is_none() && (id == "container" || id == "journal" && !snapshot.sources.is_empty());
     let absent = absent || not_asked;
     let base = match figure {
         Some(figure) => figure,

@@ -142,13 +142,13 @@ impl HttpLatency {
 
 impl Detector for HttpErrors {
     fn detect(&mut self, view: &View<'_>, learned: &mut Learned) -> Vec<Claim> {
-        seen_now(view).then(|| learned.services.claims(view, true)).unwrap_or_default()
+        if seen_now(view) { learned.services.claims(view, true) } else { Vec::new() }
     }
 }
 
 impl Detector for HttpLatency {
     fn detect(&mut self, view: &View<'_>, learned: &mut Learned) -> Vec<Claim> {
-        seen_now(view).then(|| learned.services.claims(view, false)).unwrap_or_default()
+        if seen_now(view) { learned.services.claims(view, false) } else { Vec::new() }
     }
 }
 

@@ -5,8 +5,8 @@
 //! [`postmortem`] and so on.
 
 mod causes;
-mod containers;
 mod cleaning;
+mod containers;
 mod correlate;
 mod culprit;
 mod experience;

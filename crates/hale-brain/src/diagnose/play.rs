@@ -76,7 +76,7 @@ pub(super) fn choose<'a>(
         }
         match climb(input, ready, &seen, plays.climbed) {
             Played::Nothing => {}
-            played => return played,
+            played @ (Played::Rung(_) | Played::Ended { .. }) => return played,
         }
     }
     Played::Nothing

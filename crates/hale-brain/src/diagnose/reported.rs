@@ -70,9 +70,10 @@ fn make_room(input: &DiagnoseInput<'_>, alert: &Alert) -> Option<Treatment> {
         return None;
     }
     let (mount, means) = cleaning::old_files(input.snapshot, input.config)?;
-    let why = "It has no room; files in cleanable_paths that nobody changed for a day make some, and \
+    let why =
+        "It has no room; files in cleanable_paths that nobody changed for a day make some, and \
                can be brought back."
-        .to_owned();
+            .to_owned();
     let step = steps::clean(alert, mount, vec![means], 100.0, None, why);
     let before = step.expectation.conditions.len();
     let step = with_health(input, alert, step);

@@ -67,6 +67,10 @@ fn told(error: &Error, text: &str) -> (u64, String, String, Option<String>) {
     let line = error.location().map_or(1, |l| l.line()).max(1);
     let here = path_at(text, line);
     let above = parent(&here);
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "of the reader's many errors these few have better words"
+    )]
     match error {
         Error::SerdeUnknownField { field, expected, .. } => {
             let what = format!("there is no key `{}` here", quoted(field));

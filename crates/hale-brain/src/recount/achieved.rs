@@ -51,7 +51,7 @@ pub fn achieved(
 
     let saved_minutes = saved_minutes(&ended, config.minutes_saved_per_incident);
     let saved_money = (config.cost_per_minute_of_downtime > 0.0)
-        .then(|| saved_minutes * config.cost_per_minute_of_downtime);
+        .then_some(saved_minutes * config.cost_per_minute_of_downtime);
     let cured_alone = count(End::Alone);
     Achieved {
         since,

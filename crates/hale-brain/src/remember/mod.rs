@@ -12,7 +12,7 @@ mod recall;
 mod shipped;
 
 use hale_model::Timestamp;
-use hale_model::action::{ActionKind, ActionRecord, ActionState, Actor};
+use hale_model::action::{ActionKind, ActionRecord, ActionState};
 use hale_model::alert::AlertKind;
 use hale_model::config::Autonomy;
 use hale_model::lesson::Lesson;
@@ -81,7 +81,7 @@ enum Teaching {
 
 fn teaching(record: &ActionRecord) -> Option<Teaching> {
     let verified = record.verification.as_ref().map(|v| v.verified);
-    let by_person = matches!(record.requested_by, Actor::User { .. });
+    let by_person = record.requested_by.is_person();
     let approved =
         by_person || record.verdict.reasons.iter().any(|r| r.rule == crate::decide::APPROVED);
     let failure = || {

@@ -436,7 +436,11 @@ fn what_is_planned_for_containers() {
     assert!(planned(&[starved], &tight, |_| {}).starts_with("starting container web once more"));
     for (name, world, expected) in [
         ("paused", snapshot(|s| s.state = ContainerState::Paused), "a person froze container web"),
-        ("gone", Snapshot { containers: Vec::new(), ..world() }, "container web is not among the observed containers any more"),
+        (
+            "gone",
+            Snapshot { containers: Vec::new(), ..world() },
+            "container web is not among the observed containers any more",
+        ),
         ("kubelet's", snapshot(|s| s.kubernetes = true), "container web belongs to Kubernetes"),
     ] {
         let said = planned(std::slice::from_ref(&ill), &world, |_| {});

@@ -24,7 +24,16 @@ fn incident(alerts: &[Alert]) -> Incident {
 
 fn ask(alerts: &[Alert], snapshot: &Snapshot, config: &Config, lessons: &[Lesson]) -> Diagnosed {
     let incident = incident(alerts);
-    diagnose(&DiagnoseInput { plays: None, tried: &[], now: at(5), incident: &incident, alerts, snapshot, config, lessons })
+    diagnose(&DiagnoseInput {
+        plays: None,
+        tried: &[],
+        now: at(5),
+        incident: &incident,
+        alerts,
+        snapshot,
+        config,
+        lessons,
+    })
 }
 
 fn told(diagnosed: &Diagnosed) -> String {
@@ -499,7 +508,9 @@ fn what_was_the_cause_stays_it_when_only_effects_are_left() {
     w.processes.retain(|p| p.pid != 201);
     let mut over = leak;
     over.state = AlertState::Closed;
-    let diagnosed = diagnose(&DiagnoseInput { plays: None, tried: &[],
+    let diagnosed = diagnose(&DiagnoseInput {
+        plays: None,
+        tried: &[],
         now: at(60),
         incident: &known,
         alerts: &[over, failed],

@@ -38,7 +38,9 @@ fn until_planned(
             let Correlation::New(incident) = answer else { continue };
             let alerts: Vec<Alert> =
                 opened.iter().filter(|a| incident.alerts.contains(&a.id)).cloned().collect();
-            let diagnosed = diagnose(&DiagnoseInput { plays: None, tried: &[],
+            let diagnosed = diagnose(&DiagnoseInput {
+                plays: None,
+                tried: &[],
                 now: now.collected_at,
                 incident: &incident,
                 alerts: &alerts,

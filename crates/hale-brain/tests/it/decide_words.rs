@@ -40,7 +40,9 @@ fn an_incident() -> (Incident, Vec<Alert>, Vec<ActionRecord>, Vec<TimelineEntry>
         alerts: vec![alert.id.clone()],
         diagnosis: None,
     };
-    let diagnosed = diagnose(&DiagnoseInput { plays: None, tried: &[],
+    let diagnosed = diagnose(&DiagnoseInput {
+        plays: None,
+        tried: &[],
         now: at(5),
         incident: &incident,
         alerts: std::slice::from_ref(&alert),

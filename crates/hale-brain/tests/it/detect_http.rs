@@ -111,7 +111,7 @@ impl Shop {
         (0..per_sec).for_each(|n| self.request(&hops(n), &mut batches));
         // Callers' batches come before and after those whom they call.
         let mut order: Vec<_> = batches.into_iter().collect();
-        if self.traces % 2 == 0 {
+        if self.traces.is_multiple_of(2) {
             order.reverse();
         }
         for (service, spans) in order {
@@ -154,7 +154,8 @@ fn told<'a>(finding: &'a Finding, name: &str) -> &'a str {
 fn half_of_the_requests_failing_is_found_within_two_turns_and_its_maker_is_named() {
     let mut shop = Shop::new(Vec::new());
     shop.warm_up();
-    let broken = |n: u64| vec![hop("web"), Hop { fails: n % 2 == 0, ..hop("quotes") }, hop("db")];
+    let broken =
+        |n: u64| vec![hop("web"), Hop { fails: n.is_multiple_of(2), ..hop("quotes") }, hop("db")];
     let mut findings = shop.second(20, broken);
     if findings.is_empty() {
         findings = shop.second(20, broken);
@@ -209,7 +210,7 @@ fn a_database_is_named_unless_others_use_it_well() {
     let mut shop = Shop::new(Vec::new());
     shop.warm_up();
     let own_fault = |n: u64| {
-        if n % 2 == 0 {
+        if n.is_multiple_of(2) {
             return vec![hop("billing"), hop("db")];
         }
         vec![hop("web"), hop("quotes"), Hop { fails: true, ..hop("db") }]
@@ -246,7 +247,7 @@ fn what_is_no_incident_is_not_one() {
             vec![hop("web"), Hop { fails: n == 7, ..hop("quotes") }]
         }),
         ("a service that is hardly used fails", 20, |second, n| {
-            if n == 0 && second % 15 == 0 {
+            if n == 0 && second.is_multiple_of(15) {
                 return vec![Hop { fails: true, ..hop("reports") }];
             }
             healthy()
@@ -267,12 +268,12 @@ fn what_is_no_incident_is_not_one() {
 #[test]
 fn a_service_that_always_failed_a_little_is_learned_as_such() {
     let mut shop = Shop::new(Vec::new());
-    let a_little = |n: u64| vec![Hop { fails: n % 12 == 0, ..hop("legacy") }];
+    let a_little = |n: u64| vec![Hop { fails: n.is_multiple_of(12), ..hop("legacy") }];
     for second in 0..120 {
         let findings = shop.second(24, a_little);
         assert!(findings.is_empty(), "second {second}: {findings:#?}");
     }
-    let half = |n: u64| vec![Hop { fails: n % 2 == 0, ..hop("legacy") }];
+    let half = |n: u64| vec![Hop { fails: n.is_multiple_of(2), ..hop("legacy") }];
     shop.second(24, half);
     assert!(!shop.second(24, half).is_empty());
 }
@@ -300,8 +301,9 @@ fn a_promise_is_kept_by_its_budget() {
     // 40 % are slow: that is eight times what is allowed; 90 % are eighteen times.
     let mut findings = Vec::new();
     for _ in 0..400 {
-        findings =
-            shop.second(50, |n| vec![Hop { ms: if n % 10 == 0 { 5 } else { 130 }, ..hop("web") }]);
+        findings = shop.second(50, |n| {
+            vec![Hop { ms: if n.is_multiple_of(10) { 5 } else { 130 }, ..hop("web") }]
+        });
     }
     let finding = about(&findings, "web");
     assert_eq!(finding.kind.as_str(), "http.latency");

@@ -1,5 +1,12 @@
 //! Integration tests of what hale thinks.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests"
+)]
 
 mod containers;
 mod decide_autonomy;

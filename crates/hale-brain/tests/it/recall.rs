@@ -233,7 +233,9 @@ fn ask(alerts: &[Alert], snapshot: &Snapshot, lessons: &[Lesson]) -> Diagnosed {
     };
     let incident = Incident { alerts: alerts.iter().map(|a| a.id.clone()).collect(), ..incident };
     let config = Config::default();
-    diagnose(&DiagnoseInput { plays: None, tried: &[],
+    diagnose(&DiagnoseInput {
+        plays: None,
+        tried: &[],
         now: at(5),
         incident: &incident,
         alerts,

@@ -3,8 +3,8 @@
 
 use std::time::Instant;
 
-use hale_act::command_run::{self, Command, Ran, Stream, Terminal};
 use hale_act::Actuator;
+use hale_act::command_run::{self, Command, Ran, Stream, Terminal};
 use hale_model::action::{
     Action, ActionRecord, ActionState, Decision, Expectation, Outcome, PlanStep, PreState, Undo,
 };

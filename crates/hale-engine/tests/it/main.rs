@@ -8,9 +8,9 @@
     reason = "tests"
 )]
 
-mod containers;
 mod agent;
 mod consult;
+mod containers;
 mod cures;
 mod isolated;
 mod meaning;

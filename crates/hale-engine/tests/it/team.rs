@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use crate::isolated::{BOT_TOKEN, SIGNING_SECRET, isolated};
 use crate::world::{Ghosts, World, settings};
 
+#[allow(dead_code, reason = "shared with the tests of hale-act, which need more of it")]
 #[path = "../../../hale-act/tests/it/wire.rs"]
 mod wire;
 use wire::{Asked, server};

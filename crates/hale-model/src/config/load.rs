@@ -157,7 +157,10 @@ pub fn check_listen(listen: &str) -> Result<(), (String, String)> {
         Err(_) => return Err((format!("`{listen}` is not an address"), example)),
     };
     if address.port() == 0 && !address.ip().is_loopback() {
-        return Err((format!("`{listen}` has no fixed port"), format!("write {}:7979", address.ip())));
+        return Err((
+            format!("`{listen}` has no fixed port"),
+            format!("write {}:7979", address.ip()),
+        ));
     }
     Ok(())
 }

@@ -150,6 +150,10 @@ mod tests {
     }
 
     #[test]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the test is the service that writes its pid file"
+    )]
     fn a_pid_file_says_whether_a_service_runs_died_or_was_stopped() {
         let place = tempfile::tempdir().unwrap();
         let file = place.path().join("shop.pid");
@@ -160,7 +164,10 @@ mod tests {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
         std::fs::write(&file, format!("{}\n", child.id())).unwrap();
         let running = look(&file);
-        assert_eq!((running.active_state.as_str(), running.main_pid), ("active", child.id() as i32));
+        assert_eq!(
+            (running.active_state.as_str(), running.main_pid),
+            ("active", child.id() as i32)
+        );
         assert_eq!(running.invocation_id, look(&file).invocation_id);
         child.kill().unwrap();
         child.wait().unwrap();

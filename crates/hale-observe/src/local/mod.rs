@@ -22,8 +22,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use hale_model::container::ProbeTarget;
 use hale_model::config::DeclaredService;
+use hale_model::container::ProbeTarget;
 use hale_model::sample::{HostFacts, Sample, Source, SourceState, SourceStatus};
 use hale_model::{MachineId, Timestamp};
 

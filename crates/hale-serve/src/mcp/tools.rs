@@ -378,7 +378,9 @@ mod tests {
             Query::Tokens | Query::TokenHolder { .. } | Query::Metrics => "status",
             // Only screens ask it; all that it tells, SQL tells too.
             Query::Panel { .. } => "sql",
-            Query::Playbooks | Query::Playbook { .. } | Query::PlaybookTrial { .. } => "runbook_search",
+            Query::Playbooks | Query::Playbook { .. } | Query::PlaybookTrial { .. } => {
+                "runbook_search"
+            }
         }
     }
 

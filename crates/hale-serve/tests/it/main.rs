@@ -1,5 +1,12 @@
 //! hale-serve against real listeners, with a handle that answers from a script.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    clippy::wildcard_enum_match_arm,
+    reason = "tests"
+)]
 
 mod access;
 mod client;

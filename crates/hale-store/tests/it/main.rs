@@ -1,8 +1,8 @@
 //! The store as the agent and the command line use it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-mod containers;
 mod audit;
+mod containers;
 mod crash;
 mod damaged;
 mod full_disk;

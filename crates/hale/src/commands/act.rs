@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use hale_model::action::{Action, CleanMeans};
-use hale_model::api::{ApiError, ErrorKind, Query, View};
+use hale_model::api::{ApiError, ErrorKind, Query};
 use hale_model::container::ContainerRef;
 use hale_model::sample::{Source, SourceState};
 use hale_model::text::printable;

@@ -76,7 +76,10 @@ fn a_container_is_restarted_by_its_name_and_started_and_stopped_and_put_back() {
     let ended = bed.hale(&["act", "container.restart", &web.name, "--yes", "--json"]);
     assert_eq!(ended.code, 0, "{} {}", ended.stdout, ended.stderr);
     let action: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
-    assert_eq!((&action["kind"], &action["state"]), (&"container.restart".into(), &"succeeded".into()));
+    assert_eq!(
+        (&action["kind"], &action["state"]),
+        (&"container.restart".into(), &"succeeded".into())
+    );
     assert_ne!(web.started_at().unwrap(), run);
 
     let id = web.inspect(".Id").unwrap();

@@ -48,7 +48,7 @@ pub(super) fn of(id: &str, full: &ContainerInspectResponse) -> ContainerStat {
             WORD_BYTES_MAX,
         ),
         state: now,
-        health: health.and_then(|h| h.status).and_then(|s| ContainerHealth::parse(&s.to_string())),
+        health: health.and_then(|h| h.status).and_then(|s| ContainerHealth::parse(s.as_ref())),
         health_output: health.and_then(last_output),
         failing_streak: health
             .and_then(|h| h.failing_streak)

@@ -77,10 +77,10 @@ impl Watchman {
     /// It does not answer.
     pub async fn incidents(&self) -> Result<Vec<IncidentView>, Failure> {
         let query = Query::Incidents { state: None, limit: INCIDENTS_MAX };
-        match self.client.query(query).await? {
-            View::Incidents(view) => Ok(view.incidents),
-            _ => Err(Failure::unexpected_view()),
-        }
+        let View::Incidents(view) = self.client.query(query).await? else {
+            return Err(Failure::unexpected_view());
+        };
+        Ok(view.incidents)
     }
 
     /// Ends it in order.
