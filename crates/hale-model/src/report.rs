@@ -204,7 +204,7 @@ pub fn kind_of(text: &str, names: Names) -> AlertKind {
         AlertKind::ProcessFdLeak
     } else if says(&["swap"]) {
         AlertKind::SwapHigh
-    } else if says(&["crashloop", "crashlooping", "restarting", "restarts", "flapping"]) {
+    } else if says(&["crashloop", "crashlooping", "looping", "restarting", "restarts", "flapping"]) {
         if names.container { AlertKind::ContainerRestarting } else { AlertKind::ServiceFlapping }
     } else if says(&[
         "crash",
@@ -287,7 +287,7 @@ mod tests {
             ("crash", unit, "service.failed"),
             ("crash", container, "container.unhealthy"),
             ("InstanceDown", none, "service.failed"),
-            ("KubePodCrashLooping", none, "kube_pod_crash_looping"),
+            ("KubePodCrashLooping", none, "service.flapping"),
             ("crashloop", container, "container.restarting"),
             ("disk", none, "disk.space"),
             ("NodeFilesystemAlmostOutOfInodes", none, "disk.inodes"),

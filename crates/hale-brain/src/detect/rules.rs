@@ -56,6 +56,8 @@ macro_rules! built_in_rules {
 }
 
 built_in_rules! {
+    "container.restarting",
+    "container.unhealthy",
     "cpu.hot_process",
     "disk.filling",
     "disk.inodes",
@@ -73,8 +75,6 @@ built_in_rules! {
     "process.leak",
     "process.orphan",
     "process.zombie",
-    "container.restarting",
-    "container.unhealthy",
     "service.failed",
     "service.flapping",
     "source.stale",

@@ -54,6 +54,8 @@ async fn nothing_at_all_is_stale_with_the_file_and_the_operation() {
     disk Stale cannot read ROOT/proc/self/mountinfo: No such file or directory (os error 2)
     network Stale cannot read ROOT/proc/net/dev: No such file or directory (os error 2)
     unit Absent D-Bus is switched off
+    container Absent containers are switched off
+    kubernetes Absent 
     ");
     assert_eq!(sample.machine_id.as_str(), "localhost");
 }

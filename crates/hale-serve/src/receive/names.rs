@@ -225,7 +225,7 @@ mod tests {
             ("http://0.0.0.0:80/", Err("is no address of a host")),
             ("http://user:pw@10.0.0.5/", Err("carries credentials")),
             ("ftp://10.0.0.5/", Err("is not an address that begins with http:// or https://")),
-            ("file:///etc/passwd", Err("is not an address that begins with http:// or https://")),
+            ("file:///etc/passwd", Err("is not an address")),
             ("/health", Err("is not an address that begins with http:// or https://")),
             ("http://10.0.0.5:99999/", Err("is not an address")),
             ("http://10.0.0.5:0/", Err("has a wrong port")),

@@ -1,10 +1,10 @@
 //! Opening the state database: refuses what it does not know before it writes a byte.
 
 use std::cell::RefCell;
-use std::fs::{File, OpenOptions};
-use std::io::Read;
+use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hale_model::Timestamp;
@@ -58,24 +58,14 @@ impl State {
     /// If it is missing (for reading), damaged, not hale's, or made by a newer hale: then the file
     /// is as it was before.
     pub fn open(path: &Path, access: Access) -> Result<State, StoreError> {
-        let is_new = match std::fs::metadata(path) {
-            Ok(found) => found.len() == 0,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => true,
-            Err(e) => return Err(StoreError::io(path, "look at", e)),
-        };
-        if is_new && access == Access::Read {
-            return Err(StoreError::Missing { path: path.to_owned() });
-        }
-        if !is_new {
-            check_length(path)?;
+        if !exists_or_is_made(path, access)? {
             // Through a connection that cannot write: refusing must not even checkpoint the WAL.
             let reader = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            check_length(path, &reader)?;
             pending(path, MIGRATIONS, &applied(path, &reader)?)?;
             if access == Access::Read {
                 return Ok(State::with(path, reader));
             }
-        } else {
-            create_private(path)?;
         }
         let writer = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         prepare(path, &writer)?;
@@ -131,15 +121,29 @@ fn wait_for_writer(tries: i32) -> bool {
     BUSY_PAUSE.saturating_mul(u32::try_from(tries).unwrap_or(u32::MAX)) < BUSY_TIMEOUT
 }
 
-fn create_private(path: &Path) -> Result<(), StoreError> {
-    OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .map(drop)
-        .map_err(|e| StoreError::io(path, "create", e))
+/// Whether the file is new: then, and if it may be written, it was made, empty and private.
+///
+/// Closing a file drops every lock that this process has on it, those of SQLite's other connections
+/// too; another process then takes them for gone and removes the write-ahead log under them. So
+/// nothing but SQLite ever opens a database, and a new file is closed before anybody can lock it.
+fn exists_or_is_made(path: &Path, access: Access) -> Result<bool, StoreError> {
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _alone = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    match std::fs::metadata(path) {
+        Ok(found) if found.len() > 0 => return Ok(false),
+        Ok(_) => {}
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+        Err(e) => return Err(StoreError::io(path, "look at", e)),
+    }
+    if access == Access::Read {
+        return Err(StoreError::Missing { path: path.to_owned() });
+    }
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(StoreError::io(path, "create", e))
+        }
+        _ => Ok(true),
+    }
 }
 
 fn prepare(path: &Path, connection: &Connection) -> Result<(), StoreError> {
@@ -161,30 +165,17 @@ fn prepare(path: &Path, connection: &Connection) -> Result<(), StoreError> {
 
 /// SQLite notices that the end of a file is missing only when it reads there; then it may have
 /// written elsewhere already.
-fn check_length(path: &Path) -> Result<(), StoreError> {
-    let io = |e| StoreError::io(path, "read the header of", e);
-    let mut file = File::open(path).map_err(io)?;
-    let length = file.metadata().map_err(io)?.len();
-    let mut header = [0_u8; 100];
-    let corrupt = |detail: String| StoreError::Corrupt { path: path.to_owned(), detail };
-    if length < 100 {
-        return Err(corrupt(format!("only {length} bytes long")));
-    }
-    file.read_exact(&mut header).map_err(io)?;
-    if !header.starts_with(b"SQLite format 3\0") {
-        return Err(corrupt("not an SQLite file".to_owned()));
-    }
-    let word = |at: usize| header[at..at + 4].iter().fold(0_u64, |n, b| n << 8 | u64::from(*b));
-    let page_size = match u64::from(header[16]) << 8 | u64::from(header[17]) {
-        1 => 65_536,
-        size => size,
-    };
-    let expected = word(28) * page_size;
-    // With entries in the WAL the header may run ahead of the file: SQLite then puts it right.
+fn check_length(path: &Path, reader: &Connection) -> Result<(), StoreError> {
+    let error = |e| StoreError::sqlite(path, "read the header of", e);
+    let figure = |name| reader.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map(i64::unsigned_abs);
+    // The lengths last: while others write, they only grow.
+    let expected = figure("page_count").map_err(error)? * figure("page_size").map_err(error)?;
     let wal = std::fs::metadata(wal_path(path)).map_or(0, |m| m.len());
-    let header_is_valid = word(24) == word(92);
-    if wal == 0 && header_is_valid && length < expected {
-        return Err(corrupt(format!("{length} bytes long where {expected} were written")));
+    let length = std::fs::metadata(path).map_err(|e| StoreError::io(path, "look at", e))?.len();
+    // With entries in the WAL the header may run ahead of the file: SQLite then puts it right.
+    if wal == 0 && length < expected {
+        let detail = format!("{length} bytes long where {expected} were written");
+        return Err(StoreError::Corrupt { path: path.to_owned(), detail });
     }
     Ok(())
 }

@@ -103,8 +103,8 @@ fn a_file_of_an_older_hale_has_no_runs_and_is_no_trouble() {
     let connection = rusqlite::Connection::open(&path).unwrap();
     connection
         .execute_batch(
-            "DROP TABLE runs; DROP TABLE sentences; DROP TABLE sentence_index; \
-             DELETE FROM schema_migrations WHERE version = 3",
+            "DROP TABLE runs; DROP TABLE sentences; DROP TABLE sentence_index; DROP TABLE inbox; \
+             DROP TABLE tokens; DELETE FROM schema_migrations WHERE version >= 3",
         )
         .unwrap();
     drop(connection);

@@ -69,7 +69,7 @@ hale: ~/.config/hale/config.toml:2: [general] mode: `automatic` is not one of ob
 hale: ~/.config/hale/config.toml:2: [thresholds] ram_warn_percent: ram_warn_percent (95) is above ram_critical_percent (90); warn below what is critical
       correct it with `hale config edit`; docs/reference/config.md has every key
 == wrong_addresses: exit 2
-hale: ~/.config/hale/config.toml:2: [server] listen: `0.0.0.0:7979` can be reached from other machines, which this version does not serve; write 127.0.0.1:7979 and reach it through ssh -L
+hale: ~/.config/hale/config.toml:2: [server] listen: `0.0.0.0:0` has no fixed port; write 0.0.0.0:7979
       ~/.config/hale/config.toml:4: [notifications] webhook_url: `hooks.example/x` is not a web address; begin it with https:// or http://
       ~/.config/hale/config.toml:6: [allowlist] cleanable_paths: `tmp` is not an absolute path; begin it with / or ~/
       ~/.config/hale/config.toml:7: [allowlist] protected_pids: 0 is not a process id; it takes whole numbers from 1

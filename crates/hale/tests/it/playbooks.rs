@@ -66,7 +66,7 @@ fn check_names_file_line_key_and_the_nearest_right_one() {
     assert_eq!(ended.code, 0, "{}", ended.stdout);
     let ended = bed.hale(&["playbooks", "check", &bed.path("books").display().to_string()]);
     assert_eq!(ended.code, 1);
-    let expected = format!("{wrong}:9: treatmnet: there is no key `treatmnet` here");
+    let expected = format!("{wrong}:10: treatmnet: there is no key `treatmnet` here");
     assert!(ended.stdout.contains(&expected), "{}", ended.stdout);
     assert!(ended.stdout.contains("did you mean `treatment`?"), "{}", ended.stdout);
     let shipped = repository("playbooks").display().to_string();

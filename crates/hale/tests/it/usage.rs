@@ -27,7 +27,7 @@ fn wrong_usage_is_exit_2_and_says_what_is_right() {
         ("kill 99999999999", "99999999999 is not in"),
         ("query SELECT --format xml", "[possible values: table, json, md, csv]"),
         ("incidents list --state done", "[possible values: open, diagnosing, awaiting_approval"),
-        ("up --listen 0.0.0.0:1 --once", "can be reached from other machines"),
+        ("up --listen 0.0.0.0:0", "has no fixed port"),
         ("up --listen nowhere", "`nowhere` is not an address"),
         ("pause --for 1y", "`1y` is not a duration"),
         ("status -q -v", "cannot be used with"),

@@ -141,11 +141,8 @@ fn on_the_path(path: &Path, window: &Window, example: Option<&Exemplar>) -> Figu
     let via = if own {
         String::new()
     } else {
-        format!(
-            "; the first that fails on the path {} is {}",
-            path.names.join(" → "),
-            path.suspect()
-        )
+        // In any language: who calls whom, down to the first that fails.
+        format!("; {}", path.names.join(" → "))
     };
     let kind = serde_json::to_value(path.kind).unwrap_or(Value::Null);
     vars([
