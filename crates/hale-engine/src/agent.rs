@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hale_act::notify::{Notifier, NotifySettings};
 use hale_model::action::Actor;
-use hale_model::api::{Answer, ApiError, Command, ErrorKind, Handle, Query, Receiving};
+use hale_model::api::{Answer, ApiError, Command, ErrorKind, Handle, Query, Receiving, View};
 use hale_model::chat::{ChatApp, ChatReply};
 use hale_model::event::EventStream;
 use hale_model::report::Report;
@@ -279,6 +279,10 @@ impl Handle for AgentHandle {
             if let Some(pid) = desk.unseen(&query) {
                 let snapshot = crate::offline::look(&desk.settings, &LOOK_AT_PROCESSES).await;
                 return desk.explain_process(&snapshot, pid);
+            }
+            if let Query::Ask { sentence, language } = query {
+                let plan = crate::companion::shown(&desk.settings, sentence, language).await?;
+                return Ok(View::Ask(Box::new(plan)));
             }
             let near = desk.near_in_meaning(&query).await;
             let answer = tokio::task::spawn_blocking(move || desk.answer_with(query, near)).await;

@@ -175,6 +175,11 @@ impl Desk {
             Query::PlaybookTrial { name, alert, target } => {
                 self.try_playbook(&name, alert.as_ref(), target.as_deref())
             }
+            // It may wait for a model, which no thread does that answers from what is stored.
+            Query::Ask { .. } => Err(ApiError::new(
+                ErrorKind::Failed,
+                "a sentence cannot be asked about within another question",
+            )),
         }
     }
 

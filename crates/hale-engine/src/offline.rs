@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use hale_model::action::{ActionState, Actor};
-use hale_model::api::{Answer, ApiError, Command, ErrorKind, Handle, Query};
+use hale_model::api::{Answer, ApiError, Command, ErrorKind, Handle, Query, View};
 use hale_model::sample::{Sample, Source};
 use hale_model::snapshot::Snapshot;
 use hale_observe::LocalObserver;
@@ -69,11 +69,7 @@ impl Offline {
         *looked = true;
     }
 
-    async fn errand(
-        &self,
-        command: Command,
-        actor: Actor,
-    ) -> Result<hale_model::api::View, ApiError> {
+    async fn errand(&self, command: Command, actor: Actor) -> Result<View, ApiError> {
         Files::new(&self.settings.data_dir).prepare()?;
         let (results, mut applied) = mpsc::channel(4);
         let mut core = Core::open(self.settings.clone(), Purpose::Errand, None, |_| None, results)?;
@@ -118,6 +114,10 @@ impl Offline {
 impl Handle for Offline {
     fn query(&self, query: Query) -> Answer<'_> {
         Box::pin(async move {
+            if let Query::Ask { sentence, language } = query {
+                let plan = crate::companion::shown(&self.settings, sentence, language).await?;
+                return Ok(View::Ask(Box::new(plan)));
+            }
             let needs_a_look = match &query {
                 Query::Status { .. }
                 | Query::Health
@@ -147,6 +147,7 @@ impl Handle for Offline {
                 | Query::Metrics
                 | Query::Playbooks
                 | Query::Playbook { .. }
+                | Query::Ask { .. }
                 | Query::Sql { .. } => false,
             };
             if needs_a_look {

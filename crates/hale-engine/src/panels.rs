@@ -151,6 +151,7 @@ impl Desk {
             | Query::Playbooks
             | Query::Playbook { .. }
             | Query::PlaybookTrial { .. }
+            | Query::Ask { .. }
             | Query::Panel { .. } => Err(usage(
                 "this cannot be asked as of a past moment".to_owned(),
                 "alerts, incidents, approvals, audit and the moment of a machine can",

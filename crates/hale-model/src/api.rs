@@ -13,6 +13,7 @@ use crate::action::{Action, Actor, PlanStep};
 use crate::alert::{AlertKind, AlertState};
 use crate::audit::AuditEntry;
 use crate::chat::{ChatApp, ChatReply};
+use crate::config::Language;
 use crate::event::EventStream;
 use crate::ids::{AlertId, ApprovalId, IncidentId, MachineId};
 use crate::incident::{IncidentState, TimelineEntry};
@@ -21,6 +22,7 @@ use crate::metrics::MetricsView;
 use crate::panel::{Panel, PanelView};
 use crate::playbook::{PlaybookTrial, PlaybookView, PlaybooksView};
 use crate::report::{Receipt, Report};
+use crate::run::AskView;
 use crate::token::{Role, TokenCreated, TokenDigest, TokenView};
 use crate::view::{
     ActionView, AlertView, AlertsView, ApprovalView, ApprovalsView, DoctorView, Explanation,
@@ -167,6 +169,14 @@ pub enum Query {
         alert: Option<AlertId>,
         /// About what a person names: `unit:nginx.service`, `container:web`, `mount:/var`, `pid:12`.
         target: Option<String>,
+    },
+    /// What a sentence would be done with: the plan of `hale ask --dry-run`, made with the rights of the
+    /// user that hale runs as. Nothing is run or recorded; a model may be asked: → [`View::Ask`]
+    Ask {
+        /// What a person wants, in their words.
+        sentence: String,
+        /// What they are spoken to in, where the sentence does not tell; none: `[general] language`.
+        language: Option<Language>,
     },
 }
 
@@ -349,6 +359,8 @@ pub enum View {
     Playbook(Box<PlaybookView>),
     /// See [`PlaybookTrial`].
     PlaybookTrial(Box<PlaybookTrial>),
+    /// See [`AskView`].
+    Ask(Box<AskView>),
 }
 
 /// What `hale audit verify` found.

@@ -213,3 +213,10 @@ pub struct AskView {
     /// Whether the sentence was carried out; none: nothing was run.
     pub succeeded: Option<bool>,
 }
+
+impl AskView {
+    /// A plan of which nothing was run.
+    pub fn only_shown(plan: AskPlan) -> AskView {
+        AskView { plan, recoveries: Vec::new(), succeeded: None }
+    }
+}

@@ -38,6 +38,11 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, ErrorKind::Usage, message, hint)
     }
 
+    /// It was understood, and there is no answer to it.
+    pub(crate) fn unprocessable(error: ApiError) -> Self {
+        Refusal { status: StatusCode::UNPROCESSABLE_ENTITY, error, retry_after_secs: None }
+    }
+
     pub(crate) fn too_large(message: &str, hint: &str) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorKind::Usage, message, hint)
     }

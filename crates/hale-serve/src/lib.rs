@@ -28,6 +28,7 @@ mod otlp;
 mod receive;
 mod routes;
 mod routes_dashboard;
+mod routes_person;
 mod rpc;
 mod rules;
 mod sessions;

@@ -14,6 +14,7 @@ use hale_model::panel::{
     Achieved, ContainersView, JournalView, Moment, ProcessesView, SeriesView, SettingsView,
     UnitsView,
 };
+use hale_model::run::AskView;
 use hale_model::token::TokenView;
 use hale_model::view::{
     AlertView, AlertsView, ApprovalsView, HealthView, IncidentView, IncidentsView, MachinesView,
@@ -235,7 +236,7 @@ fn dashboard_questions() -> Vec<Operation> {
 }
 
 fn changes() -> Vec<Operation> {
-    use Answer::Json;
+    use Answer::{Envelope, Json};
     const NATIVE: [Parameter; 10] = [
         ("!incident_id", "string", "the sender's id: the same again is the same incident"),
         ("!service", "string", "what it is about"),
@@ -251,7 +252,17 @@ fn changes() -> Vec<Operation> {
     vec![
         change("/api/v1/alerts/{id}/ack", "take an alert"),
         change("/api/v1/alerts/{id}/close", "close an alert").body(&WHY),
-        change("/api/v1/approvals/{id}/approve", "say yes"),
+        change("/api/v1/ask", "the plan for a sentence; nothing is run")
+            .body(&[
+                ("!sentence", "string", "what you want, in your words"),
+                ("language", "string", "en, fr or ko, where the sentence does not tell"),
+            ])
+            .answers(Envelope(of::<AskView>)),
+        change("/api/v1/approvals/{id}/approve", "say yes").body(&[(
+            "confirm",
+            "string",
+            "YES, where the risk is critical",
+        )]),
         change("/api/v1/approvals/{id}/reject", "say no").body(&WHY),
         change("/api/v1/pause", "stop all actions").body(&[(
             "for",

@@ -26,6 +26,7 @@ use crate::dashboard;
 use crate::doors::Doors;
 use crate::receive;
 use crate::routes_dashboard;
+use crate::routes_person;
 use crate::rpc::{RPC_PATH, RpcAnswer, RpcRequest};
 use crate::sign_in;
 use crate::stream::{self, Watchers};
@@ -77,9 +78,9 @@ pub(crate) fn router(
         }));
     let changes = Router::new()
         .merge(routes_dashboard::changes())
+        .merge(routes_person::changes())
         .route("/api/v1/alerts/{id}/ack", post(ack_alert))
         .route("/api/v1/alerts/{id}/close", post(close_alert))
-        .route("/api/v1/approvals/{id}/approve", post(approve))
         .route("/api/v1/approvals/{id}/reject", post(reject))
         .route("/api/v1/pause", post(pause))
         .route("/api/v1/resume", post(resume))
@@ -89,6 +90,7 @@ pub(crate) fn router(
         }));
     reads
         .merge(changes)
+        .merge(routes_person::asks())
         .merge(metrics::router(watchers.clone()))
         .merge(stream::router(watchers))
         .merge(receive::webhooks(webhooks))
@@ -104,7 +106,7 @@ pub(crate) fn router(
         .with_state(handle)
 }
 
-async fn within(limit_secs: u64, request: Request, next: Next) -> Response {
+pub(crate) async fn within(limit_secs: u64, request: Request, next: Next) -> Response {
     match tokio::time::timeout(Duration::from_secs(limit_secs), next.run(request)).await {
         Ok(response) => response,
         Err(_) => Refusal::timed_out(
@@ -389,14 +391,6 @@ async fn close_alert(
     peer.actor()?;
     let WhyBody { why } = body(bytes)?;
     change(&handle, peer, Command::CloseAlert { id: AlertId(id), why }).await
-}
-
-async fn approve(
-    State(handle): State<Shared>,
-    Extension(peer): Extension<Peer>,
-    Path(id): Path<String>,
-) -> Reply {
-    change(&handle, peer, Command::Approve { id: ApprovalId(id) }).await
 }
 
 async fn reject(

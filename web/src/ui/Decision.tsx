@@ -29,7 +29,7 @@ export function Decision({
   const answer = useMutation({
     mutationFn: ({ yes }: { yes: boolean }) =>
       yes
-        ? change(`/approvals/${approval.id}/approve`)
+        ? change(`/approvals/${approval.id}/approve`, isCritical ? { confirm: typed } : {})
         : change(`/approvals/${approval.id}/reject`, why.trim() ? { why: why.trim() } : {}),
     onSettled: () =>
       client.invalidateQueries({

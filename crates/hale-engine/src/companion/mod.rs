@@ -13,6 +13,7 @@ mod recall;
 mod run;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use hale_brain::companion::MachineContext;
 pub use hale_brain::companion::Step;
@@ -20,9 +21,9 @@ use hale_brain::decide::redact::Redactor;
 use hale_brain::route::HostFacts;
 use hale_mind::Message;
 use hale_model::action::{Action, Actor, Verdict};
-use hale_model::api::ApiError;
+use hale_model::api::{ApiError, ErrorKind};
 use hale_model::config::Language;
-use hale_model::run::{AskPlan, AskStep, PlanOrigin, Run};
+use hale_model::run::{AskPlan, AskStep, AskView, PlanOrigin, Run};
 use hale_model::sample::Source;
 use hale_model::snapshot::Snapshot;
 use hale_model::{PlanId, Timestamp};
@@ -185,11 +186,50 @@ impl Companion {
         }
         match &mut self.state {
             Some(state) => Ok(state),
-            None => Err(ApiError::new(
-                hale_model::api::ErrorKind::Failed,
-                "the state database is not open",
-            )),
+            None => Err(ApiError::new(ErrorKind::Failed, "the state database is not open")),
         }
+    }
+}
+
+/// Where nobody waits on a terminal, a plan is not waited for longer.
+const SHOWN_WITHIN: Duration = Duration::from_secs(120);
+
+/// The plan for a sentence, for whoever asks without a terminal: nothing is run or recorded.
+///
+/// # Errors
+/// As [`Companion::plan`]; and [`ErrorKind::Degraded`] where no model answered in time.
+pub(crate) async fn shown(
+    settings: &Settings,
+    sentence: String,
+    language: Option<Language>,
+) -> Result<AskView> {
+    let mut settings = settings.clone();
+    if let Some(language) = language {
+        settings.config.general.language = language;
+    }
+    let home = std::env::home_dir().filter(|home| home.is_absolute());
+    let working_dir = home.unwrap_or_else(|| PathBuf::from("/"));
+    let work = async move {
+        let mut companion = Companion::new(settings, working_dir, RUN_SECS_MAX).await;
+        companion.plan(&sentence, Sources::All, &mut |_| {}).await
+    };
+    // Shells' start-up files and all of PATH are read on the way: not on a thread that serves others.
+    let runtime = tokio::runtime::Handle::current();
+    let planning = tokio::task::spawn_blocking(move || {
+        runtime.block_on(tokio::time::timeout(SHOWN_WITHIN, work))
+    });
+    match planning.await {
+        Ok(Ok(plan)) => plan.map(AskView::only_shown),
+        Ok(Err(_)) => {
+            let secs = SHOWN_WITHIN.as_secs();
+            let message = format!("the sentence was not made a plan of within {secs} s");
+            Err(ApiError::new(ErrorKind::Degraded, message)
+                .hint("ask again; `hale doctor` tells how the models are"))
+        }
+        Err(error) => Err(ApiError::new(
+            ErrorKind::Failed,
+            format!("the sentence could not be made a plan of: {error}"),
+        )),
     }
 }
 

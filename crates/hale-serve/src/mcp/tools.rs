@@ -381,6 +381,8 @@ mod tests {
             Query::Playbooks | Query::Playbook { .. } | Query::PlaybookTrial { .. } => {
                 "runbook_search"
             }
+            // A model makes its own plans; what it wants done it proposes as an action.
+            Query::Ask { .. } => "judge",
         }
     }
 

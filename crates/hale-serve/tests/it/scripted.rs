@@ -15,11 +15,12 @@ use hale_model::event::{EventStream, Events, NextTold, Published, Told};
 use hale_model::health::HealthFactor;
 use hale_model::incident::{Agent, TimelineEntry};
 use hale_model::knowledge::{RecalledBy, RunbookHit, RunbookView};
+use hale_model::run::{AskPlan, AskStep, AskView, PlanOrigin};
 use hale_model::sample::{Pressure, Source, SourceState, SourceStatus};
 use hale_model::snapshot::{Mount, System};
 use hale_model::token::{Role, TOKEN_RANDOM_BYTES, Token, TokenView};
 use hale_model::view::*;
-use hale_model::{MachineId, Timestamp};
+use hale_model::{MachineId, PlanId, Timestamp};
 use hale_serve::{DoorSettings, Doors, Identity, ServeOptions, serve};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -296,6 +297,26 @@ fn no_such(what: &str, id: &str) -> ApiError {
         .hint(format!("`hale {what}s list` lists them"))
 }
 
+/// A plan of one step.
+fn plan(sentence: &str) -> AskView {
+    AskView::only_shown(AskPlan {
+        plan_id: PlanId::of_sentence(sentence, instant()),
+        created_at: instant(),
+        sentence: Some(sentence.to_owned()),
+        reasoning: HOSTILE.to_owned(),
+        origin: PlanOrigin::Local { intent: "files.big".to_owned() },
+        similar_to: None,
+        working_dir: "/root".to_owned(),
+        steps: vec![AskStep {
+            command: "du -ahx /var".to_owned(),
+            why: "sizes".to_owned(),
+            verdict: approval().verdict,
+            run: None,
+        }],
+        question: None,
+    })
+}
+
 fn hit(text: &str) -> RunbookHit {
     RunbookHit {
         rank: 1,
@@ -371,6 +392,12 @@ impl Handle for Scripted {
                 hits: vec![hit(&text)],
                 ..RunbookView::default()
             }))),
+            Query::Ask { sentence, .. } if sentence == "rien" => Err(ApiError::new(
+                ErrorKind::Failed,
+                "I can't turn this into commands without a model.",
+            )
+            .hint("`hale ask --list` shows everything I know")),
+            Query::Ask { sentence, .. } => Ok(View::Ask(Box::new(plan(&sentence)))),
             Query::Alert { .. }
             | Query::Triage
             | Query::Report { .. }

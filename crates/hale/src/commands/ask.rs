@@ -203,10 +203,7 @@ impl Session<'_> {
     fn show(&self, plan: &AskPlan, is_data: bool) -> Result<(), Failure> {
         let screen = self.context.screen;
         match (screen.json, is_data) {
-            (true, true) => {
-                let view = AskView { plan: plan.clone(), recoveries: Vec::new(), succeeded: None };
-                screen.print_json(&view)
-            }
+            (true, true) => screen.print_json(&AskView::only_shown(plan.clone())),
             (true, false) => Ok(()),
             (false, true) => screen.print(&shown::plan(plan)),
             (false, false) => {
