@@ -1,5 +1,7 @@
 //! What the kernel says about this very process.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::time::Instant;
 
 /// Anonymous memory that this process holds: what a leak grows, without the program and its libraries.
@@ -13,39 +15,47 @@ pub fn anonymous_bytes() -> u64 {
     kib.unwrap_or(0) * 1024
 }
 
-/// Time in which a thread of this process ran or wanted to, in seconds: what it computes, however busy
+/// Time in which each thread of this process ran or wanted to, in seconds: what it computes, however busy
 /// the machine is with others.
-fn wanted_secs() -> f64 {
-    let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return 0.0 };
-    let of = |thread: std::io::Result<std::fs::DirEntry>| -> Option<f64> {
-        let text = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+fn wanted_secs() -> BTreeMap<OsString, f64> {
+    let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return BTreeMap::new() };
+    let of = |thread: std::io::Result<std::fs::DirEntry>| -> Option<(OsString, f64)> {
+        let thread = thread.ok()?;
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
         let mut numbers = text.split_whitespace().map(|n| n.parse::<u64>().unwrap_or(0));
         let (ran_ns, waited_ns) = (numbers.next()?, numbers.next()?);
         // Whoever waits much more than it runs is crowded out, not busy.
-        Some((ran_ns + waited_ns.min(ran_ns)) as f64 / 1e9)
+        Some((thread.file_name(), (ran_ns + waited_ns.min(ran_ns)) as f64 / 1e9))
     };
-    threads.filter_map(of).sum()
+    threads.filter_map(of).collect()
 }
 
-/// The share of one core that was wanted between two readings.
+/// The share of one core that the busiest thread wanted between two readings. Requests are shared out
+/// among threads, so that none of them is busy all the time, also on a slow machine.
 pub struct CpuMeter {
     at: Instant,
-    secs: f64,
+    secs: BTreeMap<OsString, f64>,
+    /// The last reading, in percent.
+    last: f64,
 }
 
 impl CpuMeter {
     /// Starts from now.
     pub fn new() -> CpuMeter {
-        CpuMeter { at: Instant::now(), secs: wanted_secs() }
+        CpuMeter { at: Instant::now(), secs: wanted_secs(), last: 0.0 }
     }
 
-    /// Percent of one core since the last reading.
+    /// Percent of one core since the last reading, or since the one before if that was less: a burst is
+    /// none that lasts.
     pub fn read(&mut self) -> f64 {
         let (at, secs) = (Instant::now(), wanted_secs());
         let elapsed = at.duration_since(self.at).as_secs_f64().max(0.001);
-        let percent = (secs - self.secs).max(0.0) / elapsed * 100.0;
-        (self.at, self.secs) = (at, secs);
-        percent
+        let since = |(thread, now): (&OsString, &f64)| now - self.secs.get(thread).unwrap_or(&0.0);
+        let busiest = secs.iter().map(since).fold(0.0, f64::max);
+        let percent = busiest / elapsed * 100.0;
+        let lasting = percent.min(self.last);
+        (self.at, self.secs, self.last) = (at, secs, percent);
+        lasting
     }
 }
 
@@ -64,11 +74,15 @@ mod tests {
     #[test]
     fn a_busy_loop_shows_as_cpu() {
         let mut meter = CpuMeter::new();
-        let begun = Instant::now();
-        let mut sum = 0_u64;
-        while begun.elapsed().as_millis() < 120 {
-            sum = std::hint::black_box(sum.wrapping_add(1));
-        }
-        assert!(meter.read() > 1.0, "{sum}");
+        let mut compute = || {
+            let begun = Instant::now();
+            let mut sum = 0_u64;
+            while begun.elapsed().as_millis() < 120 {
+                sum = std::hint::black_box(sum.wrapping_add(1));
+            }
+            meter.read()
+        };
+        assert!(compute() < 1.0, "once is a burst");
+        assert!(compute() > 1.0, "twice is not");
     }
 }

@@ -127,7 +127,7 @@ impl Common {
         down.map(|(role, (_, calls))| (*role, *calls)).collect()
     }
 
-    /// CPU of this process of late, in percent of one core.
+    /// CPU of its busiest thread of late, in percent of one core.
     pub fn cpu_percent(&self) -> f64 {
         self.cpu_permille.load(Ordering::Relaxed) as f64 / 10.0
     }
@@ -325,8 +325,13 @@ async fn around(State(common): State<Arc<Common>>, request: Request, next: Next)
     let (response, elsewhere) = scoped.with_context(span.clone()).await;
     let took = begun.elapsed();
     let status = response.status();
-    // 502 is the failure of another service.
-    let failed = status.is_server_error() && status != StatusCode::BAD_GATEWAY;
+    // 502 is the failure of another service; whom it turns away for want of memory or space, it tells as that.
+    let elsewhere_or_told = [
+        StatusCode::BAD_GATEWAY,
+        StatusCode::SERVICE_UNAVAILABLE,
+        StatusCode::INSUFFICIENT_STORAGE,
+    ];
+    let failed = status.is_server_error() && !elsewhere_or_told.contains(&status);
     common.stats.answered(took.saturating_sub(elsewhere), failed);
     common.telemetry.answered(&span, &method, &route, status.as_u16(), took);
     response

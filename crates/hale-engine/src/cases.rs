@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use hale_act::notify::{Notification, NotificationKind};
+use hale_brain::decide;
 use hale_brain::diagnose::{self, Correlation, DiagnoseInput, Diagnosed, Plays};
 use hale_model::action::{Action, ActionRecord, ActionState, Decision, Plan};
 use hale_model::alert::{Alert, AlertKind, AlertState, Severity};
@@ -11,13 +12,15 @@ use hale_model::lesson::Lesson;
 use hale_model::snapshot::Snapshot;
 use hale_model::{IncidentId, Timestamp};
 
-use crate::core::{Case, Core, Purpose};
+use crate::core::{Case, Core, Purpose, Wait};
 use crate::flow::Proposed;
 use crate::playbooks;
 use crate::telemetry::store_error;
 
 /// Plans made for one incident before a person has to look.
 const PLANS_PER_INCIDENT_MAX: u32 = 3;
+/// What ended with a cure, but is judged over some time, shows that within so many seconds.
+const SETTLE_SECS: i64 = 5;
 
 impl Core {
     /// New alerts join what they belong to, or begin an incident.
@@ -76,7 +79,14 @@ impl Core {
             }
             if self.is_over(case) {
                 self.resolve(&id);
-            } else if case.needs_diagnosis {
+                continue;
+            }
+            if self.waits(&id) {
+                // What is being done may end this one too.
+                continue;
+            }
+            let Some(case) = self.cases.get(&id) else { continue };
+            if case.needs_diagnosis {
                 self.diagnose(&id, snapshot).await;
             } else if case.plan.is_some() && case.incident.state == IncidentState::Acting {
                 self.next_step(&id, snapshot).await;
@@ -84,6 +94,42 @@ impl Core {
         }
         self.save_alerts();
         self.cases.retain(|_, case| case.incident.state != IncidentState::Resolved);
+    }
+
+    /// Whether it waits for what is being done to its target, or for that to show its effect.
+    fn waits(&mut self, id: &IncidentId) -> bool {
+        let Some(case) = self.cases.get_mut(id) else { return false };
+        let Some(wait) = &mut case.waits else { return false };
+        let busy = |keys: &[String]| keys.iter().any(|key| wait.keys.contains(key));
+        if self.running.values().any(|r| busy(&r.record.step.action.target_keys())) {
+            wait.ended_at = None;
+            return true;
+        }
+        let ended_at = *wait.ended_at.get_or_insert_with(Timestamp::now);
+        if Timestamp::now().duration_since(ended_at).as_secs() < SETTLE_SECS {
+            return true;
+        }
+        case.waits = None;
+        false
+    }
+
+    /// Leaves an incident alone while something is done to its target for another one.
+    fn wait_for_other(&mut self, id: &IncidentId, action: &Action, snapshot: &Snapshot) {
+        let keys = decide::touched_keys(action, snapshot);
+        let doing = self.running.values().map(|running| &running.record.step.action);
+        let mut others =
+            doing.filter(|action| action.target_keys().iter().any(|key| keys.contains(key)));
+        let what = others.next().map_or_else(
+            || "what was being done".to_owned(),
+            |action| format!("{} {}", action.kind(), action.target()),
+        );
+        let Some(case) = self.cases.get_mut(id) else { return };
+        // Not a plan that was tried: the trouble is looked at anew when the target is free.
+        case.plan = None;
+        case.plans_made = case.plans_made.saturating_sub(1);
+        case.needs_diagnosis = true;
+        case.waits = Some(Wait { keys, what: what.clone(), ended_at: None });
+        self.think(id, Agent::Fixer, "waits", format!("waits for {what}, which may end this too"));
     }
 
     /// Whether nothing of it is open any more.
@@ -233,16 +279,21 @@ impl Core {
         let Some(case) = self.cases.get_mut(id) else { return };
         let Some(plan) = case.plan.clone() else { return };
         let Some(step) = plan.steps.get(case.next_step).cloned() else {
-            // Every step was verified and an alert is still open: look again with what is left.
+            // Every step was verified and an alert is still open: look again with what is left in a moment.
             case.plan = None;
             case.needs_diagnosis = true;
+            let ended_at = Some(Timestamp::now());
+            case.waits =
+                Some(Wait { keys: Vec::new(), what: "what was done".to_owned(), ended_at });
             return;
         };
         let index = case.next_step;
         case.next_step += 1;
+        let action = step.action.clone();
         match self.propose(&plan, index, step, snapshot).await {
             Proposed::Begun => self.set_state(id, IncidentState::Acting),
             Proposed::Asked => self.set_state(id, IncidentState::AwaitingApproval),
+            Proposed::Busy => self.wait_for_other(id, &action, snapshot),
             Proposed::Only(why) | Proposed::Refused(why) => {
                 if let Some(case) = self.cases.get_mut(id) {
                     case.plan = None;
@@ -276,7 +327,11 @@ impl Core {
     /// Whether something is done about it, or a person is asked.
     fn is_being_cured(&self, id: &IncidentId) -> bool {
         self.cases.get(id).is_some_and(|case| {
-            matches!(case.incident.state, IncidentState::Acting | IncidentState::AwaitingApproval)
+            case.waits.is_some()
+                || matches!(
+                    case.incident.state,
+                    IncidentState::Acting | IncidentState::AwaitingApproval
+                )
         })
     }
 
@@ -333,8 +388,12 @@ impl Core {
         case.incident.state = IncidentState::Resolved;
         case.incident.closed_at = Some(Timestamp::now());
         let cured = past.iter().any(|r| r.state == ActionState::Succeeded);
-        let text = if cured { "cured and verified" } else { "over without an action by hale" };
-        self.think(id, Agent::Fixer, "resolved", text.to_owned());
+        let text = match &case.waits {
+            _ if cured => "cured and verified".to_owned(),
+            Some(wait) => format!("over with {}", wait.what),
+            None => "over without an action by hale".to_owned(),
+        };
+        self.think(id, Agent::Fixer, "resolved", text);
         self.tell_team_resolved(id, &past);
     }
 }

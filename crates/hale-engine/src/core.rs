@@ -71,6 +71,18 @@ pub(crate) struct Case {
     pub(crate) model_asked: bool,
     /// What was tried last and did not help, until another cure is under way or a person is told.
     pub(crate) tried_in_vain: Option<String>,
+    /// What is being done to its target for another incident: that may end this one too.
+    pub(crate) waits: Option<Wait>,
+}
+
+/// See [`Case::waits`].
+pub(crate) struct Wait {
+    /// What must not be done something to at the same time.
+    pub(crate) keys: Vec<String>,
+    /// What is being done, in words.
+    pub(crate) what: String,
+    /// When that had ended, and the trouble went on; none while it is being done.
+    pub(crate) ended_at: Option<Timestamp>,
 }
 
 impl Case {
@@ -83,6 +95,7 @@ impl Case {
             needs_diagnosis: true,
             model_asked: false,
             tried_in_vain: None,
+            waits: None,
         }
     }
 }

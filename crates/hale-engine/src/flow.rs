@@ -41,6 +41,8 @@ pub(crate) enum Proposed {
     Only(String),
     /// Not done; why.
     Refused(String),
+    /// Not now: something is being done to its target already.
+    Busy,
 }
 
 impl Core {
@@ -54,6 +56,10 @@ impl Core {
     ) -> Proposed {
         let verdict =
             self.judge(&step.action, Some(&plan.alert_kind), &plan.made_by, snapshot, false, false);
+        if decide::is_only_busy(&verdict) {
+            // Nothing was decided about it: that comes when its target is free again.
+            return Proposed::Busy;
+        }
         let record = ActionRecord {
             id: ActionId::of(plan.id.as_str(), index),
             plan_id: Some(plan.id.clone()),

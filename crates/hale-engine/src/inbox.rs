@@ -484,10 +484,13 @@ impl Core {
         let Some(id) = &record.incident_id else { return Vec::new() };
         let treated = record.alert_id.as_ref().and_then(|id| self.book.get(id));
         let Some(subject) = treated.map(|alert| alert.subject.key()) else { return Vec::new() };
+        // What came in before the time that proved the cure began, the proof speaks about too.
+        let hold = std::time::Duration::from_secs(record.step.expectation.hold_secs);
+        let proved_since = record.verification.as_ref().map(|proof| proof.decided_at - hold);
         let beside = self.reports.troubles.values().filter(|trouble| {
             trouble.incident.as_ref() == Some(id)
                 && trouble.open.subject.key() == subject
-                && record.intended_at.is_some_and(|at| trouble.open.report.received_at <= at)
+                && proved_since.is_some_and(|at| trouble.open.report.received_at <= at)
         });
         beside.filter_map(|trouble| trouble.alert.clone()).collect()
     }

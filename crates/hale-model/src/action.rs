@@ -64,6 +64,14 @@ pub enum CleanMeans {
         /// Only files not modified for this long.
         older_than_secs: u64,
     },
+    /// The same for directories that have a bound of their own (a spool, a quota of the program that fills
+    /// them): room in them is what counts, not space on the file system, so the quarantine may lie on the same one.
+    MakeRoom {
+        /// Absolute directories.
+        directories: Vec<String>,
+        /// Only files not modified for this long.
+        older_than_secs: u64,
+    },
 }
 
 /// Something hale can do to a machine. Every mode decides about every one of these without `_`.

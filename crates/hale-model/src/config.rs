@@ -348,7 +348,8 @@ impl Default for Allowlist {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Autonomy {
-    /// `action@alert kind` pairs that auto may do alone, e.g. `process.kill@process.leak`.
+    /// `action@alert kind` pairs that auto may do alone, e.g. `process.kill@process.leak`. With a target after a
+    /// colon only to what it names: `service.restart@http.errors:shop-*`.
     pub allow: Vec<String>,
     /// Approved and verified successes after which a pair is earned for a class of target; 0: never.
     #[schemars(range(max = 1000))]

@@ -2,6 +2,9 @@
 //!
 //! Old files are not removed but moved to a quarantine, whence undo restores them. That frees space
 //! only if the quarantine lies on another file system; where it does not, it is refused.
+//!
+//! A directory with a bound of its own (a spool, say) is another matter: it has room again wherever its
+//! files went. They may then stay on the file system, as long as that is not short of space itself.
 
 mod copy;
 mod journal;
@@ -33,6 +36,8 @@ use quarantine::{Quarantine, relative_name};
 const OPERATION: &str = "clean the disk";
 /// How long one action may look and move.
 const CLEAN_LIMIT: Duration = Duration::from_secs(600);
+/// A file system with less free than this is short of space, whatever bounds its directories have.
+const SHORT_PERCENT: f64 = 2.0;
 
 /// What to clean, how, and how far.
 #[derive(Clone, Debug)]
@@ -43,19 +48,28 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    fn moves_files(&self) -> bool {
-        self.means.iter().any(|m| matches!(m, CleanMeans::OldFiles { .. }))
+    fn frees_space_by_moving_alone(&self) -> bool {
+        !self.means.is_empty()
+            && self.means.iter().all(|m| matches!(m, CleanMeans::OldFiles { .. }))
+    }
+
+    fn makes_room(&self) -> bool {
+        self.means.iter().any(|m| matches!(m, CleanMeans::MakeRoom { .. }))
     }
 
     fn only_moves_files(&self) -> bool {
-        self.means.iter().all(|m| matches!(m, CleanMeans::OldFiles { .. }))
+        let moves =
+            |m: &CleanMeans| matches!(m, CleanMeans::OldFiles { .. } | CleanMeans::MakeRoom { .. });
+        self.means.iter().all(moves)
     }
 }
 
 pub(crate) fn pre_state(roots: &ActRoots, order: &Order) -> Result<Value, ActError> {
     let mount = Mount::at(&roots.proc, &order.mount_point)?;
-    if order.moves_files() && order.only_moves_files() {
+    if order.frees_space_by_moving_alone() {
         quarantine_elsewhere(roots, &mount)?;
+    } else if order.makes_room() && order.only_moves_files() {
+        quarantine_elsewhere_or_space(roots, &mount)?;
     }
     Ok(facts(&mount))
 }
@@ -87,6 +101,15 @@ fn quarantine_elsewhere(roots: &ActRoots, mount: &Mount) -> Result<(), ActError>
         next: "keep hale's data directory on another file system, or remove the files by hand"
             .to_owned(),
     })
+}
+
+/// Room in a directory is made by moving files anywhere, but not within a file system that is itself
+/// short: there the directory's bound is not what is in the way.
+fn quarantine_elsewhere_or_space(roots: &ActRoots, mount: &Mount) -> Result<(), ActError> {
+    if mount.free_percent()? >= SHORT_PERCENT {
+        return Ok(());
+    }
+    quarantine_elsewhere(roots, mount)
 }
 
 fn existing_part(path: &std::path::Path) -> PathBuf {
@@ -164,6 +187,10 @@ impl Total {
             order.target_free_percent,
             text::bytes(after.available.saturating_sub(before.available)),
         )];
+        if order.makes_room() && order.only_moves_files() {
+            // It is the directory that has room now, not the file system.
+            said.clear();
+        }
         if self.said.is_empty() {
             said.push("enough was free already: nothing was removed".to_owned());
         }
@@ -204,29 +231,48 @@ impl Run<'_> {
                     total.add(package_cache::remove(self.roots, self.mount, deadline, &enough));
                 }
                 CleanMeans::OldFiles { directories, older_than_secs } => {
-                    let wanted = Wanted {
-                        directories,
-                        older_than_secs: *older_than_secs,
-                        also_empty: wants_all(self.target),
-                        proc: &self.roots.proc,
-                        dev: self.mount.dev,
-                        deadline,
-                    };
-                    self.old_files(&wanted, total, order.only_moves_files())?;
+                    let home = quarantine_elsewhere(self.roots, self.mount);
+                    let wanted = self.wanted(directories, *older_than_secs, deadline);
+                    self.old_files(&wanted, total, order.only_moves_files(), home)?;
+                }
+                CleanMeans::MakeRoom { directories, older_than_secs } => {
+                    let home = quarantine_elsewhere_or_space(self.roots, self.mount);
+                    let wanted = self.wanted(directories, *older_than_secs, deadline);
+                    let wanted = Wanted { floor_percent: SHORT_PERCENT, ..wanted };
+                    self.old_files(&wanted, total, order.only_moves_files(), home)?;
                 }
             }
         }
         Ok(())
     }
 
-    /// If this is the only means, an error is the answer; else one note among others.
+    fn wanted<'a>(
+        &'a self,
+        directories: &'a [String],
+        older_than_secs: u64,
+        deadline: Instant,
+    ) -> Wanted<'a> {
+        Wanted {
+            directories,
+            older_than_secs,
+            also_empty: wants_all(self.target),
+            proc: &self.roots.proc,
+            dev: self.mount.dev,
+            deadline,
+            floor_percent: old_files::QUARANTINE_MIN_FREE_PERCENT,
+        }
+    }
+
+    /// `home`: whether the quarantine may lie where it does. If this is the only means, an error is the
+    /// answer; else one note among others.
     fn old_files(
         &self,
         wanted: &Wanted<'_>,
         total: &mut Total,
         only_means: bool,
+        home: Result<(), ActError>,
     ) -> Result<(), ActError> {
-        let store = quarantine_elsewhere(self.roots, self.mount).and_then(|()| self.make_store());
+        let store = home.and_then(|()| self.make_store());
         let (name, store) = match store {
             Ok(made) => made,
             Err(error) if only_means && total.quarantine.is_none() => return Err(error),

@@ -1,4 +1,5 @@
-//! `old_files`: old regular files move to the quarantine, which lies on another file system.
+//! `old_files`: old regular files move to the quarantine, which lies on another file system unless only
+//! their directory is to have room.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ const MAX_MOVED_FILES: usize = 10_000;
 /// Candidates that are remembered while looking.
 const MAX_CANDIDATES: usize = 100_000;
 /// The quarantine never takes its own file system below this.
-const QUARANTINE_MIN_FREE_PERCENT: f64 = 10.0;
+pub(crate) const QUARANTINE_MIN_FREE_PERCENT: f64 = 10.0;
 /// Reasons for leaving a file that are told one by one.
 const MAX_LEFT_NAMED: usize = 3;
 
@@ -34,6 +35,8 @@ pub(crate) struct Wanted<'a> {
     pub proc: &'a Path,
     pub dev: u64,
     pub deadline: Instant,
+    /// The quarantine's own file system keeps at least so much free.
+    pub floor_percent: f64,
 }
 
 /// What was moved, and what was not.
@@ -91,9 +94,10 @@ pub(crate) fn quarantine(
             moved.stopped = Some("out of time".to_owned());
             break;
         }
-        if !has_room(store.dir(), entry) {
+        if !has_room(store.dir(), entry, wanted.floor_percent) {
             moved.stopped = Some(format!(
-                "the quarantine's file system would fall below {QUARANTINE_MIN_FREE_PERCENT} % free"
+                "the quarantine's file system would fall below {} % free",
+                wanted.floor_percent
             ));
             break;
         }
@@ -120,13 +124,13 @@ fn blocks_bytes(stat: &Stat) -> u64 {
     (stat.st_blocks.max(0) as u64).saturating_mul(512)
 }
 
-fn has_room(quarantine: &Path, entry: &Entry) -> bool {
+fn has_room(quarantine: &Path, entry: &Entry, floor_percent: f64) -> bool {
     let Ok(space) = Space::of(quarantine) else { return false };
     let size = blocks_bytes(&entry.stat);
     space.available > size
         && Space { used: space.used.saturating_add(size), available: space.available - size }
             .free_percent()
-            >= QUARANTINE_MIN_FREE_PERCENT
+            >= floor_percent
 }
 
 /// Oldest first.

@@ -103,6 +103,28 @@ fn dedup(reasons: &mut Vec<Reason>) {
     reasons.retain(|r| seen.insert((r.rule.clone(), r.text.clone())));
 }
 
+/// The rule under which an action is refused while something else is done to its target.
+pub(crate) const IN_FLIGHT: &str = "guard.in_flight";
+
+/// Whether nothing speaks against the action but that something is being done to its target just now.
+pub fn is_only_busy(verdict: &Verdict) -> bool {
+    verdict.decision == Decision::Deny
+        && !verdict.reasons.is_empty()
+        && verdict.reasons.iter().all(|reason| reason.rule == IN_FLIGHT)
+}
+
+/// Everything to which nothing else may be done while this action is: its targets, and the processes that
+/// it would signal with what they belong to.
+pub fn touched_keys(action: &Action, snapshot: &Snapshot) -> Vec<String> {
+    let mut keys = action.target_keys();
+    for process in registry::signalled(action, snapshot) {
+        keys.push(format!("process:{}", process.proc_ref().key()));
+        // A process of a unit that is just being restarted is the unit's business.
+        keys.extend(process.info.unit.as_ref().map(|unit| format!("unit:{unit}")));
+    }
+    keys
+}
+
 /// The decision on what nothing forbids.
 fn willing(
     input: &GuardInput<'_>,
@@ -186,8 +208,9 @@ fn entitlement(input: &GuardInput<'_>) -> Result<Reason, Reason> {
         return Err(reason("guard.autonomy.none", "it treats no alert: a person decides"));
     };
     let pair = registry::pair_name(kind, alert);
-    if input.config.autonomy.allow.contains(&pair) {
-        let text = format!("`{pair}` is granted by [autonomy] allow");
+    let grants = &input.config.autonomy.allow;
+    if let Some(grant) = grants.iter().find(|grant| grants_to(grant, &pair, input.action)) {
+        let text = format!("`{grant}` is granted by [autonomy] allow");
         return Ok(reason("guard.autonomy.granted", text));
     }
     let class = crate::remember::target_class(input.action, input.snapshot);
@@ -223,6 +246,12 @@ fn entitlement(input: &GuardInput<'_>) -> Result<Reason, Reason> {
             Err(reason("guard.autonomy.none", text))
         }
     }
+}
+
+/// Whether a grant (`action@alert kind`, perhaps with `:target pattern`) is for this pair and target.
+fn grants_to(grant: &str, pair: &str, action: &Action) -> bool {
+    let Some((granted, pattern)) = grant.split_once(':') else { return grant == pair };
+    granted == pair && names::is_named(pattern, action)
 }
 
 fn safe_if(condition: SafeIf, input: &GuardInput<'_>) -> Result<(), String> {

@@ -1,6 +1,7 @@
 //! By which names a process, a unit or a path is known, and whether a pattern of the configuration
 //! means it. `*` stands for any characters; everything else stands for itself.
 
+use hale_model::action::Action;
 use hale_model::config::Allowlist;
 use hale_model::sample::ProcessInfo;
 use hale_model::snapshot::{Process, Snapshot};
@@ -76,6 +77,35 @@ pub fn unit_pattern<'a>(patterns: &'a [String], unit: &str) -> Option<&'a str> {
 pub fn container_pattern<'a>(patterns: &'a [String], name: &str) -> Option<&'a str> {
     let named = |pattern: &&String| glob(pattern.strip_prefix('/').unwrap_or(pattern), name);
     patterns.iter().find(named).map(String::as_str)
+}
+
+/// Whether the pattern names everything that the action is done to.
+pub fn is_named(pattern: &str, action: &Action) -> bool {
+    let processes = action.processes();
+    if !processes.is_empty() {
+        return processes.iter().all(|process| glob(pattern, &process.name));
+    }
+    let target = action.target();
+    let pattern = [pattern.to_owned()];
+    match action {
+        Action::ServiceRestart { .. }
+        | Action::ServiceStart { .. }
+        | Action::ServiceStop { .. } => unit_pattern(&pattern, &target).is_some(),
+        Action::ContainerRestart { .. }
+        | Action::ContainerStart { .. }
+        | Action::ContainerStop { .. }
+        | Action::ContainerSetMemory { .. } => container_pattern(&pattern, &target).is_some(),
+        Action::ProcessKill { .. }
+        | Action::ProcessPause { .. }
+        | Action::ProcessRenice { .. }
+        | Action::MemoryDropCaches
+        | Action::DiskClean { .. }
+        | Action::CommandRun { .. }
+        | Action::Notify { .. }
+        | Action::K8sRolloutRestart { .. }
+        | Action::K8sRollback { .. }
+        | Action::K8sScale { .. } => pattern.iter().any(|pattern| glob(pattern, &target)),
+    }
 }
 
 /// Whether this unit only holds what people started (a login, a container's first scope) rather

@@ -10,7 +10,7 @@ use hale_model::text::shorten;
 use super::names::{
     command_pattern, is_plain_absolute, lies_under, path_pattern, service_of, unit_pattern,
 };
-use super::{GuardInput, container, reason, registry, workload};
+use super::{GuardInput, IN_FLIGHT, container, reason, registry, touched_keys, workload};
 
 /// A refusal, and whether anything could ever make it right.
 pub(super) struct Refusal {
@@ -317,7 +317,7 @@ fn disk(input: &GuardInput<'_>, mount_point: &str, means: &[CleanMeans], found: 
     for means in means {
         match means {
             CleanMeans::JournalVacuum { .. } | CleanMeans::PackageCache => {}
-            CleanMeans::OldFiles { directories, .. } => {
+            CleanMeans::OldFiles { directories, .. } | CleanMeans::MakeRoom { directories, .. } => {
                 directories.iter().for_each(|d| directory(input, d, found));
             }
         }
@@ -354,14 +354,9 @@ fn directory(input: &GuardInput<'_>, directory: &str, found: &mut Vec<Refusal>) 
 }
 
 fn in_flight(input: &GuardInput<'_>, found: &mut Vec<Refusal>) {
-    let mut keys = input.action.target_keys();
-    for process in registry::signalled(input.action, input.snapshot) {
-        keys.push(format!("process:{}", process.proc_ref().key()));
-        // A process of a unit that is just being restarted is the unit's business.
-        keys.extend(process.info.unit.as_ref().map(|unit| format!("unit:{unit}")));
-    }
+    let keys = touched_keys(input.action, input.snapshot);
     if let Some(busy) = keys.iter().find(|key| input.in_flight.contains(key)) {
         let text = format!("something is being done to {busy} already: one action at a time");
-        found.push(not_now("guard.in_flight", text));
+        found.push(not_now(IN_FLIGHT, text));
     }
 }

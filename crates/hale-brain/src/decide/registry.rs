@@ -155,7 +155,8 @@ pub fn blast_radius(action: &Action, snapshot: &Snapshot) -> u32 {
             .iter()
             .map(|m| match m {
                 CleanMeans::JournalVacuum { .. } | CleanMeans::PackageCache => 1,
-                CleanMeans::OldFiles { directories, .. } => directories.len(),
+                CleanMeans::OldFiles { directories, .. }
+                | CleanMeans::MakeRoom { directories, .. } => directories.len(),
             })
             .sum(),
         Action::Notify { .. } => 0,
@@ -167,7 +168,10 @@ pub fn blast_radius(action: &Action, snapshot: &Snapshot) -> u32 {
 pub fn reversible(action: &Action) -> bool {
     let only_moves_files = match action {
         Action::DiskClean { means, .. } => {
-            means.iter().all(|m| matches!(m, CleanMeans::OldFiles { .. }))
+            let moves = |m: &CleanMeans| {
+                matches!(m, CleanMeans::OldFiles { .. } | CleanMeans::MakeRoom { .. })
+            };
+            means.iter().all(moves)
         }
         Action::ProcessKill { .. }
         | Action::ProcessPause { .. }

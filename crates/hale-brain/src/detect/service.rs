@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use hale_model::alert::Subject;
 use hale_model::sample::{Source, UnitStat};
+use serde_json::Value;
 
 use super::detectors::{Claim, Detector, Proof, View, vars};
 use super::memory::Learned;
@@ -36,22 +37,22 @@ impl Detector for ServiceFailed {
 }
 
 fn failed_claim(unit: &UnitStat) -> Claim {
+    // Only whoever started a process learns how it ended; a pid file does not say.
+    let exit_status = (unit.service_type != "declared").then_some(unit.exit_status);
+    let ended = exit_status.map(|code| format!(", exit status {code}")).unwrap_or_default();
     Claim {
         subject: Subject::Unit { unit: unit.unit.clone() },
         vars: vars([
             ("unit", unit.unit.as_str().into()),
             ("result", unit.result.as_str().into()),
-            ("exit_status", unit.exit_status.into()),
+            ("exit_status", exit_status.map_or_else(|| "unknown".into(), Value::from)),
             ("restarts", unit.restarts.into()),
         ]),
         proofs: vec![Proof {
             source: Source::Unit,
             metric: "active_state",
-            text: format!(
-                "{} is failed ({}): {}, exit status {}",
-                unit.unit, unit.sub_state, unit.result, unit.exit_status
-            ),
-            value: Some(f64::from(unit.exit_status)),
+            text: format!("{} is failed ({}): {}{ended}", unit.unit, unit.sub_state, unit.result),
+            value: exit_status.map(f64::from),
             unit: None,
         }],
         since: None,

@@ -31,11 +31,9 @@ pub(super) fn mount_of<'a>(path: &str, snapshot: &'a Snapshot) -> Option<&'a Mou
     snapshot.mounts.iter().filter(holds).max_by_key(|m| m.mount_point.len())
 }
 
-/// Old files of the directories that may be cleaned, all of them together, and the mount of the first.
-pub(super) fn old_files<'a>(
-    snapshot: &'a Snapshot,
-    config: &Config,
-) -> Option<(&'a Mount, CleanMeans)> {
+/// Makes room in the directories that may be cleaned, all of them together; and the mount of the first. A mount
+/// that is short of space itself has no room to give: there old files have to leave it.
+pub(super) fn room<'a>(snapshot: &'a Snapshot, config: &Config) -> Option<(&'a Mount, CleanMeans)> {
     let allowlist = &config.allowlist;
     let directories: Vec<String> = allowlist
         .cleanable_paths
@@ -47,7 +45,14 @@ pub(super) fn old_files<'a>(
     let mount = mount_of(directories.first()?, snapshot)?;
     let here = |path: &String| mount_of(path, snapshot).is_some_and(|m| m == mount);
     let directories = directories.into_iter().filter(here).collect();
-    Some((mount, CleanMeans::OldFiles { directories, older_than_secs: OLD_FILES_SECS }))
+    let older_than_secs = OLD_FILES_SECS;
+    let short = mount.free_percent < config.thresholds.disk_min_free_percent;
+    let means = if short {
+        CleanMeans::OldFiles { directories, older_than_secs }
+    } else {
+        CleanMeans::MakeRoom { directories, older_than_secs }
+    };
+    Some((mount, means))
 }
 
 /// The ways that apply to this mount. Empty if none does.

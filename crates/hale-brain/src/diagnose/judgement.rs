@@ -241,6 +241,9 @@ fn how_it_ended(unit: &UnitStat) -> String {
         "timeout" => "it did not start or stop in time".to_owned(),
         "watchdog" => "it stopped answering its watchdog".to_owned(),
         "start-limit-hit" => "systemd gave up after too many starts in a row".to_owned(),
+        _ if unit.service_type == "declared" => {
+            "its main process died, and a pid file does not say how".to_owned()
+        }
         other => format!("systemd says `{other}`"),
     }
 }

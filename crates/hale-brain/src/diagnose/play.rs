@@ -356,7 +356,7 @@ impl<'a> Aim<'a, '_> {
         let unit = self.unit(target, seen)?;
         let troublemakers = self.alert.subject.processes().iter();
         let troublemakers = troublemakers.filter(|p| self.input.snapshot.living(p).is_some());
-        Ok(steps::restart(self.alert, unit, troublemakers.cloned().collect(), why))
+        Ok(steps::restart(self.input, self.alert, unit, troublemakers.cloned().collect(), why))
     }
 
     fn start_or_stop_unit(
@@ -487,7 +487,7 @@ impl<'a> Aim<'a, '_> {
             let kind = match means {
                 CleanMeans::PackageCache => Means::PackageCache,
                 CleanMeans::JournalVacuum { .. } => Means::Journal,
-                CleanMeans::OldFiles { .. } => Means::OldFiles,
+                CleanMeans::OldFiles { .. } | CleanMeans::MakeRoom { .. } => Means::OldFiles,
             };
             step.means.as_ref().is_none_or(|named| named.contains(&kind))
         };
@@ -499,7 +499,8 @@ impl<'a> Aim<'a, '_> {
                     let mib = step.journal_keep_mib.map(|mib| mib.saturating_mul(MEBI));
                     *keep_bytes = mib.unwrap_or(*keep_bytes);
                 }
-                CleanMeans::OldFiles { older_than_secs, .. } => {
+                CleanMeans::OldFiles { older_than_secs, .. }
+                | CleanMeans::MakeRoom { older_than_secs, .. } => {
                     // Never younger than hale itself would take.
                     let secs = step.older_than.map(|span| span.secs.max(*older_than_secs));
                     *older_than_secs = secs.unwrap_or(*older_than_secs);

@@ -65,7 +65,7 @@ fn restart(input: &DiagnoseInput<'_>, alert: &Alert, lesson: &Lesson) -> Option<
         return None;
     }
     let why = format!("A restart of {} has cured this before.", unit.unit);
-    Some(steps::restart(alert, unit, Vec::new(), why))
+    Some(steps::restart(input, alert, unit, Vec::new(), why))
 }
 
 fn restart_container(

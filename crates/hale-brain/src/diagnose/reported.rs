@@ -16,8 +16,6 @@ use crate::detect::reported::{behind, is_only_reported};
 
 /// Reported again so soon after a verified cure, the same cure would not hold either.
 const HELD_SECS_MIN: i64 = 1800;
-/// Where the service itself says that it is well, it need not say so for long.
-const SAID_HOLD_SECS: u64 = 2;
 
 /// The cure of a reported trouble; none: what hale observes itself decides.
 pub(super) fn treat(
@@ -69,7 +67,7 @@ fn make_room(input: &DiagnoseInput<'_>, alert: &Alert) -> Option<Treatment> {
     if !of_space || !of_service {
         return None;
     }
-    let (mount, means) = cleaning::old_files(input.snapshot, input.config)?;
+    let (mount, means) = cleaning::room(input.snapshot, input.config)?;
     let why =
         "It has no room; files in cleanable_paths that nobody changed for a day make some, and \
                can be brought back."
@@ -119,7 +117,7 @@ fn restart(
     } else {
         format!("{name} is {}: it is down until it is started again.", unit.active_state)
     };
-    Treatment::Steps(vec![with_health(input, alert, steps::restart(alert, unit, Vec::new(), why))])
+    Treatment::Steps(vec![steps::restart(input, alert, unit, Vec::new(), why)])
 }
 
 /// The proof is what the service itself answers, where the sender said where to ask.
@@ -127,7 +125,7 @@ fn with_health(input: &DiagnoseInput<'_>, alert: &Alert, mut step: PlanStep) -> 
     let told = alert.vars.get("health_url").and_then(serde_json::Value::as_str);
     let Some(url) = told.filter(|url| containers::may_ask_url(input, url)) else { return step };
     step.expectation.conditions.push(Condition::HttpOk { url: url.to_owned() });
-    step.expectation.hold_secs = SAID_HOLD_SECS;
+    step.expectation.hold_secs = steps::SAID_HOLD_SECS;
     step
 }
 

@@ -94,7 +94,7 @@ pub(super) fn treat(
         return Some(containers::treat(input, alert, alerts, container));
     }
     if let Some(unit) = unit(alert, suspect, input.snapshot) {
-        return Some(restart(alert, suspect, unit));
+        return Some(restart(input, alert, suspect, unit));
     }
     if let Some(process) = process(alert) {
         return Some(end(input, alert, suspect, &process));
@@ -117,9 +117,9 @@ fn unit<'a>(alert: &Alert, suspect: &str, snapshot: &'a Snapshot) -> Option<&'a 
     told.or_else(main).or_else(named)
 }
 
-fn restart(alert: &Alert, suspect: &str, unit: &UnitStat) -> Treatment {
+fn restart(input: &DiagnoseInput<'_>, alert: &Alert, suspect: &str, unit: &UnitStat) -> Treatment {
     let why = format!("{suspect} is {}; a restart has it begin anew.", unit.unit);
-    Treatment::Steps(vec![steps::restart(alert, unit, Vec::new(), why)])
+    Treatment::Steps(vec![steps::restart(input, alert, unit, Vec::new(), why)])
 }
 
 fn process(alert: &Alert) -> Option<ProcRef> {

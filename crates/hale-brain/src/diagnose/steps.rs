@@ -3,9 +3,12 @@
 
 use hale_model::ProcRef;
 use hale_model::action::{Action, CleanMeans, Condition, Expectation, PlanStep};
-use hale_model::alert::{Alert, AlertKind};
+use hale_model::alert::{Alert, AlertKind, Subject};
+use hale_model::config::{Config, DeclaredService};
 use hale_model::sample::{Source, UnitStat};
 use hale_model::snapshot::Mount;
+
+use super::{DiagnoseInput, containers};
 
 /// Between TERM and KILL.
 const GRACE_SECS: u32 = 10;
@@ -16,6 +19,8 @@ const KILL_WITHIN_SECS: u64 = 60;
 
 /// A service that starts and falls over does so within seconds.
 const UNIT_HOLD_SECS: u64 = 15;
+/// Where the service itself says that it is well, it need not say so for long.
+pub(super) const SAID_HOLD_SECS: u64 = 2;
 /// systemd itself gives up starting after 90 s.
 const UNIT_WITHIN_SECS: u64 = 120;
 
@@ -101,9 +106,29 @@ pub(super) fn renice(target: ProcRef, why: String) -> PlanStep {
     }
 }
 
-/// Restarts a unit, in the very run that was judged. The processes that made the trouble must be
-/// gone with it.
+/// Restarts a unit, in the very run that was judged. One that says itself whether it is well is asked,
+/// and need not be watched for long.
 pub(super) fn restart(
+    input: &DiagnoseInput<'_>,
+    alert: &Alert,
+    unit: &UnitStat,
+    troublemakers: Vec<ProcRef>,
+    why: String,
+) -> PlanStep {
+    let mut step = restart_and_watch(alert, unit, troublemakers, why);
+    if let Some(service) = declared(input.config, unit) {
+        step.command = service.restart_command();
+    }
+    if let Some(url) = health_url(input, alert, unit) {
+        step.expectation.conditions.push(Condition::HttpOk { url });
+        step.expectation.hold_secs = SAID_HOLD_SECS;
+    }
+    step
+}
+
+/// Restarts a unit of which nothing is known but its state. The processes that made the trouble must be
+/// gone with it.
+pub(super) fn restart_and_watch(
     alert: &Alert,
     unit: &UnitStat,
     troublemakers: Vec<ProcRef>,
@@ -132,6 +157,22 @@ pub(super) fn restart(
         },
         why,
     }
+}
+
+/// What the configuration says of a unit that no systemd runs.
+fn declared<'a>(config: &'a Config, unit: &UnitStat) -> Option<&'a DeclaredService> {
+    let is_declared = unit.service_type == "declared";
+    config.services.iter().find(|service| is_declared && service.name == unit.unit)
+}
+
+/// Where to ask whether a unit is well: as whoever reported the trouble says, else as it is declared.
+fn health_url(input: &DiagnoseInput<'_>, alert: &Alert, unit: &UnitStat) -> Option<String> {
+    let of_unit = matches!(&alert.subject, Subject::Unit { unit: name } if *name == unit.unit);
+    let told = alert.vars.get("health_url").and_then(serde_json::Value::as_str);
+    let told = told.filter(|_| of_unit);
+    let own = declared(input.config, unit).map(|service| service.health_url.as_str());
+    let asked = |url: &&str| !url.is_empty() && containers::may_ask_url(input, url);
+    told.into_iter().chain(own).find(asked).map(str::to_owned)
 }
 
 /// Frees space on a mount.
@@ -174,7 +215,8 @@ fn clean_command(means: &CleanMeans) -> String {
             format!("journalctl --vacuum-size={}M", keep_bytes / (1024 * 1024))
         }
         CleanMeans::PackageCache => "apt-get clean".to_owned(),
-        CleanMeans::OldFiles { directories, older_than_secs } => {
+        CleanMeans::OldFiles { directories, older_than_secs }
+        | CleanMeans::MakeRoom { directories, older_than_secs } => {
             let directories: Vec<String> = directories.iter().map(|d| shell_word(d)).collect();
             format!(
                 "find {} -xdev -type f -mmin +{} -print",

@@ -156,7 +156,7 @@ fn restart_or_kill(
     match service(input, process) {
         Some(unit) => {
             let why = format!("{target} belongs to {}; a restart {gain}.", unit.unit);
-            steps::restart(alert, unit, vec![target], why)
+            steps::restart(input, alert, unit, vec![target], why)
         }
         None => {
             let why = format!(
@@ -209,7 +209,7 @@ fn zombie(input: &DiagnoseInput<'_>, alert: &Alert) -> Treatment {
     if let Some(unit) = service(input, parent) {
         let why =
             format!("{who} does not collect its dead children; with its end they are collected.");
-        return Treatment::Steps(vec![steps::restart(alert, unit, vec![who], why)]);
+        return Treatment::Steps(vec![steps::restart(input, alert, unit, vec![who], why)]);
     }
     let own = own_uid(input.snapshot).is_some_and(|uid| uid == parent.info.uid);
     if is_interactive_session(parent) || !(own || is_orphan(parent, input.snapshot)) {
@@ -311,7 +311,7 @@ fn restart(input: &DiagnoseInput<'_>, alert: &Alert, unit: &UnitStat, because: &
         ));
     }
     let why = format!("{because} {} is down until it is started again.", unit.unit);
-    Treatment::Steps(vec![steps::restart(alert, unit, Vec::new(), why)])
+    Treatment::Steps(vec![steps::restart(input, alert, unit, Vec::new(), why)])
 }
 
 fn service_failed(input: &DiagnoseInput<'_>, alert: &Alert, alerts: &[&Alert]) -> Treatment {

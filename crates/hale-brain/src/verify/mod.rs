@@ -2,14 +2,15 @@
 //!
 //! A [`Watch`] looks at snapshots taken after the action ended. All conditions must hold, seen by
 //! fresh sources, without a break, for the stated time. What is not observed proves nothing: a
-//! stale source or a gap between snapshots starts the hold time anew, and never counts as cured.
+//! stale source or a gap between snapshots starts the hold time anew, and never counts as cured. What
+//! is judged over the requests of a time by itself has to be gone at the end.
 
 mod condition;
 mod container;
 mod workload;
 
 use hale_model::action::{Condition, Expectation, Verification};
-use hale_model::alert::Finding;
+use hale_model::alert::{AlertKind, Finding};
 use hale_model::container::ProbeTarget;
 use hale_model::snapshot::Snapshot;
 
@@ -25,6 +26,15 @@ const MIN_SPACING_NS: u64 = 5 * NANOS_PER_SEC;
 
 /// Gaps that move the deadline; after these, time in which nobody looked is counted like any other.
 const MAX_GAPS_EXCUSED: u32 = 3;
+
+/// Whether this looks back over some time by itself: requests that fail or are slow are judged by all of
+/// the last seconds, so that waiting once more as long would count the same time twice.
+fn looks_back(condition: &Condition) -> bool {
+    matches!(
+        condition,
+        Condition::FindingGone { alert_kind: AlertKind::HttpErrors | AlertKind::HttpLatency, .. }
+    )
+}
 
 /// Watches for the effect of one action. Times are those of `Snapshot::boottime_ns`.
 #[derive(Clone, Debug)]
@@ -81,8 +91,10 @@ impl Watch {
             .map(|c| condition::look(c, snapshot, findings, &mut self.first, self.ended_at_ns))
             .collect();
         let holds = seen.iter().all(|(seen, _)| *seen == Seen::Holds);
+        let mut lasting = self.expectation.conditions.iter().zip(&seen);
+        let lasts = lasting.all(|(c, (seen, _))| *seen == Seen::Holds || looks_back(c));
         let was_holding = self.held_since_ns.is_some();
-        self.held_since_ns = holds.then(|| self.held_since_ns.unwrap_or(snapshot.boottime_ns));
+        self.held_since_ns = lasts.then(|| self.held_since_ns.unwrap_or(snapshot.boottime_ns));
 
         let held_ns = self.held_since_ns.map_or(0, |since| snapshot.boottime_ns - since);
         let hold_ns = self.expectation.hold_secs.saturating_mul(NANOS_PER_SEC);

@@ -28,7 +28,7 @@ const REQUESTS_MIN: usize = 3;
 const SLOW: Duration = Duration::from_millis(600);
 /// Share of requests that may fail, in percent.
 const FAILED_PERCENT_MAX: usize = 20;
-/// A service whose CPU is above this, in percent of one core, computes for nobody.
+/// A thread whose CPU is above this, in percent of one core, computes for nobody.
 const CPU_PERCENT_MAX: f64 = 85.0;
 
 /// Slow by itself.
@@ -71,7 +71,7 @@ fn hot(common: &Common, role: Role) -> Option<Trouble> {
         role,
         kind: "cpu",
         message: format!(
-            "{} uses {cpu_percent:.0} % of a core, far more than its requests need",
+            "a thread of {} uses {cpu_percent:.0} % of a core, far more than its requests need",
             role.as_str()
         ),
         metrics: json!({ "cpu_percent": cpu_percent }),

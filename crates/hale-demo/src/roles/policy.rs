@@ -92,8 +92,8 @@ impl Policies {
             .with_state(self.clone())
     }
 
-    fn sell(&self, mut policy: Policy) -> Result<Policy, Refusal> {
-        policy.number = self.store.insert(&policy).map_err(|error| own_failure(&error))?;
+    /// Writes the receipt; without one the sale does not stand.
+    fn confirm(&self, policy: &Policy) -> Result<(), Refusal> {
         let receipt = format!(
             "policy {}: {} insures {}, cover {} €, {} a month\n",
             policy.number,
@@ -110,7 +110,7 @@ impl Policies {
             };
             return Err(Refusal::new(status, format!("no receipt can be written: {error}")));
         }
-        Ok(policy)
+        Ok(())
     }
 }
 
@@ -129,7 +129,7 @@ async fn buy(
     }
     let path = format!("/quotes/{}", wish.quote);
     let quote: Quote = calls::get(&policies.common, Role::Quote, &path).await?;
-    let policy = Policy {
+    let mut policy = Policy {
         number: 0,
         holder,
         product: quote.product,
@@ -141,17 +141,27 @@ async fn buy(
         KeyValue::new("db.operation.name", "INSERT"),
     ];
     let span = policies.common.telemetry.part("INSERT policies", SpanKind::Client, attributes);
-    let seller = policies.clone();
-    let sold = tokio::task::spawn_blocking(move || seller.sell(policy))
-        .await
-        .map_err(|error| own_failure(&error))
-        .flatten();
-    Telemetry::ended(&span, sold.as_ref().err().map(|refusal| refusal.why.clone()));
-    if let Ok(policy) = &sold {
-        let text = format!("policy {} of {} sold", policy.number, policy.product);
-        policies.common.telemetry.log(Severity::Info, &text);
-    }
-    sold.map(Json)
+    let (seller, unsold) = (policies.clone(), policy.clone());
+    let inserted =
+        blocking(move || seller.store.insert(&unsold).map_err(|error| own_failure(&error)));
+    let inserted = inserted.await;
+    Telemetry::ended(&span, inserted.as_ref().err().map(|refusal| refusal.why.clone()));
+    policy.number = inserted?;
+    // No part of the database's work: it is not the database that has no room.
+    let span = policies.common.telemetry.part("write receipt", SpanKind::Internal, Vec::new());
+    let (seller, sold) = (policies.clone(), policy.clone());
+    let confirmed = blocking(move || seller.confirm(&sold)).await;
+    Telemetry::ended(&span, confirmed.as_ref().err().map(|refusal| refusal.why.clone()));
+    confirmed?;
+    let text = format!("policy {} of {} sold", policy.number, policy.product);
+    policies.common.telemetry.log(Severity::Info, &text);
+    Ok(Json(policy))
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| own_failure(&error)).flatten()
 }
 
 async fn list(State(policies): State<Arc<Policies>>) -> Result<Json<Vec<Policy>>, Refusal> {

@@ -527,7 +527,7 @@ fn disagreements(config: &Config, places: &Places) -> Vec<ConfigError> {
 }
 
 /// `action@alert kind`. The kind may also be a user's own rule, whose names are not known here:
-/// only a near miss of a built-in kind is an error.
+/// only a near miss of a built-in kind is an error. A target may follow after a colon.
 fn check_pair(pair: &str) -> Result<(), (String, String)> {
     let example = "write \"action@alert kind\", for example \"process.kill@process.leak\"";
     let Some((action, kind)) = pair.split_once('@') else {
@@ -560,9 +560,14 @@ fn check_pair(pair: &str) -> Result<(), (String, String)> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+    let (kind, pattern) = kind.split_once(':').map_or((kind, None), |(k, p)| (k, Some(p)));
 
     use super::*;
 
+    if pattern.is_some_and(|pattern| pattern.trim() != pattern || pattern.is_empty()) {
+        let hint = "write its name or a pattern after the colon, such as `shop-*`, or no colon";
+        return Err((format!("`{pair}` names no target"), hint.to_owned()));
+    }
     fn message(text: &str) -> String {
         parse(text, "config.toml").map_or_else(|e| e.to_string(), |_| "accepted".to_owned())
     }
@@ -614,10 +619,11 @@ mod tests {
                 "config.toml:3: [allowlist] protected_commands: the number 3 does not fit; it takes a text in quotes",
             ),
             (
-                "[autonomy]\nallow = [\n \"process.kill@process.leak\",\n \"proces.kill@process.leak\",\n \"process.kill@process.leek\",\n \"x\", \"service.restart@my.rule\"]",
+                "[autonomy]\nallow = [\n \"process.kill@process.leak\",\n \"proces.kill@process.leak\",\n \"process.kill@process.leek\",\n \"x\", \"service.restart@my.rule\",\n \"service.restart@http.errors:shop-*\", \"service.restart@http.errors:\"]",
                 "config.toml:4: [autonomy] allow: `proces.kill` in `proces.kill@process.leak` is not an action; did you mean `process.kill`?\n\
                  config.toml:5: [autonomy] allow: `process.leek` in `process.kill@process.leek` is not an alert kind; did you mean `process.leak`?\n\
-                 config.toml:6: [autonomy] allow: `x` is not a pair; write \"action@alert kind\", for example \"process.kill@process.leak\"",
+                 config.toml:6: [autonomy] allow: `x` is not a pair; write \"action@alert kind\", for example \"process.kill@process.leak\"\n\
+                 config.toml:7: [autonomy] allow: `service.restart@http.errors:` names no target; write its name or a pattern after the colon, such as `shop-*`, or no colon",
             ),
             (
                 "[server]\nlisten = \"0.0.0.0:0\"\ntls_key = \"/k\"\nwebhook_token = \"short\"",

@@ -5,6 +5,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::container::ProbeTarget;
+use crate::probe;
+
 /// Longest name, in bytes.
 const NAME_BYTES_MAX: usize = 128;
 
@@ -18,6 +21,9 @@ pub struct DeclaredService {
     pub pid_file: String,
     /// The program that restarts it and its arguments, as they are: no shell reads them. The program is absolute.
     pub restart: Vec<String>,
+    /// Where it says whether it is well: `http://` on this machine's loopback. A restart is then proved by its
+    /// answer, and need not be watched for long. Empty: it says nothing.
+    pub health_url: String,
 }
 
 impl DeclaredService {
@@ -40,7 +46,17 @@ impl DeclaredService {
             let what = "no absolute program restarts it".to_owned();
             return Some(("restart", what, "write [\"/etc/init.d/shop\", \"restart\"]"));
         }
+        let asked =
+            |target| probe::parse(&target).and_then(|at| probe::resolve(&at, [].iter(), &[])).err();
+        if let Some(what) = self.health_target().and_then(asked) {
+            return Some(("health_url", what, "write http://127.0.0.1:8080/health"));
+        }
         None
+    }
+
+    /// Whom to ask whether it is well, if it says so anywhere.
+    pub fn health_target(&self) -> Option<ProbeTarget> {
+        (!self.health_url.is_empty()).then(|| ProbeTarget::Http { url: self.health_url.clone() })
     }
 
     /// Names one run of its main process: its pid and its start time in clock ticks after boot.
@@ -72,6 +88,7 @@ mod tests {
             name: name.to_owned(),
             pid_file: pid_file.to_owned(),
             restart: restart.iter().map(|w| (*w).to_owned()).collect(),
+            health_url: String::new(),
         };
         for (declared, wrong) in [
             (service("shop", "/run/shop.pid", &["/usr/bin/sv", "restart", "shop"]), None),
@@ -83,6 +100,18 @@ mod tests {
             (service("shop", "/run/shop.pid", &[]), Some("restart")),
         ] {
             assert_eq!(declared.mistake().map(|(key, _, _)| key), wrong, "{declared:?}");
+        }
+        for (url, wrong) in [
+            ("http://127.0.0.1:8080/health", None),
+            ("http://localhost:8080", None),
+            ("https://127.0.0.1/", Some("health_url")),
+            ("http://169.254.169.254/latest", Some("health_url")),
+            ("http://example.com/", Some("health_url")),
+            ("127.0.0.1:8080", Some("health_url")),
+        ] {
+            let mut declared = service("shop", "/run/shop.pid", &["/usr/bin/sv"]);
+            declared.health_url = url.to_owned();
+            assert_eq!(declared.mistake().map(|(key, _, _)| key), wrong, "{url}");
         }
         let odd = service("shop", "/run/shop.pid", &["/bin/x", "a b", "it's", ""]);
         assert_eq!(odd.restart_command(), r"/bin/x 'a b' 'it'\''s' ''");

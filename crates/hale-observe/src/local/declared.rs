@@ -140,6 +140,7 @@ mod tests {
             name: "shop".to_owned(),
             pid_file: pid_file.display().to_string(),
             restart: vec!["/bin/true".to_owned()],
+            health_url: String::new(),
         }]);
         let mut reading = Reading::of(UnitSample::default());
         reading.absent = true;

@@ -29,8 +29,6 @@ use traffic::Traffic;
 const START_LIMIT: Duration = Duration::from_secs(30);
 /// How long customers shop before anything fails, so that there is a usual to compare with.
 const CALM: Duration = Duration::from_secs(2);
-/// A fault that is not cured by then is not cured.
-const CURE_LIMIT: Duration = Duration::from_secs(90);
 
 /// `hale demo`
 #[derive(Args, Debug)]
@@ -237,10 +235,11 @@ async fn whole(
     };
     for (index, fault) in faults.iter().enumerate() {
         if index > 0 {
+            story::quiet(&watchman).await?;
             tokio::time::sleep(Duration::from_secs(arguments.interval)).await;
         }
         let one =
-            story::tell(screen, place, &watchman, &traffic, &customer, *fault, CURE_LIMIT).await?;
+            story::tell(screen, place, &fleet, &watchman, &traffic, &customer, *fault).await?;
         if !one.recovered {
             screen.talk(&paint(YELLOW, "  not recovered; the agent's log has more: give --keep"));
         }

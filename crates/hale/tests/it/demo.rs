@@ -6,6 +6,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+use std::os::unix::process::ExitStatusExt as _;
+
 use hale_demo::{Addresses, Customer, Facts, Fault, Role};
 
 use crate::bed::Bed;
@@ -129,8 +132,12 @@ async fn faults_hurt_customers_and_stay_within_their_bounds() {
     market.restart(Role::Quote).await;
 
     market.customer.trigger(Fault::Crash).await.unwrap();
-    let crashed = market.running.get_mut(&Role::Policy).unwrap().wait().unwrap();
-    assert!(!crashed.success());
+    let policy = market.running.get_mut(&Role::Policy).unwrap();
+    // Waiting for a child closes its standard input, and it ends in order with that.
+    let stdin = policy.stdin.take();
+    let crashed = policy.wait().unwrap();
+    drop(stdin);
+    assert_eq!(crashed.signal(), Some(Signal::ABORT.as_raw()), "{crashed}");
     assert!(!market.customer.visit("Ada").await.bought);
     market.restart(Role::Policy).await;
     assert!(market.customer.visit("Ada").await.bought);

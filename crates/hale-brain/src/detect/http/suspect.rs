@@ -128,6 +128,14 @@ fn made_here(services: &Services, view: &View<'_>, name: &str) -> bool {
     answered_errors > 0 && own as f64 >= OWN_SHARE * answered_errors as f64
 }
 
+/// Whether most of the errors that a service answered came from what it calls, as its traces tell.
+fn passes_on(services: &Services, view: &View<'_>, name: &str) -> bool {
+    let Some(known) = services.nodes.get(name) else { return false };
+    let window = known.window(view, CALLS_SECS);
+    let answered_errors = window.errors.saturating_sub(window.unanswered);
+    answered_errors > 0 && window.passed_on as f64 >= OWN_SHARE * answered_errors as f64
+}
+
 /// Whether what is called can be why its caller is sick.
 fn blames(
     services: &Services,
@@ -138,7 +146,9 @@ fn blames(
     here: &Calls,
     errors: bool,
 ) -> bool {
-    if !services.is_sick(view, callee, errors) {
+    // Who passes errors on suffers from whoever made them, also where that one is well again by now.
+    let only_passes_on = errors && here.errors > 0 && passes_on(services, view, caller);
+    if !only_passes_on && !services.is_sick(view, callee, errors) {
         // A slow answer may be an error of its caller, and an error may keep its caller waiting.
         let other = services.nodes.get(callee).is_some_and(|known| known.fires(!errors));
         if !other {

@@ -52,7 +52,7 @@ fn step(proposal: &Proposal, alert: &Alert, snapshot: &Snapshot) -> Result<PlanS
             let named =
                 snapshot.unit(&target).or_else(|| snapshot.unit(&format!("{target}.service")));
             let unit = named.ok_or_else(|| format!("no unit `{target}` was observed"))?;
-            Ok(steps::restart(alert, unit, Vec::new(), why))
+            Ok(steps::restart_and_watch(alert, unit, Vec::new(), why))
         }
         ProposalKind::FreeCache => Ok(PlanStep {
             action: Action::MemoryDropCaches,

@@ -126,9 +126,11 @@ fn configuration(place: &Place, fleet: &Fleet) -> String {
         }
         Fleet::Processes(_) => ("service.restart", "restartable_units", "off".to_owned()),
     };
-    // What the lists above entitle to needs no grant. These are about what the services themselves tell.
+    // What the lists above entitle to needs no grant. These are about what the services themselves tell, and
+    // about them alone.
+    let prefix = place.prefix();
     let grants: Vec<String> = ["memory.high", "load.high", "http.errors", "http.latency"]
-        .map(|kind| format!("{restart}@{kind}"))
+        .map(|kind| format!("{restart}@{kind}:{prefix}*"))
         .into_iter()
         .chain(["disk.clean@disk.space".to_owned()])
         .collect();
@@ -204,10 +206,11 @@ engine = {engine}
             // Writing to a string cannot fail.
             let _ = write!(
                 text,
-                "\n[[services]]\nname = {}\npid_file = {}\nrestart = {}\n",
+                "\n[[services]]\nname = {}\npid_file = {}\nrestart = {}\nhealth_url = {}\n",
                 toml::Value::from(place.target(role)),
                 toml::Value::from(fleet::pid_file(place, role).display().to_string()),
-                quoted(&restart)
+                quoted(&restart),
+                toml::Value::from(format!("http://{}/health", place.addresses.of(role)))
             );
         }
     }

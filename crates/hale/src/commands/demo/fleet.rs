@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use hale_demo::Role;
@@ -66,6 +66,17 @@ impl Fleet {
         }
     }
 
+    /// How services died since this was last asked, in words. A container engine tells the agent itself.
+    pub fn deaths(&self) -> Vec<String> {
+        match self {
+            Fleet::Containers(_) => Vec::new(),
+            Fleet::Processes(supervisor) => {
+                let deaths = &supervisor.inner.deaths;
+                std::mem::take(&mut *deaths.lock().unwrap_or_else(PoisonError::into_inner))
+            }
+        }
+    }
+
     /// Ends them.
     pub async fn end(self) {
         match self {
@@ -115,6 +126,8 @@ struct Inner {
     token: String,
     ports: BTreeMap<Role, std::net::SocketAddr>,
     running: Mutex<BTreeMap<Role, Running>>,
+    /// How services ended that nobody had told to, in words.
+    deaths: Arc<std::sync::Mutex<Vec<String>>>,
 }
 
 /// See [`Fleet::Processes`].
@@ -156,6 +169,7 @@ impl Supervisor {
             token: place.webhook_token.clone(),
             ports: Role::ALL.into_iter().map(|role| (role, place.addresses.of(role))).collect(),
             running: Mutex::default(),
+            deaths: Arc::default(),
         });
         for role in Role::ALL {
             inner.start(role).await.map_err(failed)?;
@@ -228,9 +242,15 @@ impl Inner {
         std::fs::write(&pid_file, format!("{pid}\n"))
             .map_err(|e| format!("{} cannot be written: {e}", pid_file.display()))?;
         let stdin = child.stdin.take();
+        let deaths = self.deaths.clone();
         let collected = tokio::spawn(async move {
             // It is not started again by itself: that it died is for others to see.
-            let _ = child.wait().await;
+            if let Ok(status) = child.wait().await
+                && !status.success()
+            {
+                let death = format!("{} ended: {status}", role.as_str());
+                deaths.lock().unwrap_or_else(PoisonError::into_inner).push(death);
+            }
         });
         self.running.lock().await.insert(role, Running { pid, _stdin: stdin, collected });
         let begun = tokio::time::Instant::now();

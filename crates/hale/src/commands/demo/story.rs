@@ -6,16 +6,23 @@ use std::time::{Duration, Instant};
 
 use hale_demo::{Customer, Fault, Role};
 use hale_model::Timestamp;
+use hale_model::action::{ActionKind, ActionState};
+use hale_model::incident::IncidentState;
 use hale_model::text::printable;
-use hale_model::view::IncidentView;
+use hale_model::view::{ActionView, IncidentView};
 use serde::Serialize;
 
 use super::Place;
 use super::agent::Watchman;
+use super::fleet::Fleet;
 use super::traffic::Traffic;
 use crate::exit::Failure;
 use crate::screen::{BOLD, CYAN, Columns, DIM, GREEN, RED, Screen, YELLOW, cell, paint, styled};
 
+/// A fault that is not cured by then is not cured.
+const CURE_LIMIT: Duration = Duration::from_secs(90);
+/// What is still being done about the fault before may take so long.
+const QUIET_LIMIT: Duration = Duration::from_secs(30);
 /// Between two looks.
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
 /// Visits in a row that must succeed.
@@ -54,6 +61,23 @@ pub struct Told {
     pub recovered: bool,
 }
 
+/// Waits until nothing is being done about an earlier fault, so that the next one is told alone.
+///
+/// # Errors
+/// The agent can no longer be asked.
+pub async fn quiet(watchman: &Watchman) -> Result<(), Failure> {
+    let busy = [IncidentState::Acting, IncidentState::Verifying].map(|state| state.as_str());
+    let begun = Instant::now();
+    while begun.elapsed() < QUIET_LIMIT {
+        let incidents = watchman.incidents().await?;
+        if !incidents.iter().any(|incident| busy.contains(&incident.state.as_str())) {
+            break;
+        }
+        tokio::time::sleep(LOOK_PAUSE).await;
+    }
+    Ok(())
+}
+
 /// Injects the fault and tells what happens.
 ///
 /// # Errors
@@ -61,12 +85,13 @@ pub struct Told {
 pub async fn tell(
     screen: Screen,
     place: &Place,
+    fleet: &Fleet,
     watchman: &Watchman,
     traffic: &Traffic,
     customer: &Customer,
     fault: Fault,
-    limit: Duration,
 ) -> Result<Told, Failure> {
+    let limit = CURE_LIMIT;
     let mut known: BTreeSet<(String, usize)> = BTreeSet::new();
     for incident in watchman.incidents().await? {
         known.extend((0..incident.timeline.len()).map(|index| (incident.id.clone(), index)));
@@ -103,10 +128,20 @@ pub async fn tell(
     while begun.elapsed() < limit {
         tokio::time::sleep(LOOK_PAUSE).await;
         let incidents = watchman.incidents().await?;
+        for death in fleet.deaths() {
+            let secs = begun.elapsed().as_secs_f64();
+            screen.talk(&format!("  {secs:>5.1} s  {}  {death}", paint(RED, "World ")));
+        }
         for incident in
             incidents.iter().filter(|i| !before.contains(&i.id) || i.closed_at.is_none())
         {
             narrate(screen, incident, begun_at, &mut known, &mut told);
+        }
+        if told.verified_secs.is_none()
+            && let Some((cure, at)) = cured(&incidents, place, fault, begun_at)
+        {
+            told.verified_secs = Some(at.duration_since(begun_at).as_secs_f64());
+            told.action = Some(format!("{} {}", cure.kind, cure.target));
         }
         if told.serving_secs.is_none() && told.acted_secs.is_some() {
             let seen = serves(place, customer, fault, pid_before).await;
@@ -128,6 +163,31 @@ pub async fn tell(
     };
     screen.talk(&words);
     Ok(told)
+}
+
+/// What the agent did to the service in which the cause lay (or to its files) after the fault, and proved.
+fn cured<'a>(
+    incidents: &'a [IncidentView],
+    place: &Place,
+    fault: Fault,
+    begun_at: Timestamp,
+) -> Option<(&'a ActionView, Timestamp)> {
+    let succeeded = ActionState::Succeeded.as_str();
+    let target = place.target(fault.owner());
+    let aimed = |action: &ActionView| match fault {
+        Fault::Disk => action.kind == ActionKind::DiskClean.as_str(),
+        Fault::Memory
+        | Fault::Cpu
+        | Fault::Latency
+        | Fault::DbLatency
+        | Fault::Errors
+        | Fault::Crash => action.target == target,
+    };
+    let actions = incidents.iter().flat_map(|incident| &incident.actions);
+    let mut cures = actions
+        .filter(|a| a.created_at >= begun_at && a.state == succeeded && aimed(a))
+        .filter_map(|action| Some((action, action.finished_at?)));
+    cures.next()
 }
 
 /// Prints what is new in an incident's story, and keeps the times that count.
@@ -152,7 +212,7 @@ fn narrate(
         };
         let text = printable(&entry.text);
         // Lines of log and figures that came along are for the dashboard.
-        if entry.kind == "note" && (text.starts_with("log: ") || text.starts_with("figures: ")) {
+        if text.starts_with("log: ") || text.starts_with("figures: ") {
             continue;
         }
         screen.talk(&format!("  {secs:>5.1} s  {}  {text}", paint(style, &format!("{agent:<6}"))));
@@ -163,14 +223,8 @@ fn narrate(
             "verdict" => {
                 told.decided_secs.get_or_insert(secs);
             }
-            "intent" => {
-                told.action = Some(entry.text.clone());
-            }
             "outcome" => {
                 told.acted_secs.get_or_insert(secs);
-            }
-            "verified" => {
-                told.verified_secs.get_or_insert(secs);
             }
             _ => {}
         }
