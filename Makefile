@@ -36,7 +36,7 @@ test: lint check ## every check and every test
 check: deps web ## every test, without the linters
 ifeq ($(NEXTEST),yes)
 	@$(CARGO) build --locked --workspace --bins
-	@$(CARGO) nextest run --locked --workspace --no-fail-fast
+	@$(CARGO) nextest run --locked --workspace --no-fail-fast; ended=$$?; scripts/count-skipped; exit $$ended
 else
 	@$(CARGO) test --locked --workspace --no-fail-fast
 endif

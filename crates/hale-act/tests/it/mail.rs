@@ -30,7 +30,8 @@ impl Drop for Server {
 /// The Python that has aiosmtpd; `HALE_SMTP_PYTHON` names one in a virtual environment.
 fn python() -> Option<String> {
     let named = std::env::var("HALE_SMTP_PYTHON").ok();
-    let candidates = named.into_iter().chain(["python3".to_owned()]);
+    let usual = ["python3", "/usr/bin/python3"].map(ToOwned::to_owned);
+    let candidates = named.into_iter().chain(usual);
     candidates.into_iter().find(|python| {
         let mut probe = Command::new(python);
         probe.args(["-c", "import aiosmtpd"]).stdout(Stdio::null()).stderr(Stdio::null());

@@ -63,6 +63,8 @@ impl Ask {
             approved: false,
             confirmed_critical: false,
         };
+        ask.snapshot.workloads.push(crate::playbooks_workload::workload(2));
+        ask.config.kubernetes.enabled = true;
         change(&mut ask);
         ask
     }
@@ -115,6 +117,7 @@ fn run(command: &str) -> Action {
 fn one_of_each() -> Vec<Action> {
     let snapshot = world();
     let container = || crate::containers::web().container_ref();
+    let workload = || crate::playbooks_workload::workload(2).workload;
     vec![
         pids(&[700]),
         Action::ProcessPause { target: the(&snapshot, 700) },
@@ -134,6 +137,9 @@ fn one_of_each() -> Vec<Action> {
         Action::ContainerStart { container: container() },
         Action::ContainerStop { container: container() },
         Action::ContainerSetMemory { container: container(), limit_bytes: 64 << 20 },
+        Action::K8sRolloutRestart { workload: workload() },
+        Action::K8sRollback { workload: workload() },
+        Action::K8sScale { workload: workload(), replicas: 3 },
     ]
 }
 
@@ -168,6 +174,9 @@ container.restart    never         never         when approved when entitled
 container.start      never         never         when approved when entitled
 container.stop       never         never         when approved when approved
 container.set_memory never         never         when approved when entitled
+k8s.rollout_restart  never         never         when approved when entitled
+k8s.rollback         never         never         when approved when entitled
+k8s.scale            never         never         when approved when entitled
 "#);
 }
 
@@ -211,6 +220,9 @@ container.restart    deny  deny  ask   ask    granted: allow  warning  reversibl
 container.start      deny  deny  ask   ask    granted: allow  warning  reversible: true  touches: 1
 container.stop       deny  deny  ask   ask    granted: ask    critical reversible: true  touches: 1
 container.set_memory deny  deny  ask   ask    granted: allow  warning  reversible: true  touches: 1
+k8s.rollout_restart  deny  deny  ask   ask    granted: allow  warning  reversible: true  touches: 2
+k8s.rollback         deny  deny  ask   ask    granted: allow  warning  reversible: true  touches: 2
+k8s.scale            deny  deny  ask   ask    granted: allow  warning  reversible: true  touches: 1
 "#);
 }
 
@@ -501,6 +513,9 @@ container.restart    deny  deny  ask   ask
 container.start      deny  deny  ask   ask
 container.stop       deny  deny  ask   ask
 container.set_memory deny  deny  ask   ask
+k8s.rollout_restart  deny  deny  ask   ask
+k8s.rollback         deny  deny  ask   ask
+k8s.scale            deny  deny  ask   ask
 "#);
 }
 

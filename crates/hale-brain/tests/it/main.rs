@@ -31,6 +31,7 @@ mod log_health;
 mod miner;
 mod miner_sets;
 mod playbooks;
+mod playbooks_workload;
 mod recall;
 mod recount;
 mod redact;
