@@ -265,7 +265,7 @@ impl Service {
             operation: shorten(&printable(operation), NAME_BYTES_MAX),
             duration_ms: ms,
             ended_at,
-            message: shorten(&printable(span.message), MESSAGE_BYTES_MAX),
+            message: shorten(&printable(span.failure()), MESSAGE_BYTES_MAX),
             passed_on,
         });
     }

@@ -68,6 +68,8 @@ pub struct Span<'a> {
     pub status_error: bool,
     /// The status message, or the exception.
     pub message: &'a str,
+    /// `exception.type` or `error.type`: what is told where there is no message.
+    pub error_type: &'a str,
     /// Status of HTTP; 0: not told.
     pub http_status: u16,
     /// Status of gRPC; none: not told.
@@ -92,7 +94,7 @@ pub struct Span<'a> {
 /// unknown, deadline exceeded, unimplemented, internal, unavailable, data loss.
 const GRPC_SERVER_FAULTS: [u16; 6] = [2, 4, 12, 13, 14, 15];
 
-impl Span<'_> {
+impl<'a> Span<'a> {
     /// Whether the one who answered failed, or for a call the one who was asked. What the one who asked
     /// did wrong (404, a cancelled request) is nobody's failure.
     pub fn failed(&self) -> bool {
@@ -106,6 +108,21 @@ impl Span<'_> {
                 GRPC_SERVER_FAULTS.contains(&code) || (self.status_error && code == 0)
             }
             _ => self.status_error,
+        }
+    }
+
+    /// What it says about its failure: its message, else the type of the error; may be empty.
+    pub fn failure(&self) -> &'a str {
+        if self.message.is_empty() { self.error_type } else { self.message }
+    }
+
+    /// Takes over what is said of an exception, unless something was said before.
+    pub fn note_exception(&mut self, message: &'a str, error_type: &'a str) {
+        if self.message.is_empty() {
+            self.message = message;
+        }
+        if self.error_type.is_empty() {
+            self.error_type = error_type;
         }
     }
 

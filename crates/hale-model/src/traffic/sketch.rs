@@ -21,6 +21,8 @@ pub struct Sketch {
     count: u64,
     sum_us: u64,
     max_us: u64,
+    /// With the longest it bounds every quantile: durations that are all alike are told exactly.
+    min_us: u64,
 }
 
 fn bucket_of(us: u64) -> usize {
@@ -51,6 +53,7 @@ impl Sketch {
         if let Some(slot) = self.slot(bucket_of(us)) {
             *slot = slot.saturating_add(times);
         }
+        self.min_us = if self.count == 0 { us } else { self.min_us.min(us) };
         self.count = self.count.saturating_add(times);
         self.sum_us = self.sum_us.saturating_add(us.saturating_mul(times));
         self.max_us = self.max_us.max(us);
@@ -83,6 +86,10 @@ impl Sketch {
             if let Some(slot) = self.slot(bucket) {
                 *slot = slot.saturating_add(*n);
             }
+        }
+        if other.count > 0 {
+            self.min_us =
+                if self.count == 0 { other.min_us } else { self.min_us.min(other.min_us) };
         }
         self.count = self.count.saturating_add(other.count);
         self.sum_us = self.sum_us.saturating_add(other.sum_us);
@@ -121,7 +128,8 @@ impl Sketch {
             below = below.saturating_add(*n);
             if below > rank {
                 let us = middle_us(usize::from(self.first) + at);
-                return Some(us.min(self.max_us.max(1) as f64) / 1000.0);
+                let longest = self.max_us.max(1) as f64;
+                return Some(us.max(self.min_us as f64).min(longest) / 1000.0);
             }
         }
         Some(self.max_ms())
@@ -155,6 +163,11 @@ mod tests {
         assert_eq!(Sketch::default().quantile_ms(0.5), None);
         assert_eq!(Sketch::default().mean_ms(), None);
         assert_eq!(Sketch::default().count_above_ms(0.0), 0);
+    }
+
+    #[test]
+    fn durations_that_are_all_alike_are_told_exactly() {
+        assert_eq!(of(&[40_000; 7]).quantile_ms(0.95), Some(40.0));
     }
 
     #[test]

@@ -141,7 +141,8 @@ mod tests {
              "parentSpanId":"","name":"GET /quote","kind":2,"futureField":{"a":[1]},
              "startTimeUnixNano":"1544712660000000000","endTimeUnixNano":"1544712661000000000",
              "attributes":[{"key":"http.response.status_code","value":{"intValue":"503"}}],
-             "events":[{"name":"exception","attributes":[{"key":"exception.message","value":{"stringValue":"no room"}}]}],
+             "events":[{"name":"exception","attributes":[{"key":"exception.type","value":{"stringValue":"ValueError"}},
+                {"key":"exception.message","value":{"stringValue":"no room"}}]}],
              "status":{"code":"STATUS_CODE_ERROR"}},
             {"traceId":"zz","spanId":"eee19b7ec3c1b175","name":"no trace"}]}]}]}"#;
         let book = TrafficBook::default();

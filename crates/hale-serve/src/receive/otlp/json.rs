@@ -261,12 +261,12 @@ impl SpanText<'_> {
         };
         read_attributes(&self.attributes, |key, value| value.put_into_span(key, &mut span));
         for event in list(&self.events).iter().take(ATTRIBUTES_READ_MAX) {
-            if as_text(&event.name) == "exception" && span.message.is_empty() {
+            if as_text(&event.name) == "exception" {
                 let mut exception = Span::default();
                 read_attributes(&event.attributes, |key, value| {
                     value.put_into_span(key, &mut exception);
                 });
-                span.message = exception.message;
+                span.note_exception(exception.message, exception.error_type);
             }
         }
         if let Some(status) = &self.status {
@@ -437,6 +437,6 @@ impl RecordText<'_> {
         let body = self.body.as_ref().map_or("", |b| as_text(&b.string_value));
         let mut exception = Span::default();
         read_attributes(&self.attributes, |key, value| value.put_into_span(key, &mut exception));
-        Some(if body.is_empty() { exception.message } else { body })
+        Some(if body.is_empty() { exception.failure() } else { body })
     }
 }

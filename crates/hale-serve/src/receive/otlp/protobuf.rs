@@ -171,10 +171,13 @@ impl<'a> Any<'a> {
                 span.port = number().unwrap_or(0);
                 return;
             }
-            "exception.message" | "exception.type" | "error.message" => {
-                if span.message.is_empty() {
-                    span.message = self.text();
-                }
+            // Attributes come in any order: a message counts for more than a type wherever it stands.
+            "exception.message" | "error.message" => {
+                span.note_exception(self.text(), "");
+                return;
+            }
+            "exception.type" | "error.type" => {
+                span.note_exception("", self.text());
                 return;
             }
             _ => return,
@@ -279,8 +282,8 @@ fn event<'a>(bytes: &'a [u8], span: &mut Span<'a>) -> Result<()> {
             _ => {}
         }
     }
-    if name == "exception" && span.message.is_empty() {
-        span.message = exception.message;
+    if name == "exception" {
+        span.note_exception(exception.message, exception.error_type);
     }
     Ok(())
 }
@@ -413,6 +416,6 @@ fn error_message(bytes: &[u8]) -> Result<Option<&str>> {
         }
     }
     let error = severity >= 17 || (severity == 0 && is_error_word(word));
-    let text = if body.text().is_empty() { exception.message } else { body.text() };
+    let text = if body.text().is_empty() { exception.failure() } else { body.text() };
     Ok(error.then_some(text))
 }
