@@ -128,6 +128,7 @@ fn snapshot(count: i32) -> Snapshot {
         journal: (0..5).map(|n| entry(n, at)).collect(),
         containers: Vec::new(),
         probes: Vec::new(),
+        scraped: Vec::new(),
         reports: Vec::new(),
         workloads: Vec::new(),
         traffic: None,

@@ -71,7 +71,7 @@ pub(crate) struct Case {
     pub(crate) model_asked: bool,
     /// What was tried last and did not help, until another cure is under way or a person is told.
     pub(crate) tried_in_vain: Option<String>,
-    /// What is being done to its target for another incident: that may end this one too.
+    /// What is being done to its target for another incident, or was just done for this one: that may end it.
     pub(crate) waits: Option<Wait>,
 }
 
@@ -185,6 +185,7 @@ impl Core {
             state.cursor(observer.machine_id(), JOURNAL_CURSOR, "").map_err(store_error)?;
         observer.resume_journal(cursor);
         observer.declare(settings.config.services.clone());
+        observer.scrape(settings.config.scrape.clone());
 
         let (rules, problems) = Rules::with_user_rules(&settings.user_rules);
         let mut warnings = BTreeMap::new();

@@ -10,6 +10,7 @@ mod kubernetes;
 mod load;
 mod notify;
 mod reference;
+mod scrape;
 mod services;
 mod shape;
 mod traffic;
@@ -20,6 +21,7 @@ pub use kubernetes::Kubernetes;
 pub use load::{ConfigError, ConfigErrors, Loaded, check_listen, parse};
 pub use notify::{ChannelKind, NotifyChannel};
 pub use reference::reference_page;
+pub use scrape::ScrapeTarget;
 pub use services::DeclaredService;
 pub use traffic::{Objective, Otlp, Slo};
 
@@ -95,6 +97,8 @@ pub struct Config {
     pub slo: Vec<Slo>,
     /// Which cluster hale may look at and touch.
     pub kubernetes: Kubernetes,
+    /// Prometheus targets that hale asks by itself.
+    pub scrape: Vec<ScrapeTarget>,
 }
 
 /// `[general]`

@@ -26,6 +26,7 @@ pub mod probe;
 pub mod report;
 pub mod run;
 pub mod sample;
+pub mod scrape;
 pub mod snapshot;
 pub mod text;
 pub mod token;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::container::{ContainerSample, Probe};
 use crate::ids::{MachineId, ProcRef};
+use crate::scrape::ScrapeSample;
 use crate::traffic::TrafficSample;
 use crate::workload::WorkloadSample;
 
@@ -45,6 +46,8 @@ pub enum Source {
     Webhook,
     /// Workloads, as a Kubernetes API server reports them
     Kubernetes,
+    /// Metrics of Prometheus targets, as `[[scrape]]` names them
+    Scrape,
 }
 
 impl Source {
@@ -77,6 +80,7 @@ impl Source {
             Source::Otlp => "otlp",
             Source::Webhook => "webhook",
             Source::Kubernetes => "kubernetes",
+            Source::Scrape => "scrape",
         }
     }
 }
@@ -174,6 +178,9 @@ pub struct Sample {
     /// What services told since the sample before; none: nothing receives here.
     #[serde(default)]
     pub traffic: Option<TrafficSample>,
+    /// What Prometheus targets expose; none: no target is configured.
+    #[serde(default)]
+    pub scraped: Option<ScrapeSample>,
 }
 
 /// All processes.

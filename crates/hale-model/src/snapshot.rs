@@ -74,6 +74,9 @@ pub struct Snapshot {
     /// What services told since the snapshot before; none: nothing receives here.
     #[serde(default)]
     pub traffic: Option<crate::traffic::Traffic>,
+    /// Newest scrape of each Prometheus target. Thousands of series: for rules and SQL, not written out here.
+    #[serde(skip)]
+    pub scraped: Vec<Arc<crate::scrape::ScrapedTarget>>,
 }
 
 /// Whole-machine figures. None: not measured.
@@ -301,6 +304,7 @@ impl Snapshot {
             probes: sample.probes.clone(),
             reports: Vec::new(),
             traffic: sample.traffic.as_ref().map(crate::traffic::Traffic::from),
+            scraped: sample.scraped.as_ref().map(|s| s.targets.clone()).unwrap_or_default(),
             system,
         }
     }

@@ -217,6 +217,7 @@ fn sample(minute: i64) -> Sample {
         container: None,
         workload: None,
         probes: Vec::new(),
+        scraped: None,
         traffic: None,
     }
 }

@@ -3,6 +3,7 @@
 use cel::Context;
 use hale_model::config::Config;
 use hale_model::sample::{GpuStat, Pressure, Source, Temperature, UnitStat};
+use hale_model::scrape::{ScrapedTarget, Series};
 use hale_model::snapshot::{Mount, Process, Snapshot, System};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -30,6 +31,8 @@ pub(crate) enum Scope {
     Unit,
     /// The largest processes, or those that `only` names, as `process`.
     Process,
+    /// Each series of Prometheus targets whose metric `only` names, as `metric`.
+    Metric,
 }
 
 impl Scope {
@@ -42,6 +45,7 @@ impl Scope {
             Scope::Sensor => Some("sensor"),
             Scope::Unit => Some("unit"),
             Scope::Process => Some("process"),
+            Scope::Metric => Some("metric"),
         }
     }
 
@@ -54,6 +58,7 @@ impl Scope {
             Scope::Sensor => Source::Cpu,
             Scope::Unit => Source::Unit,
             Scope::Process => Source::Process,
+            Scope::Metric => Source::Scrape,
         }
     }
 }
@@ -148,6 +153,16 @@ pub(crate) fn unit(unit: &UnitStat) -> Value {
     as_json(unit)
 }
 
+/// A series of a Prometheus target. A rate that is not known yet is missing.
+pub(super) fn metric(target: &ScrapedTarget, series: &Series) -> Value {
+    let labels: serde_json::Map<String, Value> =
+        series.labels.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+    json!({
+        "target": target.target, "name": series.metric, "kind": series.kind.as_str(),
+        "labels": labels, "value": series.value, "per_sec": target.per_sec(series),
+    })
+}
+
 pub(crate) fn process(p: &Process) -> Value {
     json!({
         "pid": p.pid, "name": p.info.name, "cmdline": p.info.cmdline, "user": p.info.user,
@@ -230,8 +245,31 @@ pub(crate) fn complete(scope: Scope) -> Vec<(&'static str, Value)> {
             "open_fds": 3, "age_secs": 10.5, "read_bytes_per_sec": 1.5,
             "write_bytes_per_sec": 1.5, "unit": "a.service", "container": "c",
         })),
+        Scope::Metric => Some(json!({
+            "target": "node", "name": "node_load1", "kind": "gauge", "labels": {},
+            "value": 0.5, "per_sec": 0.5,
+        })),
     };
     facts.extend(scope.variable().zip(about));
+    facts
+}
+
+/// As [`complete`], with the labels that these expressions name: which there are, only a target can tell.
+pub(super) fn complete_for<'a>(
+    scope: Scope,
+    expressions: impl Iterator<Item = &'a str>,
+) -> Vec<(&'static str, Value)> {
+    const BEFORE: &str = "metric.labels.";
+    let mut facts = complete(scope);
+    let in_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    for named in expressions.flat_map(|e| e.split(BEFORE).skip(1)) {
+        let end = named.find(|c| !in_name(c)).unwrap_or(named.len());
+        let label = named.get(..end).unwrap_or_default();
+        let metric = facts.iter_mut().find(|(name, _)| *name == "metric");
+        if let Some(labels) = metric.and_then(|(_, m)| m.get_mut("labels")?.as_object_mut()) {
+            labels.insert(label.to_owned(), json!(""));
+        }
+    }
     facts
 }
 

@@ -258,6 +258,16 @@ fn subjects(view: &View<'_>, question: &Question) -> Vec<(Subject, Source, Optio
     let named = |name: &str| question.only.as_deref().is_none_or(|only| glob(only, name));
     let source = question.source.unwrap_or_else(|| question.scope.source());
     match question.scope {
+        Scope::Metric => {
+            let each = snapshot.scraped.iter().flat_map(|t| t.series.iter().map(move |s| (t, s)));
+            each.filter(|(_, s)| named(&s.metric))
+                .take(MAX_SUBJECTS)
+                .map(|(t, s)| {
+                    let subject = Subject::Metric { metric: t.name_of(s) };
+                    (subject, source, Some(facts::metric(t, s)))
+                })
+                .collect()
+        }
         Scope::Machine => vec![(Subject::Machine, source, None)],
         Scope::Mount => {
             let mounts = snapshot.mounts.iter().filter(|m| named(&m.mount_point));

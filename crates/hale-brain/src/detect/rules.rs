@@ -4,8 +4,8 @@
 //! kind = "memory.high"              # the alert's kind; a user's rule of a built-in kind replaces
 //!                                   # that rule, any other name becomes a kind of its own
 //! source = "memory"                 # what it rests on; a stale source never closes an alert
-//! scope = "machine"                 # machine, mount, gpu, sensor, unit or process: asked of each
-//! only = "java*"                    # unit and process: only those of this name
+//! scope = "machine"                 # machine, mount, gpu, sensor, unit, process or metric: asked of each
+//! only = "java*"                    # unit, process and metric: only those of this name
 //! when = "system.mem_used_percent >= config.thresholds.ram_warn_percent"
 //! clear_when = "…"                  # stays until this is true (else: until `when` is not)
 //! for = "config.thresholds.ram_for_secs"   # or a number of seconds
@@ -380,7 +380,11 @@ fn question(
     env: &Arc<cel::Env>,
 ) -> Result<(Body, Vec<String>, Scope), Wrong> {
     let scope = text.scope.unwrap_or(Scope::Machine);
-    let trial = facts::context(env, &facts::complete(scope));
+    let expressions = [Some(when), text.clear_when.as_deref()].into_iter().flatten();
+    let expressions = expressions
+        .chain(text.vars.values().map(String::as_str))
+        .chain(text.evidence.as_ref().map(|e| e.value.as_str()));
+    let trial = facts::context(env, &facts::complete_for(scope, expressions));
     let tried = |source: &str| -> Result<(Expression, cel::Value), Wrong> {
         let expression = compile(source, scope, &[])?;
         let value = expression.trial(&trial).map_err(|why| wrong(source, why))?;

@@ -232,6 +232,8 @@ fn sources_of_subject(subject: &Subject) -> Vec<Source> {
         Subject::Workload { .. } => vec![Source::Kubernetes],
         Subject::Service { .. } => vec![Source::Otlp],
         Subject::Source { source } => vec![*source],
+        // A series of a Prometheus target is named `target/metric{…}`; hale's own metrics have no such name.
+        Subject::Metric { metric } if metric.contains('/') => vec![Source::Scrape],
         Subject::Machine | Subject::Metric { .. } => {
             vec![Source::Memory, Source::Cpu, Source::Disk, Source::Network, Source::Process]
         }

@@ -182,14 +182,15 @@ pub fn world() -> Snapshot {
             unit("report.service", "failed", "exit-code", 0),
         ],
         journal: Vec::new(),
+        workloads: Vec::new(),
         containers: vec![hale_model::container::Container {
             stat: crate::containers::web(),
             cpu_percent: None,
             memory_percent: None,
         }],
         probes: Vec::new(),
+        scraped: Vec::new(),
         reports: Vec::new(),
-        workloads: Vec::new(),
         traffic: None,
     };
     snapshot.processes.sort_by_key(|p| p.pid);

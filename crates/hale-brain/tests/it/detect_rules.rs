@@ -1,7 +1,11 @@
 //! Rules as data: what a user may write, and how a mistake is told.
 
+use std::sync::Arc;
+
 use hale_brain::detect::Rules;
 use hale_model::config::Config;
+use hale_model::sample::{Source, SourceState, SourceStatus};
+use hale_model::scrape::{ScrapedTarget, Series};
 
 use crate::detect_scenario::{World, process};
 
@@ -152,4 +156,80 @@ fn a_rule_of_thousands_of_expressions_is_refused_before_they_are_compiled() {
         assert!(errors[0].what.starts_with(what), "{}", errors[0]);
         assert!(errors[0].line > 1, "{}", errors[0]);
     }
+}
+
+/// A counter of requests and a level, of one target.
+fn scraped(error: Option<&str>, queue: f64) -> Vec<Arc<ScrapedTarget>> {
+    let series = |metric: &str, queue: &str, value, grown| Series {
+        metric: metric.to_owned(),
+        labels: vec![("queue".to_owned(), queue.to_owned())],
+        value,
+        grown,
+        ..Series::default()
+    };
+    let all = vec![
+        series("queue_messages", "orders", queue, None),
+        series("queue_messages", "mail", 9e9, None),
+        series("queue_lost_total", "orders", 70.0, Some(30.0)),
+    ];
+    vec![Arc::new(ScrapedTarget {
+        target: "rabbit".to_owned(),
+        scraped_at: hale_model::Timestamp::UNIX_EPOCH,
+        took_ms: 3.0,
+        error: error.map(str::to_owned),
+        since_secs: Some(15.0),
+        series: if error.is_some() { Vec::new() } else { all },
+        lost: 0,
+    })]
+}
+
+#[test]
+fn rules_about_metrics_see_the_series_of_scraped_targets() {
+    let length = r#"
+        kind = "queue.long"
+        scope = "metric"
+        only = "queue_mess*"
+        when = "metric.value > 1000.0 && metric.labels.queue == 'orders'"
+        severity = "high"
+        vars = { length = "metric.value", target = "metric.target" }
+        message = { en = "{length:0} orders wait in {target}" }
+    "#;
+    let rate = r#"
+        kind = "queue.loss"
+        scope = "metric"
+        only = "queue_lost_total"
+        when = "metric.per_sec >= 2.0"
+        severity = "low"
+        message = { en = "lost" }
+    "#;
+    let files = [("a".to_owned(), length.to_owned()), ("b".to_owned(), rate.to_owned())];
+    let (rules, errors) = Rules::with_user_rules(&files);
+    assert_eq!(errors, []);
+    let mut w = World::with(Config::default(), rules);
+    w.run(10, |w| w.now.scraped = scraped(None, 2000.0));
+    // Down: what is not seen is not over.
+    let status = |state| SourceStatus {
+        source: Source::Scrape,
+        state,
+        last_fresh_at: None,
+        took_us: 0,
+        note: None,
+        lost: 0,
+    };
+    w.run(60, |w| {
+        w.now.scraped = scraped(Some("refused"), 0.0);
+        w.now.sources.push(status(SourceState::Stale));
+    });
+    w.run(60, |w| {
+        w.now.scraped = scraped(None, 3.0);
+        w.now.sources.retain(|s| s.source != Source::Scrape);
+        w.now.sources.push(status(SourceState::Fresh));
+    });
+    insta::assert_snapshot!(w.story(), @r#"
+    5s: opened low queue.loss [rabbit/queue_lost_total{queue="orders"}] lost
+    5s: opened high queue.long [rabbit/queue_messages{queue="orders"}] 2000 orders wait in rabbit
+    30s: opened medium source.stale [source scrape] The source scrape can no longer be read: no reason given
+    1m 25s: closed medium source.stale [source scrape] recovered
+    1m 25s: closed high queue.long [rabbit/queue_messages{queue="orders"}] recovered
+    "#);
 }

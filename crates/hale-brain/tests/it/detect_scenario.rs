@@ -274,6 +274,7 @@ fn at_rest() -> Snapshot {
         journal: Vec::new(),
         containers: Vec::new(),
         probes: Vec::new(),
+        scraped: Vec::new(),
         reports: Vec::new(),
         workloads: Vec::new(),
         traffic: None,

@@ -465,6 +465,7 @@ fn disagreements(config: &Config, places: &Places) -> Vec<ConfigError> {
             errors.push(places.error_at(&path, "services", key, what, hint.to_owned()));
         }
     }
+    errors.extend(scrape_mistakes(config, places));
     let url = &config.notifications.webhook_url;
     if !url.is_empty() && !url.starts_with("http://") && !url.starts_with("https://") {
         errors.push(places.error(
@@ -526,6 +527,26 @@ fn disagreements(config: &Config, places: &Places) -> Vec<ConfigError> {
     errors
 }
 
+fn scrape_mistakes(config: &Config, places: &Places) -> Vec<ConfigError> {
+    let mut errors = Vec::new();
+    for (index, target) in config.scrape.iter().enumerate() {
+        let twice = config.scrape.iter().take(index).any(|other| other.name == target.name);
+        let mistake = if index >= crate::scrape::TARGETS_MAX {
+            let what = format!("more than {} targets", crate::scrape::TARGETS_MAX);
+            Some(("name", what, "let a Prometheus ask them, and its Alertmanager tell hale"))
+        } else if twice {
+            Some(("name", format!("`{}` is there twice", target.name), "give each its own name"))
+        } else {
+            target.mistake()
+        };
+        if let Some((key, what, hint)) = mistake {
+            let path = format!("scrape.{index}.{key}");
+            errors.push(places.error_at(&path, "scrape", key, what, hint.to_owned()));
+        }
+    }
+    errors
+}
+
 /// `action@alert kind`. The kind may also be a user's own rule, whose names are not known here:
 /// only a near miss of a built-in kind is an error. A target may follow after a colon.
 fn check_pair(pair: &str) -> Result<(), (String, String)> {
@@ -539,8 +560,13 @@ fn check_pair(pair: &str) -> Result<(), (String, String)> {
             .unwrap_or_else(|| format!("it takes one of {}", names.join(", ")));
         return Err((format!("`{action}` in `{pair}` is not an action"), hint));
     }
+    let (kind, pattern) = kind.split_once(':').map_or((kind, None), |(k, p)| (k, Some(p)));
     if kind.is_empty() || kind.contains(char::is_whitespace) {
         return Err((format!("`{pair}` names no alert kind"), example.to_owned()));
+    }
+    if pattern.is_some_and(|pattern| pattern.trim() != pattern || pattern.is_empty()) {
+        let hint = "write its name or a pattern after the colon, such as `shop-*`, or no colon";
+        return Err((format!("`{pair}` names no target"), hint.to_owned()));
     }
     let names: Vec<String> =
         AlertKind::BUILT_IN.iter().map(|kind| kind.as_str().to_owned()).collect();
@@ -560,14 +586,9 @@ fn check_pair(pair: &str) -> Result<(), (String, String)> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-    let (kind, pattern) = kind.split_once(':').map_or((kind, None), |(k, p)| (k, Some(p)));
 
     use super::*;
 
-    if pattern.is_some_and(|pattern| pattern.trim() != pattern || pattern.is_empty()) {
-        let hint = "write its name or a pattern after the colon, such as `shop-*`, or no colon";
-        return Err((format!("`{pair}` names no target"), hint.to_owned()));
-    }
     fn message(text: &str) -> String {
         parse(text, "config.toml").map_or_else(|e| e.to_string(), |_| "accepted".to_owned())
     }

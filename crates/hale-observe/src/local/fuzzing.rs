@@ -8,12 +8,14 @@ use std::collections::HashSet;
 
 use hale_model::Timestamp;
 use hale_model::sample::MemorySample;
+use hale_model::scrape::SERIES_PER_TARGET_MAX;
 
 use super::host::Units;
 use super::journal::{MESSAGE_LIMIT_BYTES, NAME_LIMIT_BYTES, entry, kmsg};
 use super::network::Sockets;
 use super::process::{cgroup, lineage, stat, users};
 use super::read::{lines, lossy};
+use super::scrape::Exposition;
 use super::worker::Moment;
 use super::{cpu, disk, host, memory, network, pressure, process};
 
@@ -82,6 +84,27 @@ pub fn disk(text: &[u8]) {
         disk::usage::parse_line(line);
     }
     disk::mounts::real_mounts(lines(text).filter_map(disk::mounts::parse_mountinfo_line));
+}
+
+/// The Prometheus text format, whole and cut in two: the same series come of it.
+pub fn exposition(text: &[u8]) {
+    let read = |pieces: [&[u8]; 2]| {
+        let mut exposition = Exposition::new(Vec::new(), Vec::new());
+        pieces.iter().for_each(|piece| exposition.feed(piece));
+        exposition.finish();
+        exposition
+    };
+    let whole = read([text, b""]);
+    let cut = read([&text[..text.len() / 2], &text[text.len() / 2..]]);
+    assert_eq!((&whole.series, whole.lost), (&cut.series, cut.lost));
+    assert!(whole.series.len() <= SERIES_PER_TARGET_MAX);
+    for series in &whole.series {
+        assert!(series.value.is_finite());
+        // What is written as it is shown is the same series again.
+        let again = read([format!("{} 1", series.name()).as_bytes(), b""]);
+        let same = again.series.first().map(|s| (&s.metric, &s.labels));
+        assert_eq!(same, Some((&series.metric, &series.labels)));
+    }
 }
 
 /// `/proc/net/dev` and the socket tables.

@@ -15,6 +15,7 @@ mod network;
 mod pressure;
 mod process;
 mod read;
+mod scrape;
 mod unit;
 mod worker;
 
@@ -22,7 +23,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use hale_model::config::DeclaredService;
+use hale_model::config::{DeclaredService, ScrapeTarget};
 use hale_model::container::ProbeTarget;
 use hale_model::sample::{HostFacts, Sample, Source, SourceState, SourceStatus};
 use hale_model::{MachineId, Timestamp};
@@ -42,6 +43,7 @@ use self::memory::MemoryCollector;
 use self::network::NetworkCollector;
 use self::process::ProcessCollector;
 use self::read::Scratch;
+use self::scrape::Scraper;
 use self::unit::UnitCollector;
 use self::worker::{Reading, Worker};
 use crate::probe::Prober;
@@ -146,6 +148,7 @@ pub struct LocalObserver {
     container: ContainerCollector,
     kubernetes: KubernetesCollector,
     prober: Prober,
+    scraper: Scraper,
 }
 
 impl LocalObserver {
@@ -187,6 +190,7 @@ impl LocalObserver {
             ),
             kubernetes: KubernetesCollector::new(roots.kubernetes.clone()),
             prober: Prober::default(),
+            scraper: Scraper::default(),
             host,
             scratch,
             roots,
@@ -210,6 +214,11 @@ impl LocalObserver {
         self.declared = Declared::new(services);
     }
 
+    /// Prometheus targets, to be asked in the background from the next whole collection on.
+    pub fn scrape(&mut self, targets: Vec<ScrapeTarget>) {
+        self.scraper = Scraper::new(targets);
+    }
+
     /// Told when something happened that is worth a look before the next one is due: a container ended,
     /// or its health changed. Whoever holds it has hale listen, from the next collection on.
     pub fn stirred(&self) -> Arc<tokio::sync::Notify> {
@@ -224,7 +233,12 @@ impl LocalObserver {
     /// Reads every source once. Never fails, and takes at most about the time that one collector is
     /// given; call it from within a tokio runtime with time and I/O.
     pub async fn collect(&mut self) -> Sample {
-        self.collect_only(&Source::ALL).await
+        let mut sample = self.collect_only(&Source::ALL).await;
+        if let Some((scraped, status)) = self.scraper.collect(sample.collected_at) {
+            sample.sources.extend(status);
+            sample.scraped = Some(scraped);
+        }
+        sample
     }
 
     /// As [`LocalObserver::collect`], but only these sources.
@@ -270,6 +284,7 @@ impl LocalObserver {
             workload: report.value(Source::Kubernetes, workload),
             probes: Vec::new(),
             traffic: None,
+            scraped: None,
             sources: Vec::new(),
         };
         sample.sources = report.statuses;

@@ -12,4 +12,5 @@ fn torn_records_are_read_or_refused() {
     torn("journal", 3_000, fuzzing::journal);
     torn("kmsg", 3_000, fuzzing::kmsg);
     torn("process", 3_000, fuzzing::process);
+    torn("exposition", 3_000, fuzzing::exposition);
 }

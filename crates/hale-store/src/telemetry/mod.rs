@@ -10,6 +10,7 @@ mod panels;
 mod reports;
 mod retain;
 mod rows;
+mod scraped;
 mod tables;
 mod traffic;
 
@@ -125,7 +126,9 @@ impl Telemetry {
     /// None now; the signature leaves room for a store that writes at once.
     pub fn append(&mut self, sample: &Sample, snapshot: &Snapshot) -> Result<(), StoreError> {
         let before = self.last.get(&sample.machine_id);
-        for row in rows::of_sample(sample, snapshot, before) {
+        let mut all = rows::of_sample(sample, snapshot, before);
+        all.extend(scraped::of_scraped(sample, before));
+        for row in all {
             self.push(row);
         }
         for row in traffic::of_traffic(sample) {

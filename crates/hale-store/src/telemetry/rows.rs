@@ -43,6 +43,7 @@ pub(super) fn counters_of(sample: &Sample) -> Sample {
         container: sample.container.clone(),
         workload: None,
         probes: Vec::new(),
+        scraped: super::scraped::times_of(sample),
         traffic: None,
     }
 }

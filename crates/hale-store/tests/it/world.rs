@@ -269,6 +269,7 @@ pub fn sample(second: i64, processes: usize) -> Sample {
         container: None,
         workload: None,
         probes: Vec::new(),
+        scraped: None,
         traffic: None,
     }
 }

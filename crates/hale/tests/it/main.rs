@@ -22,6 +22,7 @@ mod playbooks;
 mod redact;
 mod reference;
 mod runbook;
+mod scrape;
 mod setup;
 mod terminal;
 mod usage;
