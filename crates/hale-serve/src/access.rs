@@ -20,6 +20,7 @@ use crate::answer::Refusal;
 use crate::doors::{Doors, Identity};
 use crate::limit::caller_of;
 use crate::rules::{self, Need};
+use crate::stream::STREAM_PATH;
 
 /// A body that has not come by then is not waited for.
 const LIMIT_BODY_SECS: u64 = 30;
@@ -161,7 +162,10 @@ async fn admit(doors: &Doors, link: Link, request: &Parts) -> Result<Peer, Refus
     let path = request.extensions.get::<MatchedPath>().map(MatchedPath::as_str);
     let need = path.map_or(Need::Open, |path| rules::need(&request.method, path));
     let now = Instant::now();
-    if need != Need::Webhook && need != Need::Signed {
+    // On this machine all share one address, and watchers have a limit of their own: who opens
+    // stream after stream does not use up what others may ask.
+    let is_own_stream = !is_exposed && path == Some(STREAM_PATH);
+    if need != Need::Webhook && need != Need::Signed && !is_own_stream {
         doors.limit_address(remote, is_exposed, now)?;
     }
     let shown = bearer(headers)?;

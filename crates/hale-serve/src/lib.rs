@@ -26,6 +26,7 @@ mod openapi;
 #[path = "receive/otlp/mod.rs"]
 mod otlp;
 mod receive;
+mod room;
 mod routes;
 mod routes_dashboard;
 mod routes_person;
@@ -51,6 +52,7 @@ pub use doors::{DoorSettings, Doors};
 pub use openapi::{openapi, openapi_page};
 pub use otlp::{OtlpOptions, decode_for_fuzzing, serve_otlp};
 pub use receive::{WebhookOptions, fuzzing as receive_fuzzing};
+pub use room::raise_open_files;
 pub use rpc::{RpcAnswer, RpcRequest};
 pub use tls::{Identity, TlsError};
 

@@ -15,9 +15,9 @@ use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -25,11 +25,9 @@ use tokio_util::task::TaskTracker;
 use crate::ServeError;
 use crate::access::Link;
 use crate::limit::caller_of;
+use crate::room::{Place, Room, Silence, connections_max};
 use crate::stall::NoStall;
 
-/// Connections that are open at once on one listener; further ones wait in the kernel's queue. More
-/// than may watch the stream: watchers never shut the others out.
-const LIMIT_CONNECTIONS: usize = 2_048;
 /// Connections of one address of another machine.
 const LIMIT_CONNECTIONS_PER_ADDRESS: u32 = 128;
 /// A client that has not sent its request's head by then is dropped; also how long an idle
@@ -41,6 +39,8 @@ const LIMIT_HANDSHAKE_SECS: u64 = 10;
 const LIMIT_HEADER_BYTES: usize = 64 * 1024;
 /// Lines of a request's head.
 const LIMIT_HEADERS: usize = 64;
+/// Bytes that the kernel holds for one connection whose other end does not read, about: it doubles them.
+const LIMIT_SEND_BYTES: usize = 128 * 1024;
 /// How long requests may still run after shutdown was asked.
 const LIMIT_DRAIN_SECS: u64 = 5;
 /// A listener that fails this often in a row is given up.
@@ -82,6 +82,7 @@ impl Accept for Tcp {
         let (stream, remote) = self.listener.accept().await?;
         // Small frames of the stream must not wait for one another.
         let _ = stream.set_nodelay(true);
+        let _ = set_socket_send_buffer_size(&stream, LIMIT_SEND_BYTES);
         // Not the listener's, which may be all addresses at once.
         let local = stream.local_addr()?;
         let local = SocketAddr::new(local.ip().to_canonical(), local.port());
@@ -170,28 +171,33 @@ pub(crate) async fn run<A: Accept>(
     router: Router,
     shutdown: &CancellationToken,
 ) -> Result<(), ServeError> {
-    let slots = Arc::new(Semaphore::new(LIMIT_CONNECTIONS));
+    let room = Room::new(connections_max());
     let per_address = PerAddress::default();
     let connections = TaskTracker::new();
     let mut failures = 0;
     let outcome = loop {
         let next = async {
-            let slot = Arc::clone(&slots).acquire_owned().await.map_err(io::Error::other)?;
-            listener.accept().await.map(|(io, link)| (io, link, slot))
+            let (io, link) = listener.accept().await?;
+            let place = room.place().await.ok_or_else(|| io::Error::other("no room"))?;
+            Ok((io, link, place))
         };
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break Ok(()),
             accepted = next => accepted,
         };
         match accepted {
-            Ok((io, link, slot)) => {
+            Ok((io, link, place)) => {
                 failures = 0;
                 let Some(of_address) = per_address.take(link) else { continue };
                 let (tls, router, shutdown) =
                     (listener.tls().cloned(), router.clone(), shutdown.clone());
                 connections.spawn(async move {
-                    connection(io, link, tls, router, shutdown).await;
-                    drop::<(OwnedSemaphorePermit, AddressSlot)>((slot, of_address));
+                    let silence = place.silence();
+                    tokio::select! {
+                        () = connection(io, link, tls, router, shutdown, silence.clone()) => {}
+                        () = silence.given_up() => {}
+                    }
+                    drop::<(Place, AddressSlot)>((place, of_address));
                 });
             }
             Err(source) => {
@@ -223,25 +229,26 @@ async fn connection<Io>(
     tls: Option<TlsAcceptor>,
     router: Router,
     shutdown: CancellationToken,
+    silence: Silence,
 ) where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let io = NoStall::new(io);
-    let Some(tls) = tls else { return speak(io, link, router, shutdown).await };
+    let service = Noted { inner: TowerToHyperService::new(router), link, silence };
+    let Some(tls) = tls else { return speak(io, service, shutdown).await };
     let agreed =
         tokio::time::timeout(Duration::from_secs(LIMIT_HANDSHAKE_SECS), tls.accept(io)).await;
     match agreed {
-        Ok(Ok(io)) => speak(io, link, router, shutdown).await,
+        Ok(Ok(io)) => speak(io, service, shutdown).await,
         Ok(Err(error)) => tracing::debug!(%error, "no encrypted connection was agreed upon"),
         Err(_) => tracing::debug!("an encrypted connection was not agreed upon in time"),
     }
 }
 
-async fn speak<Io>(io: Io, link: Link, router: Router, shutdown: CancellationToken)
+async fn speak<Io>(io: Io, service: Noted, shutdown: CancellationToken)
 where
     Io: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = WithLink { inner: TowerToHyperService::new(router), link };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs(LIMIT_HEADER_SECS))
@@ -261,18 +268,20 @@ where
     }
 }
 
-/// Tells each request the way it came.
-struct WithLink {
+/// Tells each request the way it came, and the room that the connection is no longer silent.
+struct Noted {
     inner: TowerToHyperService<Router>,
     link: Link,
+    silence: Silence,
 }
 
-impl Service<Request<Incoming>> for WithLink {
+impl Service<Request<Incoming>> for Noted {
     type Response = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Response;
     type Error = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Error;
     type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        self.silence.end();
         request.extensions_mut().insert(self.link);
         self.inner.call(request)
     }

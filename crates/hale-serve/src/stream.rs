@@ -22,11 +22,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::Refusal;
+use crate::room::watchers_max;
 use crate::routes::Shared;
 
 /// Path of the stream.
 pub(crate) const STREAM_PATH: &str = "/api/v1/stream";
-/// Who may watch at once, over all listeners.
+/// Who may watch at once, over all listeners, where the system allows enough open files.
 pub(crate) const LIMIT_WATCHERS: usize = 1_024;
 /// Without news a comment is sent this often, so that both ends notice a dead connection.
 const HEARTBEAT_SECS: u64 = 15;
@@ -41,17 +42,19 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 #[derive(Clone)]
 pub(crate) struct Watchers {
     slots: Arc<Semaphore>,
+    most: usize,
     shutdown: CancellationToken,
 }
 
 impl Watchers {
     pub(crate) fn new(shutdown: CancellationToken) -> Self {
-        Watchers { slots: Arc::new(Semaphore::new(LIMIT_WATCHERS)), shutdown }
+        let most = watchers_max();
+        Watchers { slots: Arc::new(Semaphore::new(most)), most, shutdown }
     }
 
     /// How many watch now.
     pub(crate) fn count(&self) -> usize {
-        LIMIT_WATCHERS - self.slots.available_permits()
+        self.most - self.slots.available_permits()
     }
 }
 
@@ -80,7 +83,7 @@ fn watch(
     let Parameters { after } = crate::routes::parameters(query)?;
     let slot = Arc::clone(&watchers.slots).try_acquire_owned().map_err(|_| {
         Refusal::busy(
-            &format!("{LIMIT_WATCHERS} clients watch the stream already"),
+            &format!("{} clients watch the stream already", watchers.most),
             "close one, or ask again later",
             FULL_RETRY_SECS,
         )

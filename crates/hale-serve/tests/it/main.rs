@@ -9,6 +9,7 @@
 )]
 
 mod access;
+mod bounds;
 mod client;
 mod doors;
 mod mcp;

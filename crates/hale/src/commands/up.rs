@@ -61,6 +61,7 @@ async fn watch(
     let terminal = std::io::stderr().is_terminal();
     // First: it takes the lock, so from here on every file in the directory is ours.
     log::init(verbose, Some(&data_dir.join("hale.log")));
+    hale_serve::raise_open_files();
     let agent = Agent::start(settings, terminal).await?;
     let unix = listen_unix(&hale_engine::agent_socket(&data_dir))?;
     let tcp = listen_tcp(&config.server.listen).await?;

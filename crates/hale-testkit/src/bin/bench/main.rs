@@ -7,7 +7,9 @@ mod filters;
 mod idle;
 mod otlp;
 mod programs;
+mod rca;
 mod recall;
+mod sse;
 mod webhooks;
 
 use std::path::PathBuf;
@@ -28,7 +30,7 @@ struct Cli {
     /// How long the idle agent is watched, after half a minute of settling
     #[arg(long, default_value_t = 3)]
     minutes: u64,
-    /// Only these parts: idle, collect, status, filters, recall, alert, webhooks, otlp; may be given again
+    /// Only these parts: idle, collect, status, filters, rca, recall, alert, webhooks, sse, otlp; may be given again
     #[arg(long)]
     only: Vec<String>,
     /// Also write the figures as JSON
@@ -112,6 +114,10 @@ fn run(cli: &Cli) -> Result<()> {
         eprintln!("bench: the demo, ten runs each fault …");
         figures.extend(demo::demo(&hale)?);
     }
+    if wanted("rca") {
+        eprintln!("bench: causes of labelled faults …");
+        figures.extend(rca::rca(&own)?);
+    }
     if wanted("recall") {
         eprintln!("bench: recall …");
         figures.extend(recall::recall(&own)?);
@@ -127,6 +133,10 @@ fn run(cli: &Cli) -> Result<()> {
     if wanted("otlp") {
         eprintln!("bench: OTLP …");
         figures.extend(otlp::spans(&hale, &dir)?);
+    }
+    if wanted("sse") {
+        eprintln!("bench: clients of the stream that never read …");
+        figures.extend(sse::sse(&hale, &dir)?);
     }
     if wanted("idle") {
         eprintln!("bench: idle for {} min …", cli.minutes);

@@ -61,7 +61,7 @@ pub fn webhooks(hale: &Path, dir: &Path) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-fn free_port() -> Result<u16> {
+pub fn free_port() -> Result<u16> {
     let listener = TcpListener::bind("127.0.0.1:0").context("find a free port")?;
     Ok(listener.local_addr().context("find a free port")?.port())
 }
@@ -102,7 +102,7 @@ impl Drop for Agent {
     }
 }
 
-fn wait_for(port: u16) -> Result<()> {
+pub fn wait_for(port: u16) -> Result<()> {
     let begun = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
         ensure!(begun.elapsed().as_secs() < START_SECS_MAX, "nobody listens on port {port}");
@@ -111,7 +111,7 @@ fn wait_for(port: u16) -> Result<()> {
     Ok(())
 }
 
-fn post(path: &str, port: u16, body: &str) -> String {
+pub fn post(path: &str, port: u16, body: &str) -> String {
     format!(
         "POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
@@ -170,7 +170,7 @@ fn send(port: u16, sender: usize, make: Make<'_>, stop: &AtomicBool) -> Seen {
     seen
 }
 
-fn answer(stream: &mut BufReader<TcpStream>) -> Result<u16> {
+pub fn answer(stream: &mut BufReader<TcpStream>) -> Result<u16> {
     let mut line = String::new();
     ensure!(stream.read_line(&mut line)? > 0, "closed");
     let status = line.split(' ').nth(1).and_then(|s| s.parse().ok()).context("no status")?;
