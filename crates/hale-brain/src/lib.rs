@@ -8,6 +8,7 @@ pub mod diagnose;
 pub mod playbook;
 pub mod recount;
 pub mod remember;
+pub mod rootcause;
 pub mod route;
 pub mod verify;
 

@@ -5,6 +5,7 @@
 //! has too little traffic to tell a fault from chance is not judged.
 
 mod burn;
+mod causes;
 mod claims;
 mod history;
 mod place;
@@ -26,7 +27,7 @@ use suspect::Paths;
 
 /// Services and other names whose figures are remembered.
 const MAX_NODES: usize = 1024;
-/// Claims of one turn, those with most failures first.
+/// Claims of one turn, the likeliest cause first.
 const MAX_CLAIMS: usize = 50;
 /// Seconds without any traffic after which a trouble is no longer claimed.
 const SILENT_SECS: f64 = 300.0;
@@ -106,10 +107,18 @@ impl Services {
             }
         }
         let worst = |known: &Option<&Known>| known.map_or(0, |k| k.failures(view, errors));
-        firing.sort_by_key(|(name, known)| (std::cmp::Reverse(worst(known)), (*name).clone()));
+        let causes = causes::causes(self, view, errors);
+        firing.sort_by_key(|(name, known)| {
+            (causes.place(name), std::cmp::Reverse(worst(known)), (*name).clone())
+        });
         let claim = |(name, known): (&String, Option<&Known>)| {
             let burn = burning.iter().find(|b| b.service == *name);
-            claims::claim(self, view, name, known, burn, errors)
+            let mut claim = claims::claim(self, view, name, known, burn, errors);
+            claim.proofs.extend(causes.proof());
+            if let Some(named) = causes.named() {
+                claim.vars.insert("causes".to_owned(), named.into());
+            }
+            claim
         };
         firing.into_iter().take(MAX_CLAIMS).map(claim).collect()
     }

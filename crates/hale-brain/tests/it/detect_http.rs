@@ -172,6 +172,10 @@ fn half_of_the_requests_failing_is_found_within_two_turns_and_its_maker_is_named
         about(&findings, "quotes").evidence.iter().map(|e| e.text.as_str()).collect();
     assert!(evidence.iter().any(|t| t.contains("trace 0707")), "{evidence:?}");
     assert!(evidence.iter().any(|t| t.contains("no such column: premium")), "{evidence:?}");
+    // What `web` only passes on does not count against it.
+    assert_eq!(told(about(&findings, "web"), "causes"), "quotes, web");
+    let ranked = "of 2 services that are not as usual, requests to quotes fail most beyond what is usual for them";
+    assert!(evidence.contains(&ranked), "{evidence:?}");
     // And it is over as soon as it is.
     let mut turns = 0;
     while !shop.second(20, |_| healthy()).is_empty() {
@@ -230,6 +234,7 @@ fn slowness_is_traced_to_who_is_slow() {
     let finding = about(&findings, "web");
     assert_eq!(finding.kind.as_str(), "http.latency");
     assert_eq!(told(finding, "suspect"), "quotes");
+    assert!(told(finding, "causes").contains("quotes"), "{finding:#?}");
     assert!(finding.evidence.iter().any(|e| e.text.contains("ended after")), "{finding:#?}");
 }
 

@@ -30,6 +30,7 @@ pub(super) const VARS: &[&str] = &[
     "what",
     "suspect",
     "suspect_kind",
+    "causes",
     "path",
     "via",
     "made_here",

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::detectors::View;
 use super::SILENT_SECS;
+use crate::rootcause::Deviation;
 
 /// Turns are remembered for so long; their durations only for the second.
 const COUNTS_SECS: f64 = 60.0;
@@ -45,6 +46,10 @@ const LEARN_REQUESTS: f64 = 60.0;
 /// What is usual is the mean of about so many requests, and of so many windows.
 const USUAL_REQUESTS: f64 = 20_000.0;
 const USUAL_WINDOWS: f64 = 360.0;
+
+/// By so much of what is usual, and so many milliseconds, the 95th percentile of a few seconds varies.
+const LATENCY_NOISE_SHARE: f64 = 0.5;
+const LATENCY_NOISE_MS: f64 = 20.0;
 
 /// Requests in the newest turns that show whether a trouble is over.
 const CLEAR_REQUESTS: u64 = 5;
@@ -366,6 +371,25 @@ impl Known {
     pub(super) fn told(&self, view: &View<'_>, errors: bool) -> Window {
         let since = self.firing(errors).map_or(DURATIONS_SECS, |f| view.tick.since(f.since_ns));
         self.window(view, (since + 0.5).min(DURATIONS_SECS))
+    }
+
+    /// How its last seconds differ from what is usual, for the ranking of causes: failed requests that it made
+    /// itself, and milliseconds of waiting.
+    pub(super) fn deviations(&self, view: &View<'_>) -> (Option<Deviation>, Option<Deviation>) {
+        let window = self.window(view, DURATIONS_SECS);
+        let requests = window.requests as f64;
+        let expected = self.usual.error_share * requests;
+        let own = window.errors.saturating_sub(window.passed_on) as f64;
+        // Chance alone moves a count by the root of what is expected.
+        let failures = Deviation::new((own - expected) / expected.max(1.0).sqrt(), own - expected);
+        let waiting = self.usual_p95_ms().zip(window.latency.quantile_ms(0.95)).and_then(
+            |(usual_ms, p95_ms)| {
+                let excess_ms = p95_ms - usual_ms;
+                let noise_ms = (LATENCY_NOISE_SHARE * usual_ms).max(LATENCY_NOISE_MS);
+                Deviation::new(excess_ms / noise_ms, excess_ms * requests)
+            },
+        );
+        (failures, waiting)
     }
 
     pub(super) fn usual_error_percent(&self) -> f64 {
