@@ -225,6 +225,10 @@ impl Machine {
             }
             return;
         }
+        if program == "truncate" && rest.iter().any(|a| a.contains("{}")) {
+            let why = "empties every file that is found";
+            self.hit("shell.write.bulk", Risk::Critical, why, "list them first: find … -print");
+        }
         for root in roots {
             // Without a filter the place itself is among what is found.
             let found = if filtered {

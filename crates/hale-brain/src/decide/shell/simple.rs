@@ -438,7 +438,12 @@ impl Machine {
         network: (bool, bool),
     ) -> String {
         let parsed = Parsed::new(rest, command.style, &command.value_options);
-        let asks = |o: &(String, Option<String>)| matches!(o.0.as_str(), "--help" | "--version");
+        let asks = |o: &(String, Option<String>)| match o.0.as_str() {
+            "--help" => true,
+            // `install NAME --version 1.2` asks for that version, not for the program's own.
+            "--version" => o.1.is_none() && !rest.windows(2).any(names_a_version),
+            _ => false,
+        };
         let harmless = |o: &(String, Option<String>)| command.harmless.contains(&o.0);
         // A negated dry run (`--dry-run=none`, `=false`) is none.
         let denied = |o: &(String, Option<String>)| {
@@ -547,4 +552,11 @@ impl Machine {
 /// Words as a line.
 pub(super) fn joined(arguments: &[String]) -> String {
     arguments.join(" ")
+}
+
+/// Whether this is `--version` with a number of a version behind it.
+fn names_a_version(pair: &[String]) -> bool {
+    let [option, value] = pair else { return false };
+    let number = value.trim_start_matches(['=', '<', '>', '~', '^', 'v', ' ']);
+    option == "--version" && number.starts_with(|c: char| c.is_ascii_digit())
 }

@@ -86,9 +86,12 @@ fn meta_commands(source: &str, client: &str, out: &mut Vec<Finding>) -> String {
             && (trimmed.starts_with('\\') || trimmed.starts_with('.'))
             && !trimmed.starts_with(".dump")
         {
-            let mut hit = finding("databases.sql.file", Risk::Info, "writes a file");
-            hit.writes =
-                path.split_whitespace().last().map(|p| p.trim_matches(['\'', '"', '|']).to_owned());
+            let mut hit = finding("databases.sql.file", Risk::Warning, "writes a file");
+            // A copy that the database itself makes is no emptied database.
+            let copies = [".backup", ".save", ".clone"].iter().any(|c| trimmed.starts_with(c));
+            hit.writes = (!copies).then_some(()).and_then(|()| {
+                path.split_whitespace().last().map(|p| p.trim_matches(['\'', '"', '|']).to_owned())
+            });
             out.push(hit);
             continue;
         }
@@ -387,6 +390,14 @@ fn altered(statement: &[Token], what: &str) -> Finding {
             "databases.sql.drop_column",
             Risk::Critical,
             "drops a column with its data",
+        );
+    }
+    // ClickHouse: rows are rewritten in the background and are gone.
+    if what == "TABLE" && (has(statement, "UPDATE") || has(statement, "DELETE")) {
+        return finding(
+            "databases.sql.mutation",
+            Risk::Critical,
+            "rewrites or deletes rows in bulk",
         );
     }
     if has(statement, "SUPERUSER") && !has(statement, "NOSUPERUSER") {

@@ -482,6 +482,7 @@ impl Machine {
         }
         self.hit("containers.run", Risk::Warning, "starts a container", "");
         let before = self.hits.len();
+        let unmounted = mounts.is_empty();
         let opens_shell = command.is_empty()
             || command.iter().any(|w| {
                 matches!(paths::base(w), "sh" | "bash" | "chroot" | "nsenter" | "ash" | "zsh")
@@ -514,9 +515,13 @@ impl Machine {
             machine.execute(&command, (false, false))
         });
         // What only concerns the container itself is over with it.
+        let alone = unmounted
+            && self.hits.iter().skip(before).all(|hit| !hit.id.starts_with("containers."));
         for hit in self.hits.iter_mut().skip(before) {
-            if hit.id == "shell.unknown_program" {
-                hit.risk = Risk::Warning;
+            let own =
+                ["packages.", "services.", "users."].iter().any(|kind| hit.id.starts_with(kind));
+            if hit.id == "shell.unknown_program" || (own && alone) {
+                hit.risk = hit.risk.min(Risk::Warning);
             }
         }
         output
