@@ -13,6 +13,7 @@ mod bounds;
 mod client;
 mod doors;
 mod mcp;
+mod otlp_codec;
 mod page;
 mod routes;
 mod scripted;
