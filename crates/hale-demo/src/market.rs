@@ -78,6 +78,8 @@ pub struct Facts {
     pub service: String,
     /// Its process.
     pub pid: u32,
+    /// When it began, in milliseconds after 1970: in a container its pid is always the same.
+    pub begun_ms: u64,
     /// Whether it does its work.
     pub healthy: bool,
     /// Why not.

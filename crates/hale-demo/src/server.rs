@@ -102,6 +102,8 @@ pub struct Common {
     pub stats: Stats,
     /// How it asks others.
     pub client: reqwest::Client,
+    /// When it began, in milliseconds after 1970.
+    pub begun_ms: u64,
     cpu: Mutex<(Instant, CpuMeter)>,
     cpu_permille: AtomicU64,
     /// Since when, and how many, calls in a row were not accepted.
@@ -202,6 +204,7 @@ impl Service {
         Facts {
             service: role.as_str().to_owned(),
             pid: std::process::id(),
+            begun_ms: common.begun_ms,
             healthy: reasons.is_empty(),
             reasons,
             faults: self.faults().into_iter().map(|fault| fault.as_str().to_owned()).collect(),
@@ -228,7 +231,7 @@ pub fn run(settings: RoleSettings) -> Result<(), RoleError> {
     // One line: a backtrace of a program of this size takes more memory than the service may have.
     std::panic::set_hook(Box::new(|panic| eprintln!("ERROR {panic}")));
     // Before the runtime: the exporters' clients block.
-    let telemetry = Telemetry::start(settings.role, settings.otlp.as_deref())?;
+    let telemetry = Telemetry::start(&settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -240,6 +243,9 @@ pub fn run(settings: RoleSettings) -> Result<(), RoleError> {
         telemetry,
         stats: Stats::default(),
         client,
+        begun_ms: std::time::UNIX_EPOCH
+            .elapsed()
+            .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX)),
         cpu: Mutex::new((Instant::now(), CpuMeter::new())),
         cpu_permille: AtomicU64::new(0),
         unreached: Mutex::default(),

@@ -24,9 +24,9 @@ use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracer, SdkTracerProvider};
 
-use crate::Role;
 use crate::proc::anonymous_bytes;
 use crate::server::RoleError;
+use crate::{Role, RoleSettings, TargetKind};
 
 /// The name of what measures.
 const SCOPE: &str = "marketplace";
@@ -57,7 +57,10 @@ impl Telemetry {
     ///
     /// # Errors
     /// The address is no address, or the client cannot be made.
-    pub fn start(role: Role, otlp: Option<&str>) -> Result<Telemetry, RoleError> {
+    pub fn start(settings: &RoleSettings) -> Result<Telemetry, RoleError> {
+        let (role, otlp) = (settings.role, settings.otlp.as_deref());
+        let in_container = settings.target_kind == TargetKind::Container;
+        let container = in_container.then(container_id).flatten();
         let resource = Resource::builder_empty()
             .with_attributes([
                 KeyValue::new("service.name", role.as_str()),
@@ -65,6 +68,7 @@ impl Telemetry {
                 KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
                 KeyValue::new("process.pid", i64::from(std::process::id())),
             ])
+            .with_attributes(container.map(|id| KeyValue::new("container.id", id)))
             .build();
         let mut traces = SdkTracerProvider::builder().with_resource(resource.clone());
         let mut logs = SdkLoggerProvider::builder().with_resource(resource.clone());
@@ -211,6 +215,18 @@ impl Telemetry {
         let _ = self.logs.shutdown_with_timeout(EXPORT_TIMEOUT);
         let _ = self.metrics.shutdown_with_timeout(EXPORT_TIMEOUT);
     }
+}
+
+/// The id of the container that this runs in, as resource detectors find it: engines mount files of theirs
+/// (`/etc/hosts`, say) out of a directory of that name.
+fn container_id() -> Option<String> {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").ok()?;
+    let is_id = |part: &&str| part.len() == 64 && part.bytes().all(|b| b.is_ascii_hexdigit());
+    mounts
+        .lines()
+        .filter_map(|line| line.split_once("/containers/"))
+        .find_map(|(_, rest)| rest.split('/').next().filter(is_id))
+        .map(str::to_owned)
 }
 
 /// Services on the longest way from here to the end of a path, this one included.

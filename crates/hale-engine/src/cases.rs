@@ -132,6 +132,16 @@ impl Core {
         self.think(id, Agent::Fixer, "waits", format!("waits for {what}, which may end this too"));
     }
 
+    /// Leaves what is still open after a verified cure the time to show that it is over.
+    pub(crate) fn settle(&mut self, id: &IncidentId) {
+        let Some(case) = self.cases.get_mut(id) else { return };
+        let steps_left = case.plan.as_ref().is_some_and(|plan| case.next_step < plan.steps.len());
+        if !steps_left {
+            let ended_at = Some(Timestamp::now());
+            case.waits = Some(Wait { keys: Vec::new(), what: String::new(), ended_at });
+        }
+    }
+
     /// Whether nothing of it is open any more.
     fn is_over(&self, case: &Case) -> bool {
         self.alerts_of(case).iter().all(|a| a.state == AlertState::Closed)
@@ -279,12 +289,9 @@ impl Core {
         let Some(case) = self.cases.get_mut(id) else { return };
         let Some(plan) = case.plan.clone() else { return };
         let Some(step) = plan.steps.get(case.next_step).cloned() else {
-            // Every step was verified and an alert is still open: look again with what is left in a moment.
+            // Every step was verified and an alert is still open: look again with what is left.
             case.plan = None;
             case.needs_diagnosis = true;
-            let ended_at = Some(Timestamp::now());
-            case.waits =
-                Some(Wait { keys: Vec::new(), what: "what was done".to_owned(), ended_at });
             return;
         };
         let index = case.next_step;
@@ -390,7 +397,7 @@ impl Core {
         let cured = past.iter().any(|r| r.state == ActionState::Succeeded);
         let text = match &case.waits {
             _ if cured => "cured and verified".to_owned(),
-            Some(wait) => format!("over with {}", wait.what),
+            Some(wait) => format!("over with {}, done for another incident", wait.what),
             None => "over without an action by hale".to_owned(),
         };
         self.think(id, Agent::Fixer, "resolved", text);

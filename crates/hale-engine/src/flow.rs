@@ -353,6 +353,7 @@ impl Core {
         if let Some(incident) = running.record.incident_id.clone() {
             self.think(&incident, Agent::Fixer, "verified", seen);
             self.set_state(&incident, IncidentState::Acting);
+            self.settle(&incident);
         }
         for alert in self.cured_alerts(&running.record) {
             if self.book.close(&alert, Timestamp::now(), "acted").is_some() {

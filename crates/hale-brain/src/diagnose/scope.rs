@@ -55,7 +55,9 @@ impl Scope {
         // A process that is gone by now had its unit written down by the detector.
         let told = |name: &str| alert.vars.get(name).and_then(|v| v.as_str());
         let units = told("unit").into_iter().chain(told("cgroup").and_then(unit_of_cgroup));
-        let told_units = units.filter(|u| u.contains('.') && !holds_peoples_programs(u));
+        // What is declared without systemd has a name without a dot.
+        let is_unit = |u: &&str| u.contains('.') || snapshot.unit(u).is_some();
+        let told_units = units.filter(is_unit).filter(|u| !holds_peoples_programs(u));
         scope.services.extend(told_units.map(ToOwned::to_owned));
         scope.services.sort();
         scope.services.dedup();

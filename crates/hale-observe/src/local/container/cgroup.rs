@@ -7,6 +7,13 @@ use crate::local::read::{Scratch, lines};
 const FILE_LIMIT_BYTES: usize = 16 * 1024;
 /// A limit beyond this is none.
 const LIMIT_BYTES_MAX: u64 = 1 << 60;
+/// Where Docker and Podman make the cgroup of a container, with systemd and without.
+const USUAL_PATHS: [&str; 4] = [
+    "system.slice/docker-ID.scope",
+    "docker/ID",
+    "machine.slice/libpod-ID.scope",
+    "libpod_parent/libpod-ID",
+];
 
 /// Where the figures of a container are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,8 +34,8 @@ pub(super) struct Figures {
 }
 
 impl Place {
-    /// The cgroup of the container's first process; none where it cannot be seen from here, or is not
-    /// the container's own.
+    /// The cgroup of the container's first process, or where engines usually make it if that process is in
+    /// another pid namespace than hale; none where neither can be seen from here.
     pub(super) fn of(
         scratch: &mut Scratch,
         proc: &Path,
@@ -39,11 +46,26 @@ impl Place {
         if pid <= 0 {
             return None;
         }
-        let text = scratch.read(&proc.join(format!("{pid}/cgroup")), FILE_LIMIT_BYTES).ok()?;
-        let text = String::from_utf8_lossy(text).into_owned();
         let root = sys.join("fs/cgroup");
-        let place = place_of(&text, &root, id)?;
-        place.exists().then_some(place)
+        let text = scratch.read(&proc.join(format!("{pid}/cgroup")), FILE_LIMIT_BYTES).ok();
+        let text = text.map(|text| String::from_utf8_lossy(text).into_owned());
+        let told = text.and_then(|text| place_of(&text, &root, id)).filter(Place::exists);
+        told.or_else(|| Place::usual(&root, id))
+    }
+
+    fn usual(root: &Path, id: &str) -> Option<Place> {
+        if id.is_empty() || !id.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return None;
+        }
+        let paths = USUAL_PATHS.map(|path| path.replace("ID", id));
+        let unified = paths.iter().map(|path| Place::Unified(root.join(path)));
+        let split = paths.iter().map(|path| {
+            let cpu = ["cpuacct", "cpu,cpuacct"].map(|controller| root.join(controller).join(path));
+            let memory = root.join("memory").join(path);
+            let cpu = cpu.into_iter().find(|cpu| cpu.is_dir()).unwrap_or_else(|| memory.clone());
+            Place::Split { memory, cpu }
+        });
+        unified.chain(split).find(Place::exists)
     }
 
     fn exists(&self) -> bool {
@@ -138,6 +160,30 @@ mod tests {
     use super::*;
 
     const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+    #[test]
+    #[allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "the test is the engine")]
+    fn a_container_whose_process_is_not_seen_is_found_where_engines_make_it() {
+        let place = tempfile::tempdir().unwrap();
+        let (proc, sys) = (place.path().join("proc"), place.path().join("sys"));
+        let root = sys.join("fs/cgroup");
+        let find = || Place::of(&mut Scratch::default(), &proc, &sys, 4242, ID);
+        assert_eq!(find(), None);
+        let memory = root.join("memory/docker").join(ID);
+        std::fs::create_dir_all(&memory).unwrap();
+        std::fs::write(memory.join("memory.usage_in_bytes"), "4096\n").unwrap();
+        let cpu = root.join("cpuacct/docker").join(ID);
+        std::fs::create_dir_all(&cpu).unwrap();
+        assert_eq!(find(), Some(Place::Split { memory, cpu }));
+        let unified = root.join(format!("system.slice/docker-{ID}.scope"));
+        std::fs::create_dir_all(&unified).unwrap();
+        std::fs::write(unified.join("memory.current"), "4096\n").unwrap();
+        assert_eq!(find(), Some(Place::Unified(unified)));
+        // A process of ours has that number: it is not the container's.
+        std::fs::create_dir_all(proc.join("4242")).unwrap();
+        std::fs::write(proc.join("4242/cgroup"), "0::/user.slice\n").unwrap();
+        assert!(find().is_some());
+    }
 
     #[test]
     fn the_containers_own_directory_is_found_in_either_hierarchy() {

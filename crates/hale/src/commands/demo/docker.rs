@@ -16,6 +16,8 @@ use crate::screen::{DIM, Screen, paint};
 const ASK_LIMIT: Duration = Duration::from_secs(5);
 /// Taking in an image, starting a container.
 const WORK_LIMIT: Duration = Duration::from_secs(120);
+/// What its images are called, before the tag.
+const REPOSITORY: &str = "hale-demo";
 /// Where the program lies in the image.
 const PROGRAM: &str = "/hale";
 /// Where the market's files are mounted.
@@ -37,10 +39,11 @@ impl Engine {
     pub async fn start(screen: Screen, place: &Place) -> Result<Engine, String> {
         let version = docker(&["version", "--format", "{{.Server.Version}}"], ASK_LIMIT).await?;
         let engine = Engine { version: version.trim().to_owned(), address: address().await };
-        let image = format!("hale-demo:{}", image::tag()?);
+        let image = format!("{REPOSITORY}:{}", image::tag()?);
         if docker(&["image", "inspect", "--format", "{{.Id}}", &image], ASK_LIMIT).await.is_err() {
             screen.talk(&paint(DIM, "  making an image of this program and its libraries"));
             import(&image).await?;
+            remove_older_images(&image).await;
         }
         for role in Role::ALL {
             if let Err(why) = run(place, &image, role).await {
@@ -74,7 +77,7 @@ async fn address() -> String {
 
 async fn run(place: &Place, image: &str, role: Role) -> Result<(), String> {
     let name = place.target(role);
-    let health = format!("{PROGRAM} demo-role probe {}", place.addresses.of(role));
+    let probe = format!("{}={}", role::PROBE_ENV, place.addresses.of(role));
     let volume = format!("{}:{FILES}", place.market().display());
     let label = format!("hale.demo={}", place.run);
     let user =
@@ -111,8 +114,8 @@ async fn run(place: &Place, image: &str, role: Role) -> Result<(), String> {
         "2s",
         "--health-retries",
         "2",
-        "--health-cmd",
-        &health,
+        "--env",
+        &probe,
         "--entrypoint",
         PROGRAM,
         image,
@@ -128,8 +131,10 @@ async fn run(place: &Place, image: &str, role: Role) -> Result<(), String> {
 /// Takes in the image over standard input.
 async fn import(image: &str) -> Result<(), String> {
     let archive = image::archive()?;
+    // Without a shell in the image, the check has to be a list of words: that only an image's own can be.
+    let check = format!(r#"HEALTHCHECK CMD ["{PROGRAM}", "demo-role", "probe"]"#);
     let mut child = Command::new("docker")
-        .args(["import", "-", image])
+        .args(["import", "--change", &check, "-", image])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -149,6 +154,15 @@ async fn import(image: &str) -> Result<(), String> {
         Ok(Ok(status)) => Err(format!("docker import: {status}")),
         Ok(Err(error)) => Err(format!("docker import: {error}")),
         Err(_) => Err(format!("docker import took over {} s", WORK_LIMIT.as_secs())),
+    }
+}
+
+/// Images of other builds of this program are of no use any more. One that a demo still runs stays.
+async fn remove_older_images(image: &str) {
+    let listed = ["image", "ls", "--format", "{{.Repository}}:{{.Tag}}", REPOSITORY];
+    let Ok(listed) = docker(&listed, ASK_LIMIT).await else { return };
+    for older in listed.lines().map(str::trim).filter(|line| !line.is_empty() && *line != image) {
+        let _ = docker(&["image", "rm", older], WORK_LIMIT).await;
     }
 }
 

@@ -19,6 +19,9 @@ const ANSWER_BYTES_MAX: u64 = 4096;
 /// The variable with the token for webhooks: an argument could be read by everyone.
 pub const TOKEN_ENV: &str = "HALE_DEMO_WEBHOOK_TOKEN";
 
+/// The variable with the address that is probed: one image serves all services, and its check is part of it.
+pub const PROBE_ENV: &str = "HALE_DEMO_PROBE";
+
 /// `hale demo-role`
 #[derive(Debug, Subcommand)]
 pub enum DemoRoleCommand {
@@ -26,8 +29,8 @@ pub enum DemoRoleCommand {
     Serve(ServeArgs),
     /// Exit 0 if a service says that it is well
     Probe {
-        /// Where it listens
-        address: SocketAddr,
+        /// Where it listens; without it, as the environment says
+        address: Option<SocketAddr>,
     },
     /// Have the supervisor restart a service
     Restart {
@@ -101,7 +104,13 @@ pub struct ServeArgs {
 pub fn run(command: DemoRoleCommand) -> Ended {
     match command {
         DemoRoleCommand::Serve(arguments) => serve(arguments),
-        DemoRoleCommand::Probe { address } => probe(address),
+        DemoRoleCommand::Probe { address } => {
+            let told = || std::env::var(PROBE_ENV).ok()?.parse().ok();
+            let address = address.or_else(told).ok_or_else(|| {
+                Failure::usage("there is no address to probe", "give one, such as 127.0.0.1:8080")
+            })?;
+            probe(address)
+        }
         DemoRoleCommand::Restart { role, control } => restart(role.into(), &control),
     }
 }

@@ -97,7 +97,8 @@ pub async fn tell(
         known.extend((0..incident.timeline.len()).map(|index| (incident.id.clone(), index)));
     }
     let before: BTreeSet<String> = known.iter().map(|(id, _)| id.clone()).collect();
-    let pid_before = customer.facts(place.addresses.of(fault.owner())).await.map(|facts| facts.pid);
+    let before_it = customer.facts(place.addresses.of(fault.owner())).await;
+    let run_before = before_it.map(|facts| facts.begun_ms);
     screen.talk(&format!(
         "\n{} {}",
         paint(BOLD, &format!("Fault: {}", fault.as_str())),
@@ -144,7 +145,7 @@ pub async fn tell(
             told.action = Some(format!("{} {}", cure.kind, cure.target));
         }
         if told.serving_secs.is_none() && told.acted_secs.is_some() {
-            let seen = serves(place, customer, fault, pid_before).await;
+            let seen = serves(place, customer, fault, run_before).await;
             if let Some(proof) = seen {
                 told.serving_secs = Some(begun.elapsed().as_secs_f64());
                 told.proof = proof;
@@ -236,7 +237,7 @@ async fn serves(
     place: &Place,
     customer: &Customer,
     fault: Fault,
-    pid_before: Option<u32>,
+    run_before: Option<u64>,
 ) -> Option<String> {
     let mut slowest = Duration::ZERO;
     for _ in 0..VISITS_MIN {
@@ -246,17 +247,17 @@ async fn serves(
         }
         slowest = slowest.max(visit.took);
     }
-    let mut pid = None;
+    let mut run = None;
     for role in Role::ALL {
         let facts = customer.facts(place.addresses.of(role)).await?;
         if !facts.faults.is_empty() || !facts.healthy {
             return None;
         }
         if role == fault.owner() {
-            pid = Some(facts.pid);
+            run = Some(facts.begun_ms);
         }
     }
-    let run = match (pid_before, pid) {
+    let run = match (run_before, run) {
         (Some(before), Some(now)) if before != now => {
             format!("{} began anew", fault.owner().as_str())
         }
