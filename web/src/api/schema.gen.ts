@@ -561,6 +561,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/ask": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** the plan for a sentence; nothing is run */
+        post: operations["post_ask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/approvals/{id}/approve": {
         parameters: {
             query?: never;
@@ -1729,7 +1746,7 @@ export interface components {
             name: string;
         };
         /** @description A source of observations: one local collector each. */
-        Source: "process" | "memory" | "cpu" | "gpu" | "disk" | "journal" | "network" | "unit" | "container" | "otlp" | "webhook" | "kubernetes";
+        Source: "process" | "memory" | "cpu" | "gpu" | "disk" | "journal" | "network" | "unit" | "container" | "otlp" | "webhook" | "kubernetes" | "scrape";
         /**
          * @description One observation that supports a claim. A claim cites its id; an id that no observation has is
          *     an ungrounded claim.
@@ -3024,6 +3041,10 @@ export interface components {
             /** @enum {string} */
             view: "playbook_trial";
             data: components["schemas"]["PlaybookTrial"];
+        } | {
+            /** @enum {string} */
+            view: "ask";
+            data: components["schemas"]["AskView"];
         };
         /** @description `robot triage` */
         TriageView: {
@@ -3994,6 +4015,16 @@ export interface components {
              * @description Only files not modified for this long.
              */
             older_than_secs: number;
+        } | {
+            /** @enum {string} */
+            means: "make_room";
+            /** @description Absolute directories. */
+            directories: string[];
+            /**
+             * Format: uint64
+             * @description Only files not modified for this long.
+             */
+            older_than_secs: number;
         };
         /**
          * @description One container, and which of its runs: a container keeps its id when it is restarted, and a name
@@ -4158,6 +4189,152 @@ export interface components {
              * @description Wanted.
              */
             replicas: number;
+        };
+        /** @description A sentence from end to end: the plan, the ways on after failures, and how it ended. */
+        AskView: {
+            /** @description Its id. */
+            plan_id: components["schemas"]["PlanId"];
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /** @description What the person said; none where a command is run again. */
+            sentence?: string | null;
+            /** @description What was understood and how it is done. */
+            reasoning: string;
+            /** @description Where the commands came from. */
+            origin: components["schemas"]["PlanOrigin"];
+            /** @description The earlier sentence, where it was not this very one that was done before. */
+            similar_to?: string | null;
+            /** @description Where they run. */
+            working_dir: string;
+            /** @description The commands; each runs only when the one before succeeded. */
+            steps: components["schemas"]["AskStep"][];
+            /** @description What has to be known first; then there are no steps. */
+            question?: string | null;
+            /** @description What was done after failures, in that order. */
+            recoveries: components["schemas"]["AskPlan"][];
+            /** @description Whether the sentence was carried out; none: nothing was run. */
+            succeeded?: boolean | null;
+        };
+        /** @description A plan: `pl-` and ten hex digits. */
+        PlanId: string;
+        /** @description Where the commands for a sentence came from. */
+        PlanOrigin: {
+            /** @enum {string} */
+            origin: "local";
+            /** @description The intent's id: `files.big`. */
+            intent: string;
+        } | {
+            /** @enum {string} */
+            origin: "remembered";
+            /** @description The plan that was done then. */
+            plan_id: components["schemas"]["PlanId"];
+            /**
+             * Format: date-time
+             * @description When it last succeeded.
+             */
+            last_at: string;
+        } | {
+            /** @enum {string} */
+            origin: "model";
+            /** @description `anthropic` */
+            provider: string;
+            /** @description The model, as its provider names it. */
+            model: string;
+        } | {
+            /** @enum {string} */
+            origin: "heal";
+            /** @description The rule's id: `heal.port_in_use`. */
+            rule: string;
+        } | {
+            /** @enum {string} */
+            origin: "history";
+        };
+        /** @description One step of a plan for a sentence. */
+        AskStep: {
+            /** @description The command, exactly as it would be run. */
+            command: string;
+            /** @description What it is for. */
+            why: string;
+            /** @description What the guard says to it: risk, decision, reasons. */
+            verdict: components["schemas"]["Verdict"];
+            /** @description How it ended; none: not run. */
+            run?: components["schemas"]["Run"] | (null);
+        };
+        /** @description One command that was run for a person. */
+        Run: {
+            /** @description Its id. */
+            id: components["schemas"]["RunId"];
+            /** @description The plan it is a step of. */
+            plan_id: components["schemas"]["PlanId"];
+            /**
+             * Format: uint32
+             * @description Which step, from 0.
+             */
+            step: number;
+            /** @description Its action in the record of actions and in the audit chain. */
+            action_id: components["schemas"]["ActionId"];
+            /**
+             * Format: date-time
+             * @description When it began.
+             */
+            at: string;
+            /** @description What the person said; none where a command was run again. */
+            sentence?: string | null;
+            /** @description The command, exactly as it was shown and run. */
+            command: string;
+            /** @description What it was for. */
+            why: string;
+            /** @description Where it ran. */
+            working_dir?: string | null;
+            /** @description What the guard found it to be. */
+            risk: components["schemas"]["Risk"];
+            /** @description Where it came from. */
+            origin: components["schemas"]["PlanOrigin"];
+            /**
+             * Format: int32
+             * @description Its exit code; none while it runs, and where a signal ended it.
+             */
+            exit?: number | null;
+            /** @description How it ended, in words; none while it runs, and where hale was cut off with it. */
+            how?: string | null;
+            /**
+             * Format: uint64
+             * @description How long it took; none as for `how`.
+             */
+            duration_ms?: number | null;
+            /** @description The end of its output, both streams, at most [`RUN_OUTPUT_BYTES_MAX`]. */
+            output: string;
+        };
+        /** @description A command that was run for a person: `ru-` and ten hex digits. */
+        RunId: string;
+        /** @description An action: `ac-` and ten hex digits. */
+        ActionId: string;
+        /** @description What a sentence came to. */
+        AskPlan: {
+            /** @description Its id. */
+            plan_id: components["schemas"]["PlanId"];
+            /**
+             * Format: date-time
+             * @description When it was made.
+             */
+            created_at: string;
+            /** @description What the person said; none where a command is run again. */
+            sentence?: string | null;
+            /** @description What was understood and how it is done. */
+            reasoning: string;
+            /** @description Where the commands came from. */
+            origin: components["schemas"]["PlanOrigin"];
+            /** @description The earlier sentence, where it was not this very one that was done before. */
+            similar_to?: string | null;
+            /** @description Where they run. */
+            working_dir: string;
+            /** @description The commands; each runs only when the one before succeeded. */
+            steps: components["schemas"]["AskStep"][];
+            /** @description What has to be known first; then there are no steps. */
+            question?: string | null;
         };
         Error: {
             error: components["schemas"]["ApiError"];
@@ -5468,6 +5645,53 @@ export interface operations {
             };
         };
     };
+    post_ask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description what you want, in your words */
+                    sentence: string;
+                    /** @description en, fr or ko, where the sentence does not tell */
+                    language?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description the plan for a sentence; nothing is run */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        schema_version: string;
+                        /** Format: date-time */
+                        generated_at: string;
+                        data: components["schemas"]["AskView"];
+                        staleness: {
+                            [key: string]: number;
+                        };
+                        warnings: string[];
+                    };
+                };
+            };
+            /** @description what was wrong, where, and the next step */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     post_approvals_id_approve: {
         parameters: {
             query?: never;
@@ -5477,7 +5701,14 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": {
+                    /** @description YES, where the risk is critical */
+                    confirm?: string;
+                };
+            };
+        };
         responses: {
             /** @description say yes */
             200: {

@@ -20,6 +20,14 @@ pub fn reference_page() -> String {
     let defaults = serde_json::to_value(Config::default()).unwrap_or_default();
     let Shape::Table(sections) = shape::of_config() else { return page };
     for section in sections {
+        if let Shape::List(item) = &section.shape
+            && let Shape::Table(keys) = &**item
+        {
+            let _ = write!(page, "\n## `[[{}]]`\n\n{}\n\n", section.name, section.about);
+            let one = one_of(&section.name);
+            page.push_str(&table(keys, |key| one.get(key)));
+            continue;
+        }
         let _ = write!(page, "\n## `[{}]`\n\n{}\n\n", section.name, section.about);
         let Shape::Table(keys) = &section.shape else { continue };
         let path = format!("/{}", section.name);
@@ -34,6 +42,14 @@ pub fn reference_page() -> String {
         }
     }
     page
+}
+
+/// A table of this list in which nothing is said.
+fn one_of(list: &str) -> Value {
+    let config = serde_json::json!({ list: [{}] });
+    let config = serde_json::from_value::<Config>(config).unwrap_or_default();
+    let mut config = serde_json::to_value(config).unwrap_or_default();
+    config.pointer_mut(&format!("/{list}/0")).map(Value::take).unwrap_or_default()
 }
 
 fn table<'a>(keys: &[Key], default: impl Fn(&str) -> Option<&'a Value>) -> String {
