@@ -39,6 +39,8 @@ const LIMIT_HANDSHAKE_SECS: u64 = 10;
 const LIMIT_HEADER_BYTES: usize = 64 * 1024;
 /// Lines of a request's head.
 const LIMIT_HEADERS: usize = 64;
+/// Connections that the kernel keeps for a listener that is busy.
+const QUEUE_CONNECTIONS: i32 = 1_024;
 /// Bytes that the kernel holds for one connection whose other end does not read, about: it doubles them.
 const LIMIT_SEND_BYTES: usize = 128 * 1024;
 /// How long requests may still run after shutdown was asked.
@@ -70,6 +72,10 @@ pub(crate) struct Tcp {
 impl Tcp {
     pub(crate) fn new(listener: TcpListener, tls: Option<TlsAcceptor>) -> Result<Self, ServeError> {
         let local = listener.local_addr().map_err(ServeError::Address)?;
+        // The usual queue is short: a crowd would be told nothing for a second, and others with it.
+        if let Err(error) = rustix::net::listen(&listener, QUEUE_CONNECTIONS) {
+            tracing::debug!(%error, "the queue of connections stays as it is");
+        }
         Ok(Tcp { listener, tls, is_exposed: !local.ip().to_canonical().is_loopback() })
     }
 }

@@ -4,9 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::stream::LIMIT_WATCHERS;
@@ -20,6 +22,8 @@ const LISTENERS: u64 = 2;
 const RESERVED_FILES: u64 = 256;
 /// Open files that are asked for. What they cost is bounded by what opens them.
 const WANTED_FILES: u64 = 65_536;
+/// Whoever connects has so long to make a request, however many wait.
+const SILENT_MIN: Duration = Duration::from_millis(500);
 /// What there is room for whatever the system allows.
 const LEAST_CONNECTIONS: usize = 32;
 
@@ -66,7 +70,7 @@ pub(crate) struct Room {
 #[derive(Default)]
 struct Silent {
     next: u64,
-    all: BTreeMap<u64, CancellationToken>,
+    all: BTreeMap<u64, (Instant, CancellationToken)>,
 }
 
 /// The place of one connection; given back when dropped.
@@ -90,25 +94,41 @@ impl Room {
 
     /// A place, as soon as there is one; none: there will be no more.
     pub(crate) async fn place(&self) -> Option<Place> {
-        let slot = match self.slots.clone().try_acquire_owned() {
-            Ok(slot) => slot,
-            Err(_) => {
-                let oldest = lock(&self.silent).all.pop_first();
-                if let Some((_, given_up)) = oldest {
-                    given_up.cancel();
-                }
-                self.slots.clone().acquire_owned().await.ok()?
-            }
-        };
+        let slot = self.slot().await?;
         let given_up = CancellationToken::new();
         let id = {
             let mut silent = lock(&self.silent);
             let id = silent.next;
             silent.next += 1;
-            silent.all.insert(id, given_up.clone());
+            silent.all.insert(id, (Instant::now(), given_up.clone()));
             id
         };
         Some(Place { _slot: slot, silence: Silence { id, given_up, silent: self.silent.clone() } })
+    }
+
+    async fn slot(&self) -> Option<OwnedSemaphorePermit> {
+        loop {
+            if let Ok(slot) = self.slots.clone().try_acquire_owned() {
+                return Some(slot);
+            }
+            let look_again = self.give_one_up();
+            tokio::select! {
+                slot = self.slots.clone().acquire_owned() => return slot.ok(),
+                () = tokio::time::sleep(look_again) => {}
+            }
+        }
+    }
+
+    /// Gives up the oldest silent connection, if it has had its time; when to look again.
+    fn give_one_up(&self) -> Duration {
+        let mut silent = lock(&self.silent);
+        let Some(oldest) = silent.all.first_entry() else { return SILENT_MIN };
+        let left = SILENT_MIN.saturating_sub(oldest.get().0.elapsed());
+        if left.is_zero() {
+            oldest.remove().1.cancel();
+            return SILENT_MIN;
+        }
+        left
     }
 }
 

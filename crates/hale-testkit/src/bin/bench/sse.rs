@@ -4,6 +4,7 @@
 use std::io::{BufReader, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -47,22 +48,21 @@ pub fn sse(hale: &Path, dir: &Path) -> Result<Vec<Figure>> {
     let mut asker = Asker::new(port)?;
     let calm = asker.ask_for(Duration::from_secs(5))?;
     let before = mib(pid);
-    let opened = Instant::now();
-    let mut clients = Vec::with_capacity(CLIENTS);
-    let request = format!("GET /api/v1/stream HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n");
-    for n in 0..CLIENTS {
-        let mut stream = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port)))
-            .with_context(|| format!("client {n}"))?;
-        // One that was turned away already may be gone.
-        let _ = stream.write_all(request.as_bytes());
-        clients.push(stream);
-    }
-    let opening = opened.elapsed();
-    let (mut waits, mut most, begun) = (Vec::new(), mib(pid), Instant::now());
-    while begun.elapsed() < HOLD {
-        waits.extend(asker.ask_for(Duration::from_secs(1))?);
-        most = most.max(mib(pid));
-    }
+    let done = AtomicBool::new(false);
+    let (clients, opening, most, waits) = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let mut waits = Vec::new();
+            while !done.load(Ordering::Relaxed) {
+                waits.extend(asker.ask_for(Duration::from_secs(1))?);
+            }
+            anyhow::Ok(waits)
+        });
+        let held = hold(port, pid);
+        done.store(true, Ordering::Relaxed);
+        let waits = asking.join().map_err(|_| anyhow::anyhow!("whoever asks panicked"))??;
+        let (clients, opening, most) = held?;
+        anyhow::Ok((clients, opening, most, waits))
+    })?;
     let (mut watching, mut turned_away, mut unanswered) = (0, 0, 0);
     for stream in &clients {
         match status_of(stream) {
@@ -94,6 +94,26 @@ pub fn sse(hale: &Path, dir: &Path) -> Result<Vec<Figure>> {
         Figure::below("  p95 of /api/v1/health meanwhile", p95(waits), WAIT_MS_MAX, "ms"),
         Figure::beside("  p95 of /api/v1/health before", format!("{:.2} ms", p95(calm))),
     ])
+}
+
+/// Opens them all, and holds them: the clients, how long opening took, the greatest RSS in MiB.
+fn hold(port: u16, pid: i32) -> Result<(Vec<TcpStream>, Duration, f64)> {
+    let opened = Instant::now();
+    let mut clients = Vec::with_capacity(CLIENTS);
+    let request = format!("GET /api/v1/stream HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n");
+    for n in 0..CLIENTS {
+        let mut stream = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port)))
+            .with_context(|| format!("client {n}"))?;
+        // One that was turned away already may be gone.
+        let _ = stream.write_all(request.as_bytes());
+        clients.push(stream);
+    }
+    let (opening, begun, mut most) = (opened.elapsed(), Instant::now(), mib(pid));
+    while begun.elapsed() < HOLD {
+        sleep(Duration::from_millis(500));
+        most = most.max(mib(pid));
+    }
+    Ok((clients, opening, most))
 }
 
 fn mib(pid: i32) -> f64 {
