@@ -397,7 +397,7 @@ impl Core {
         let cured = past.iter().any(|r| r.state == ActionState::Succeeded);
         let text = match &case.waits {
             _ if cured => "cured and verified".to_owned(),
-            Some(wait) => format!("over with {}, done for another incident", wait.what),
+            Some(wait) => format!("over with {}, which was under way", wait.what),
             None => "over without an action by hale".to_owned(),
         };
         self.think(id, Agent::Fixer, "resolved", text);

@@ -81,6 +81,37 @@ fn only_old_closed_single_regular_files_move_and_undo_brings_them_back_as_they_w
 }
 
 #[test]
+fn a_bounded_directory_has_room_again_wherever_its_old_files_went() {
+    let mut world = World::new();
+    let name = "a_bounded_directory_has_room_again";
+    let Some(other) = OtherFileSystem::new(name, world.dir.path()) else { return };
+    // The quarantine lies on the very file system.
+    world.roots.data_dir = other.dir.path().join("data");
+    let old = other.old_file("spool/dump", &"x".repeat(100_000), 72);
+    let young = other.old_file("spool/receipt", "paid", 1);
+    let spool = other.dir.path().join("spool");
+    block_on(async {
+        let actuator = world.actuator();
+        let refused = actuator.pre_state(&old_files(&[&spool], ALL)).await.unwrap_err();
+        assert!(refused.to_string().contains("cannot be done here"), "{refused}");
+        let room = Action::DiskClean {
+            mount_point: OTHER_MOUNT.to_owned(),
+            means: vec![CleanMeans::MakeRoom {
+                directories: vec![spool.display().to_string()],
+                older_than_secs: 24 * 3600,
+            }],
+            target_free_percent: 100.0,
+        };
+        let (_, outcome) = carry_out(&actuator, &room).await.unwrap();
+        assert!(outcome.done, "{}", outcome.detail);
+        assert!(outcome.detail.starts_with("old files: 1 moved"), "{}", outcome.detail);
+        assert!(!old.exists() && young.exists());
+        assert_eq!(actuator.undo(&id(), &outcome.undo).await.unwrap(), "1 files restored");
+        assert_eq!(fs::metadata(&old).unwrap().len(), 100_000);
+    });
+}
+
+#[test]
 fn undo_never_overwrites_what_is_newer_and_says_so() {
     let world = World::new();
     let Some(other) = OtherFileSystem::new("undo_never_overwrites", world.dir.path()) else {

@@ -95,6 +95,38 @@ fn what_auto_does_alone() {
             pids(&[700]),
         ),
         (
+            "a leak, granted for its name",
+            Box::new(move |a| {
+                leak(a);
+                a.config.autonomy.allow = vec!["process.kill@process.leak:pyth*".to_owned()];
+            }),
+            pids(&[700]),
+        ),
+        (
+            "a leak, granted for another name",
+            Box::new(move |a| {
+                leak(a);
+                a.config.autonomy.allow = vec!["process.kill@process.leak:ruby*".to_owned()];
+            }),
+            pids(&[700]),
+        ),
+        (
+            "a failed unit, granted for its name",
+            Box::new(move |a| {
+                failed(a);
+                a.config.autonomy.allow = vec!["service.restart@service.failed:rep*".to_owned()];
+            }),
+            restart("report.service"),
+        ),
+        (
+            "a failed unit, granted for another",
+            Box::new(move |a| {
+                failed(a);
+                a.config.autonomy.allow = vec!["service.restart@service.failed:shop-*".to_owned()];
+            }),
+            restart("report.service"),
+        ),
+        (
             "a leak, granted for another alert",
             Box::new(move |a| {
                 leak(a);
@@ -258,6 +290,10 @@ a failed unit                                  ask   warning  guard.autonomy.con
 a failed unit that is listed                   allow warning  guard.autonomy.safe_pair
 a leak                                         ask   warning  guard.autonomy.none
 a leak, granted                                allow warning  guard.autonomy.granted
+a leak, granted for its name                   allow warning  guard.autonomy.granted
+a leak, granted for another name               ask   warning  guard.autonomy.none
+a failed unit, granted for its name            allow warning  guard.autonomy.granted
+a failed unit, granted for another             ask   warning  guard.autonomy.condition
 a leak, granted for another alert              ask   warning  guard.autonomy.none
 a leak of a main process, granted              ask   critical guard.critical_needs_yes guard.unit_main_process
 a shell somebody sits in, granted              ask   critical guard.critical_needs_yes guard.session_leader

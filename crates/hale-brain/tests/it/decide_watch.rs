@@ -3,7 +3,7 @@
 use hale_brain::verify::Watch;
 use hale_model::action::{Condition, Expectation};
 use hale_model::alert::{AlertKind, Finding, Subject};
-use hale_model::sample::{Source, SourceState};
+use hale_model::sample::{Source, SourceState, SourceStatus};
 use hale_model::snapshot::Snapshot;
 use hale_model::{MachineId, ProcRef};
 use insta::assert_snapshot;
@@ -114,6 +114,51 @@ fn a_cure_has_to_be_seen_to_hold() {
         ),
     ] {
         assert_eq!(watch(gone(), &looks), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_finding_about_the_last_seconds_has_to_be_gone_at_the_end() {
+    let subject = Subject::Service { service: "shop".to_owned() };
+    let finding = |kind: AlertKind| Finding {
+        kind,
+        machine_id: MachineId::from("box"),
+        subject: subject.clone(),
+        severity: hale_model::alert::Severity::High,
+        summary: "half of the requests failed".to_owned(),
+        vars: Default::default(),
+        evidence: Vec::new(),
+        suggested_actions: Vec::new(),
+        since: at(0),
+    };
+    for (kind, found_at, expected) in [
+        (AlertKind::HttpErrors, [5, 10].as_slice(), "cured at 15 s"),
+        (AlertKind::HttpErrors, &[5, 10, 15], "cured at 20 s"),
+        (AlertKind::HttpErrors, &[5, 10, 15, 20, 25, 30], "given up at 30 s"),
+        (AlertKind::MemoryHigh, &[5, 10], "cured at 25 s"),
+    ] {
+        let gone = Condition::FindingGone { alert_kind: kind.clone(), subject: subject.clone() };
+        let expectation = Expectation {
+            conditions: vec![Condition::ProcessesGone { targets: vec![target()] }, gone],
+            hold_secs: 10,
+            within_secs: 27,
+        };
+        let mut watch = Watch::new(expectation, ENDED_NS);
+        let ended = [5, 10, 15, 20, 25, 30].into_iter().find_map(|secs| {
+            let found = if found_at.contains(&secs) { vec![finding(kind.clone())] } else { vec![] };
+            let mut snapshot = look(secs, Look::Gone);
+            snapshot.sources.push(SourceStatus {
+                source: Source::Otlp,
+                state: SourceState::Fresh,
+                last_fresh_at: Some(snapshot.collected_at),
+                took_us: 0,
+                note: None,
+                lost: 0,
+            });
+            let seen = watch.step(&snapshot, &found)?;
+            Some(format!("{} at {secs} s", if seen.verified { "cured" } else { "given up" }))
+        });
+        assert_eq!(ended.as_deref(), Some(expected), "{kind} seen at {found_at:?}");
     }
 }
 

@@ -185,6 +185,38 @@ fn half_of_the_requests_failing_is_found_within_two_turns_and_its_maker_is_named
 }
 
 #[test]
+fn who_passed_errors_on_is_not_blamed_when_their_maker_is_well_again() {
+    let mut shop = Shop::new(Vec::new());
+    shop.warm_up();
+    let broken = [hop("web"), Hop { fails: true, ..hop("quotes") }, hop("db")];
+    let send = |shop: &mut Shop, service: &'static str, spans: &[Span<'static>]| {
+        let resource = Resource { service, host: "box", ..Resource::default() };
+        assert_eq!(shop.book.spans(&resource, spans).rejected, 0);
+    };
+    // The batches of the caller come late; who failed has told its own by then, and is well.
+    let mut late = Vec::new();
+    for second in 0..14 {
+        let mut batches = Batches::new();
+        for _ in 0..20 {
+            let hops = if second < 2 { broken.to_vec() } else { healthy() };
+            shop.request(&hops, &mut batches);
+        }
+        for (service, spans) in batches {
+            match service {
+                "web" if second < 2 => late.extend(spans),
+                "web" => {}
+                _ => send(&mut shop, service, &spans),
+            }
+        }
+        shop.turn();
+    }
+    send(&mut shop, "web", &late);
+    let findings = shop.turn();
+    let finding = about(&findings, "web");
+    assert_eq!((told(finding, "suspect"), told(finding, "path")), ("quotes", "web → quotes"));
+}
+
+#[test]
 fn who_does_not_answer_is_the_suspect_though_it_says_nothing() {
     let mut shop = Shop::new(Vec::new());
     shop.warm_up();

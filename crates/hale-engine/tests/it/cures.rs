@@ -2,7 +2,7 @@
 
 use hale_model::action::Action;
 use hale_model::api::{Command as Wish, ErrorKind, Query, View};
-use hale_model::config::Mode;
+use hale_model::config::{DeclaredService, Mode};
 use hale_model::{IncidentId, ProcRef};
 
 use crate::isolated::isolated;
@@ -208,5 +208,57 @@ fn a_persons_kill_is_judged_done_and_verified_without_an_agent() {
         assert_eq!(action.state, "succeeded", "{action:#?}");
         assert!(!action.observations.is_empty());
         reaper.join().unwrap();
+    });
+}
+
+#[test]
+fn who_finds_its_target_in_hand_waits_and_asks_nobody() {
+    isolated("cures::who_finds_its_target_in_hand_waits_and_asks_nobody", async {
+        let dir = tempfile::TempDir::new().unwrap();
+        let (pid_file, script) = (dir.path().join("shop.pid"), dir.path().join("restart"));
+        // Down for a while before it is up again.
+        let restart = format!(
+            "#!/bin/sh\nkill \"$(cat {0})\" 2>/dev/null\nsleep 4\nsleep 600 </dev/null >/dev/null 2>&1 &\necho $! > {0}\n",
+            pid_file.display()
+        );
+        std::fs::write(&script, restart).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::set_permissions(&script, mode).unwrap();
+        let begun = "sleep 600 </dev/null >/dev/null 2>&1 & echo $!";
+        let shop = std::process::Command::new("sh").args(["-c", begun]).output().unwrap();
+        std::fs::write(&pid_file, &shop.stdout).unwrap();
+        let mut settings = crate::world::settings(dir.path(), Mode::Auto);
+        settings.config.services = vec![DeclaredService {
+            name: "shop".to_owned(),
+            pid_file: pid_file.display().to_string(),
+            restart: vec![script.display().to_string()],
+            health_url: String::new(),
+        }];
+        settings.config.allowlist.restartable_units = vec!["shop".to_owned()];
+        let world = World::start_on(settings).await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        let action = Action::ServiceRestart { unit: "shop".to_owned(), invocation_id: None };
+        world.wish(Wish::Act { action, confirmed_critical: true }).await.unwrap();
+        let about = async || {
+            let all = world.incidents().await;
+            all.into_iter().find(|i| i.title.contains("shop"))
+        };
+        let mut incident = about().await;
+        for _ in 0..150 {
+            if incident.as_ref().is_some_and(|i| i.state == "resolved") {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            incident = about().await;
+        }
+        let incident = incident.expect("it was down for seconds");
+        let told: Vec<&str> = incident.timeline.iter().map(|t| t.kind.as_str()).collect();
+        assert_eq!(incident.state, "resolved", "{incident:#?}");
+        assert!(told.contains(&"waits") && !told.contains(&"escalated"), "{told:?}");
+        assert_eq!(told.iter().filter(|kind| **kind == "waits").count(), 1, "{told:?}");
+        let last = incident.timeline.last().map(|t| t.text.as_str());
+        assert_eq!(last, Some("over with service.restart shop, which was under way"));
+        assert!(incident.actions.is_empty(), "{:#?}", incident.actions);
+        world.stop().await;
     });
 }

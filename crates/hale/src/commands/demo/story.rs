@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use hale_demo::{Customer, Fault, Role};
 use hale_model::Timestamp;
 use hale_model::action::{ActionKind, ActionState};
-use hale_model::incident::IncidentState;
+use hale_model::incident::{Agent, IncidentState};
 use hale_model::text::printable;
 use hale_model::view::{ActionView, IncidentView};
 use serde::Serialize;
@@ -217,10 +217,10 @@ fn narrate(
             continue;
         }
         screen.talk(&format!("  {secs:>5.1} s  {}  {text}", paint(style, &format!("{agent:<6}"))));
+        if entry.agent == Agent::Scout {
+            told.detected_secs.get_or_insert(secs);
+        }
         match entry.kind.as_str() {
-            "alert_opened" | "alert_reopened" => {
-                told.detected_secs.get_or_insert(secs);
-            }
             "verdict" => {
                 told.decided_secs.get_or_insert(secs);
             }
