@@ -326,6 +326,13 @@ impl Snapshot {
         self.processes.get(at)
     }
 
+    /// Whether the Prometheus target of a series (`node/node_load1{…}`) answered; none where there is no
+    /// such target, or it was not asked yet.
+    pub fn target_answers(&self, series: &str) -> Option<bool> {
+        let (target, _) = series.split_once('/')?;
+        self.scraped.iter().find(|t| t.target == target).map(|t| t.is_up())
+    }
+
     /// The unit with this name.
     pub fn unit(&self, name: &str) -> Option<&UnitStat> {
         self.units.iter().find(|u| u.unit == name)

@@ -411,6 +411,12 @@ fn can_be_seen(snapshot: &Snapshot, alert: &Alert) -> bool {
         Some(SourceState::Fresh | SourceState::Absent) => true,
         Some(SourceState::Stale) | None => false,
     };
+    // One target that is down says nothing about the others; one that is no longer asked never will.
+    if let Subject::Metric { metric } = &alert.subject
+        && alert.evidence.iter().all(|e| e.source == Source::Scrape)
+    {
+        return snapshot.target_answers(metric).unwrap_or(true);
+    }
     alert.evidence.iter().all(|e| readable(e.source))
 }
 

@@ -173,10 +173,12 @@ impl Judge {
             .collect();
         // What came from memory gets some turns to be seen again.
         let grace = 3;
-        self.held.retain(|_, h| {
-            h.turn == turn
-                || h.sources.iter().any(|s| stale.contains(s))
-                || (h.turn == 0 && turn <= grace)
+        self.held.retain(|(_, subject), h| {
+            let answers =
+                subject.strip_prefix("metric:").and_then(|m| view.snapshot.target_answers(m));
+            let unseen =
+                |s: &Source| stale.contains(s) && !(*s == Source::Scrape && answers == Some(true));
+            h.turn == turn || h.sources.iter().any(unseen) || (h.turn == 0 && turn <= grace)
         });
         while self.held.len() > MAX_HELD {
             self.held.pop_last();

@@ -158,8 +158,8 @@ fn a_rule_of_thousands_of_expressions_is_refused_before_they_are_compiled() {
     }
 }
 
-/// A counter of requests and a level, of one target.
-fn scraped(error: Option<&str>, queue: f64) -> Vec<Arc<ScrapedTarget>> {
+/// Two levels and a counter, of one target.
+fn scraped(target: &str, error: Option<&str>, queue: f64) -> Arc<ScrapedTarget> {
     let series = |metric: &str, queue: &str, value, grown| Series {
         metric: metric.to_owned(),
         labels: vec![("queue".to_owned(), queue.to_owned())],
@@ -172,15 +172,15 @@ fn scraped(error: Option<&str>, queue: f64) -> Vec<Arc<ScrapedTarget>> {
         series("queue_messages", "mail", 9e9, None),
         series("queue_lost_total", "orders", 70.0, Some(30.0)),
     ];
-    vec![Arc::new(ScrapedTarget {
-        target: "rabbit".to_owned(),
+    Arc::new(ScrapedTarget {
+        target: target.to_owned(),
         scraped_at: hale_model::Timestamp::UNIX_EPOCH,
         took_ms: 3.0,
         error: error.map(str::to_owned),
         since_secs: Some(15.0),
         series: if error.is_some() { Vec::new() } else { all },
         lost: 0,
-    })]
+    })
 }
 
 #[test]
@@ -206,8 +206,10 @@ fn rules_about_metrics_see_the_series_of_scraped_targets() {
     let (rules, errors) = Rules::with_user_rules(&files);
     assert_eq!(errors, []);
     let mut w = World::with(Config::default(), rules);
-    w.run(10, |w| w.now.scraped = scraped(None, 2000.0));
-    // Down: what is not seen is not over.
+    w.run(10, |w| {
+        w.now.scraped = vec![scraped("rabbit", None, 2000.0), scraped("hare", None, 2000.0)];
+    });
+    // Down: what is not seen is not over; the other target goes on being judged.
     let status = |state| SourceStatus {
         source: Source::Scrape,
         state,
@@ -217,17 +219,21 @@ fn rules_about_metrics_see_the_series_of_scraped_targets() {
         lost: 0,
     };
     w.run(60, |w| {
-        w.now.scraped = scraped(Some("refused"), 0.0);
+        let down = scraped("rabbit", Some("refused"), 0.0);
+        w.now.scraped = vec![down, scraped("hare", None, 3.0)];
         w.now.sources.push(status(SourceState::Stale));
     });
     w.run(60, |w| {
-        w.now.scraped = scraped(None, 3.0);
+        w.now.scraped = vec![scraped("rabbit", None, 3.0), scraped("hare", None, 3.0)];
         w.now.sources.retain(|s| s.source != Source::Scrape);
         w.now.sources.push(status(SourceState::Fresh));
     });
     insta::assert_snapshot!(w.story(), @r#"
+    5s: opened high queue.long [hare/queue_messages{queue="orders"}] 2000 orders wait in hare
+    5s: opened low queue.loss [hare/queue_lost_total{queue="orders"}] lost
     5s: opened low queue.loss [rabbit/queue_lost_total{queue="orders"}] lost
     5s: opened high queue.long [rabbit/queue_messages{queue="orders"}] 2000 orders wait in rabbit
+    25s: closed high queue.long [hare/queue_messages{queue="orders"}] recovered
     30s: opened medium source.stale [source scrape] The source scrape can no longer be read: no reason given
     1m 25s: closed medium source.stale [source scrape] recovered
     1m 25s: closed high queue.long [rabbit/queue_messages{queue="orders"}] recovered

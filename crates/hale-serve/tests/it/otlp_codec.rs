@@ -87,6 +87,8 @@ fn scope() -> impl Strategy<Value = Option<InstrumentationScope>> {
     }))
 }
 
+type Scope = (Option<InstrumentationScope>, Vec<Span>);
+
 /// An id of the right length, one that is all zero, or one of another length.
 fn id(bytes: usize) -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
@@ -138,8 +140,8 @@ fn counts(of: &TrafficSample) -> Vec<(String, u64, u64)> {
 }
 
 fn name_of(resource: Option<&Resource>) -> &str {
-    let all = resource.into_iter().flat_map(|r| &r.attributes);
-    let named = all.filter(|a| a.key == "service.name").last();
+    let mut all = resource.into_iter().flat_map(|r| &r.attributes);
+    let named = all.rfind(|a| a.key == "service.name");
     match named.and_then(|a| a.value.as_ref()?.value.as_ref()) {
         Some(Value::StringValue(name)) => name,
         _ => "unknown_service",
@@ -169,7 +171,7 @@ proptest! {
             0..4,
         ),
     ) {
-        let of = |(resource, scopes): (Resource, Vec<(Option<InstrumentationScope>, Vec<Span>)>)| {
+        let of = |(resource, scopes): (Resource, Vec<Scope>)| {
             let scope = |(scope, spans)| ScopeSpans { scope, spans, schema_url: "u".to_owned() };
             ResourceSpans {
                 resource: Some(resource),
