@@ -204,7 +204,8 @@ pub fn kind_of(text: &str, names: Names) -> AlertKind {
         AlertKind::ProcessFdLeak
     } else if says(&["swap"]) {
         AlertKind::SwapHigh
-    } else if says(&["crashloop", "crashlooping", "looping", "restarting", "restarts", "flapping"]) {
+    } else if says(&["crashloop", "crashlooping", "looping", "restarting", "restarts", "flapping"])
+    {
         if names.container { AlertKind::ContainerRestarting } else { AlertKind::ServiceFlapping }
     } else if says(&[
         "crash",

@@ -31,7 +31,7 @@ use hale_model::alert::{Alert, AlertState};
 use hale_model::config::Config;
 use hale_model::incident::{Diagnosis, DiagnosisSource, Incident};
 use hale_model::lesson::Lesson;
-use hale_model::playbook::EscalationCall;
+use hale_model::playbook::{EscalationCall, PlaybookOrigin};
 use hale_model::snapshot::Snapshot;
 use hale_model::{EvidenceId, PlanId};
 
@@ -135,6 +135,11 @@ fn go_by(diagnosis: &mut Diagnosis, ready: &Ready, alert: &Alert, lead: &Alert) 
         return;
     }
     let said = &ready.playbook.diagnosis;
+    let shipped = ready.origin == PlaybookOrigin::Shipped;
+    // A person's own playbook is their word; one of hale's says no more than hale already found.
+    if shipped && diagnosis.confidence >= said.confidence {
+        return;
+    }
     diagnosis.cause_kind.clone_from(&said.cause_kind);
     diagnosis.cause = ready.cause(alert);
     diagnosis.confidence = said.confidence;

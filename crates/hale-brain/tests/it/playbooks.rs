@@ -418,7 +418,7 @@ a full disk with old files only
   disk_full: playbook disk-space v1, rung 2 of 2: old files to the quarantine
   disk.clean /data: MountFree FindingGone for 10 s within 120 s
 a stuck machine
-  cpu_overload: playbook unstick-machine v1, rung 1 of 3: give way
+  cpu_spinner: playbook unstick-machine v1, rung 1 of 3: give way
   process.renice 750 (python3 train.p): ProcessNice for 2 s within 60 s
 a load that nobody explains
   cpu_overload: no plan: no single process explains the load: a person decides what may wait

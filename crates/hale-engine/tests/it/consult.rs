@@ -220,7 +220,14 @@ fn a_hostile_model_moves_nothing_and_is_told_of() {
                 attack(&body, *count - 1)
             });
             let world = world_with(&server, Mode::Auto).await;
-            let (incident, audited) = advised(&world).await;
+            let (mut incident, audited) = advised(&world).await;
+            let mut tries = 0;
+            while !incident.timeline.iter().any(|t| t.text.contains(told)) && tries < 100 {
+                tries += 1;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                let all = world.incidents().await;
+                incident = all.into_iter().find(|i| i.id == incident.id).unwrap();
+            }
             let acted = incident
                 .actions
                 .iter()

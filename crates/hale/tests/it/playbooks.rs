@@ -61,13 +61,13 @@ fn the_shipped_ones_are_listed_and_shown_with_no_agent_and_no_files() {
 fn check_names_file_line_key_and_the_nearest_right_one() {
     let bed = Bed::new();
     let right = write(&bed, "books/right.yaml", OWN);
-    let wrong = write(&bed, "books/wrong.yaml", &OWN.replace("treatment:", "treatmnet:"));
+    write(&bed, "books/wrong.yaml", &OWN.replace("treatment:", "treatmnet:"));
     let ended = bed.hale(&["playbooks", "check", &right]);
     assert_eq!(ended.code, 0, "{}", ended.stdout);
     let ended = bed.hale(&["playbooks", "check", &bed.path("books").display().to_string()]);
     assert_eq!(ended.code, 1);
-    let expected = format!("{wrong}:10: treatmnet: there is no key `treatmnet` here");
-    assert!(ended.stdout.contains(&expected), "{}", ended.stdout);
+    let expected = "books/wrong.yaml:10: treatmnet: there is no key `treatmnet` here";
+    assert!(ended.stdout.contains(expected), "{}", ended.stdout);
     assert!(ended.stdout.contains("did you mean `treatment`?"), "{}", ended.stdout);
     let shipped = repository("playbooks").display().to_string();
     assert_eq!(bed.hale(&["playbooks", "check", &shipped]).code, 0);
