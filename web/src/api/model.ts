@@ -33,6 +33,7 @@ export type ServicesView = Of<"ServicesView">;
 export type ServiceView = Of<"ServiceView">;
 export type StatusView = Of<"StatusView">;
 export type System = Of<"System">;
+export type Table = Of<"Table">;
 export type TimelineEntry = Of<"TimelineEntry">;
 export type UnitStat = Of<"UnitStat">;
 

@@ -117,6 +117,10 @@ export function useSeries(
   );
 }
 
+export function useTable(sql: string, limit: number, every: number | false) {
+  return useAsked<M.Table>("/query", { sql, limit }, every);
+}
+
 export const usePostmortem = (id: string, enabled: boolean) =>
   useQuery({
     queryKey: ["postmortem", id],

@@ -3,6 +3,7 @@ import { bytes, milliseconds, money, number, percent } from "./format";
 import { Chords } from "./keys";
 import { layout } from "./map";
 import { parseMarkdown, parseSpans } from "./markdown";
+import { quoted, red, redSql, told, toldSql } from "./red";
 import { matches, oneOf, periodSecs, text } from "./search";
 import { evidenceMetrics, withBreaks } from "./series";
 import { bySeverity, healthWord } from "./severity";
@@ -180,6 +181,30 @@ describe("Markdown", () => {
       { type: "text", text: " " },
       { type: "code", text: "c_d" },
       { type: "text", text: " e_f_g" },
+    ]);
+  });
+});
+
+describe("services over time", () => {
+  it("asks with the service's name as a literal, whatever is in it", () => {
+    expect(quoted("it's'; DROP TABLE x --")).toBe("'it''s''; DROP TABLE x --'");
+    expect(redSql("a'b", 0, 60)).toContain("WHERE service = 'a''b' AND operation = ''");
+    expect(toldSql(1769436180, 1769436240)).toContain(
+      "collected_at > TIMESTAMP '2026-01-26 14:03:00' AND collected_at <= TIMESTAMP '2026-01-26 14:04:00'",
+    );
+  });
+
+  it("turns rows, newest first, into courses", () => {
+    const course = red([
+      [20, 2.5, null, 1, 2, 3],
+      [10, 1, 50, null, "x", 3],
+    ]);
+    expect(course.times).toEqual([10, 20]);
+    expect(course.rate).toEqual([1, 2.5]);
+    expect(course.errors).toEqual([50, null]);
+    expect(course.p95).toEqual([null, 2]);
+    expect(told([["shop", 12, 25, null]])).toEqual([
+      { service: "shop", requests: 12, error_percent: 25, p95_ms: null },
     ]);
   });
 });

@@ -1,66 +1,162 @@
 import { getRouteApi } from "@tanstack/react-router";
-import { useEffect, useMemo, useRef } from "react";
+import { useMemo } from "react";
 import type { EdgeTraffic, ServicesView, ServiceView } from "../api/model";
-import { useServices } from "../api/queries";
+import { useServices, useTable } from "../api/queries";
 import { useAt, useGoTo } from "../lib/at";
 import { milliseconds, number, percent, words } from "../lib/format";
 import { layout } from "../lib/map";
+import { useNow } from "../lib/now";
+import { COURSE_ROWS_MAX, red, redSql, told, toldSql } from "../lib/red";
 import { clock } from "../lib/time";
 import { Chart } from "../ui/Chart";
 import { Answered, Chip, Empty, Figure, Meter, Panel } from "../ui/parts";
 
 const route = getRouteApi("/services");
 
-/** Looks that are kept for the charts while the page is open. */
-const LOOKS_MAX = 360;
-
-interface Look {
-  at: number;
-  services: Map<string, ServiceView>;
-}
-
-const looks: Look[] = [];
-
-function useLooks(view: ServicesView | undefined, at: string | undefined): Look[] {
-  const last = useRef<string>(undefined);
-  if (view && at && last.current !== at) {
-    last.current = at;
-    const time = Date.parse(at) / 1000;
-    if (time > (looks.at(-1)?.at ?? 0)) {
-      looks.push({ at: time, services: new Map(view.services.map((s) => [s.service, s])) });
-      if (looks.length > LOOKS_MAX) looks.shift();
-    }
-  }
-  useEffect(() => {
-    last.current = undefined;
-  }, []);
-  return looks;
-}
+/** Minutes of the charts. */
+const COURSE_SECS = 30 * 60;
+const COURSE_POLL_MS = 5_000;
+const SERVICES_MAX = 200;
 
 export function Services() {
   const at = useAt();
+  return at ? <Then at={at} /> : <Now />;
+}
+
+/** As it was: who told of itself, and the course of one of them. The map is of now. */
+function Then({ at }: { at: string }) {
   const goTo = useGoTo();
   const { service } = route.useSearch();
   const navigate = route.useNavigate();
+  const until = Date.parse(at) / 1000;
+  const asked = useTable(toldSql(until - COURSE_SECS, until), SERVICES_MAX, false);
+  return (
+    <div className="view services">
+      <header className="view-head">
+        <h1>Services</h1>
+        <p className="muted">
+          the {COURSE_SECS / 60} minutes before; who calls whom is only shown as it is now
+        </p>
+      </header>
+      <Answered of={asked} lines={10}>
+        {({ data }) => {
+          const services = told(data.rows);
+          const chosen = services.find((s) => s.service === service) ?? services[0];
+          if (!chosen) {
+            return (
+              <Panel>
+                <Empty title="No service told of itself then">
+                  Requests are kept as long as [history] retention_hours says.{" "}
+                  <button type="button" className="button small" onClick={() => goTo(undefined)}>
+                    Back to now
+                  </button>
+                </Empty>
+              </Panel>
+            );
+          }
+          return (
+            <>
+              <Panel title="Services then" flush>
+                {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by key */}
+                <div className="scroll" role="region" aria-label="Services then" tabIndex={0}>
+                  <table className="table">
+                    <thead>
+                      <tr>
+                        <th>Service</th>
+                        <th className="right">Requests</th>
+                        <th className="right">Errors</th>
+                        <th className="right">p95, worst</th>
+                      </tr>
+                    </thead>
+                    <tbody>
+                      {services.map((s) => (
+                        <tr key={s.service}>
+                          <td>
+                            <button
+                              type="button"
+                              className="link"
+                              data-line
+                              aria-pressed={s === chosen}
+                              onClick={() =>
+                                void navigate({
+                                  search: (old) => ({ ...old, service: s.service }),
+                                  replace: true,
+                                })
+                              }
+                            >
+                              {s.service}
+                            </button>
+                          </td>
+                          <td className="right num">{number(s.requests)}</td>
+                          <td className="right num">{percent(s.error_percent, 1)}</td>
+                          <td className="right num">{milliseconds(s.p95_ms)}</td>
+                        </tr>
+                      ))}
+                    </tbody>
+                  </table>
+                </div>
+              </Panel>
+              <Panel title={chosen.service}>
+                <RedCharts service={chosen.service} until={until} />
+              </Panel>
+            </>
+          );
+        }}
+      </Answered>
+    </div>
+  );
+}
+
+/** Rate, errors and duration until a moment, or until now. */
+function RedCharts({ service, until }: { service: string; until?: number }) {
+  const now = useNow() / 1000;
+  // The question stays the same for a minute, so that what was drawn stays while it is asked again.
+  const end = until ?? Math.floor(now / 60) * 60 + 60;
+  const since = end - COURSE_SECS;
+  const table = useTable(
+    redSql(service, since, end),
+    COURSE_ROWS_MAX,
+    until === undefined ? COURSE_POLL_MS : false,
+  );
+  const course = useMemo(() => red(table.data?.data.rows ?? []), [table.data]);
+  const common = {
+    times: course.times,
+    sync: "red",
+    range: [0, null] as [number, null],
+    until: [since, until ?? now] as [number, number],
+  };
+  return (
+    <div className="charts three">
+      <Chart
+        title="Rate"
+        {...common}
+        format={(v) => `${number(v, 1)}/s`}
+        lines={[{ label: "requests", values: course.rate, color: 1, fill: true }]}
+      />
+      <Chart
+        title="Errors"
+        {...common}
+        format={(v) => percent(v, 1)}
+        lines={[{ label: "failed", values: course.errors, color: 4, fill: true }]}
+      />
+      <Chart
+        title="Duration"
+        {...common}
+        format={milliseconds}
+        lines={[
+          { label: "p50", values: course.p50, color: 1 },
+          { label: "p95", values: course.p95, color: 2 },
+          { label: "p99", values: course.p99, color: 3 },
+        ]}
+      />
+    </div>
+  );
+}
+
+function Now() {
+  const { service } = route.useSearch();
+  const navigate = route.useNavigate();
   const services = useServices();
-  const history = useLooks(services.data?.data, services.data?.generated_at);
-  if (at) {
-    return (
-      <div className="view">
-        <header className="view-head">
-          <h1>Services</h1>
-        </header>
-        <Panel>
-          <Empty title="The map is only shown as it is now">
-            Requests of the past are in telemetry: <code>hale query "FROM span_stats"</code>.{" "}
-            <button type="button" className="button small" onClick={() => goTo(undefined)}>
-              Back to now
-            </button>
-          </Empty>
-        </Panel>
-      </div>
-    );
-  }
   return (
     <div className="view services">
       <header className="view-head">
@@ -92,7 +188,7 @@ export function Services() {
               <Panel title="Who calls whom">
                 <ServiceMap view={data} chosen={chosen?.service ?? ""} onChoose={choose} />
               </Panel>
-              {chosen ? <One service={chosen} history={history} /> : null}
+              {chosen ? <One service={chosen} /> : null}
             </>
           );
         }}
@@ -209,13 +305,7 @@ function healthTone(service: ServiceView): "ok" | "critical" | "high" | "quiet" 
         : "quiet";
 }
 
-function One({ service, history }: { service: ServiceView; history: Look[] }) {
-  const times = history.map((look) => look.at);
-  const figure = (pick: (s: ServiceView) => number | null) =>
-    history.map((look) => {
-      const then = look.services.get(service.service);
-      return then ? pick(then) : null;
-    });
+function One({ service }: { service: ServiceView }) {
   return (
     <>
       <Panel
@@ -241,40 +331,7 @@ function One({ service, history }: { service: ServiceView; history: Look[] }) {
           <Figure name="p95" value={milliseconds(service.p95_ms)} />
           <Figure name="p99" value={milliseconds(service.p99_ms)} />
         </dl>
-        <div className="charts three">
-          <Chart
-            title="Rate"
-            times={times}
-            sync="red"
-            format={(v) => `${number(v, 1)}/s`}
-            range={[0, null]}
-            lines={[
-              { label: "requests", values: figure((s) => s.rate_per_sec), color: 1, fill: true },
-            ]}
-          />
-          <Chart
-            title="Errors"
-            times={times}
-            sync="red"
-            format={(v) => percent(v, 1)}
-            range={[0, null]}
-            lines={[
-              { label: "failed", values: figure((s) => s.error_percent), color: 4, fill: true },
-            ]}
-          />
-          <Chart
-            title="Duration"
-            times={times}
-            sync="red"
-            format={milliseconds}
-            range={[0, null]}
-            lines={[
-              { label: "p50", values: figure((s) => s.p50_ms), color: 1 },
-              { label: "p95", values: figure((s) => s.p95_ms), color: 2 },
-              { label: "p99", values: figure((s) => s.p99_ms), color: 3 },
-            ]}
-          />
-        </div>
+        <RedCharts service={service.service} />
       </Panel>
       <div className="two">
         <Panel title="Operations" flush>
