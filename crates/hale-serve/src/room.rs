@@ -23,7 +23,7 @@ const RESERVED_FILES: u64 = 256;
 /// Open files that are asked for. What they cost is bounded by what opens them.
 const WANTED_FILES: u64 = 65_536;
 /// Whoever connects has so long to make a request, however many wait.
-const SILENT_MIN: Duration = Duration::from_millis(500);
+const SILENT_MIN: Duration = Duration::from_secs(1);
 /// What there is room for whatever the system allows.
 const LEAST_CONNECTIONS: usize = 32;
 

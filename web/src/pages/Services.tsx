@@ -112,6 +112,7 @@ function RedCharts({ service, until }: { service: string; until?: number }) {
   const now = useNow() / 1000;
   // The question stays the same for a minute, so that what was drawn stays while it is asked again.
   const end = until ?? Math.floor(now / 60) * 60 + 60;
+  const last = until ?? now;
   const since = end - COURSE_SECS;
   const table = useTable(
     redSql(service, since, end),
@@ -119,11 +120,13 @@ function RedCharts({ service, until }: { service: string; until?: number }) {
     until === undefined ? COURSE_POLL_MS : false,
   );
   const course = useMemo(() => red(table.data?.data.rows ?? []), [table.data]);
+  // Where telling began within this time, the axis begins there too, but is never less than a minute.
+  const begin = Math.min(Math.max(since, course.times[0] ?? since), last - 60);
   const common = {
     times: course.times,
     sync: "red",
     range: [0, null] as [number, null],
-    until: [since, until ?? now] as [number, number],
+    until: [begin, last] as [number, number],
   };
   return (
     <div className="charts three">
@@ -197,7 +200,7 @@ function Now() {
   );
 }
 
-const NODE = { width: 168, height: 58, gapX: 96, gapY: 22, pad: 12 };
+const NODE = { width: 168, height: 58, gapX: 72, gapY: 22, pad: 12 };
 
 function ServiceMap({
   view,
@@ -270,7 +273,7 @@ function ServiceMap({
                 {node.name}
               </span>
               <span className="node-note">
-                {service
+                {service?.rate_per_sec != null
                   ? `${number(service.rate_per_sec, 1)}/s · ${percent(service.error_percent, 1)} · ${milliseconds(service.p95_ms)}`
                   : "tells nothing itself"}
               </span>
