@@ -17,7 +17,7 @@ use crate::flow::Proposed;
 use crate::playbooks;
 use crate::telemetry::store_error;
 
-/// Plans made for one incident before a person has to look.
+/// Plans made in vain for one incident before a person has to look.
 const PLANS_PER_INCIDENT_MAX: u32 = 3;
 /// What ended with a cure, but is judged over some time, shows that within so many seconds.
 const SETTLE_SECS: i64 = 5;
@@ -132,11 +132,14 @@ impl Core {
         self.think(id, Agent::Fixer, "waits", format!("waits for {what}, which may end this too"));
     }
 
-    /// Leaves what is still open after a verified cure the time to show that it is over.
+    /// Leaves what is still open after a verified cure the time to show that it is over. That the same cure
+    /// is not repeated for ever is the guard's business.
     pub(crate) fn settle(&mut self, id: &IncidentId) {
         let Some(case) = self.cases.get_mut(id) else { return };
         let steps_left = case.plan.as_ref().is_some_and(|plan| case.next_step < plan.steps.len());
         if !steps_left {
+            // A plan that did what it was for is none in vain.
+            case.plans_made = case.plans_made.saturating_sub(1);
             let ended_at = Some(Timestamp::now());
             case.waits = Some(Wait { keys: Vec::new(), what: String::new(), ended_at });
         }

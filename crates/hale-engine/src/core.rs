@@ -208,7 +208,10 @@ impl Core {
         for incident in state.open_incidents().map_err(store_error)? {
             let mut case = Case::new(incident);
             let actions = state.actions_of(&case.incident.id).map_err(store_error)?;
-            let tried = actions.iter().filter(|a| a.state != ActionState::Refused).count();
+            let in_vain = |a: &&ActionRecord| {
+                !matches!(a.state, ActionState::Refused | ActionState::Succeeded)
+            };
+            let tried = actions.iter().filter(in_vain).count();
             case.plans_made = u32::try_from(tried).unwrap_or(u32::MAX);
             // Where a person has the word, the question stands until something new comes up.
             case.needs_diagnosis = !matches!(

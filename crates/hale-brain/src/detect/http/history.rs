@@ -165,6 +165,13 @@ pub(super) struct Firing {
     pub(super) sure: bool,
 }
 
+impl Firing {
+    /// Seconds since it was found.
+    pub(super) fn secs(self, view: &View<'_>) -> f64 {
+        view.tick.since(self.since_ns)
+    }
+}
+
 /// Figures of one window.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Window {

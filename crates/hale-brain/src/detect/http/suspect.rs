@@ -10,6 +10,9 @@ use super::Services;
 
 /// Calls are remembered for so long.
 const CALLS_SECS: f64 = 15.0;
+/// Services tell of their requests at different times: so much earlier than one trouble shows, another's
+/// share in it may have been told.
+const LATE_SECS: f64 = 3.0;
 /// Most calls of a turn, and most turns.
 const MAX_TURNS: usize = 64;
 /// Steps down from where the trouble shows.
@@ -54,9 +57,11 @@ impl Paths {
         }
     }
 
-    fn sum(&self) -> BTreeMap<&Pair, Calls> {
+    /// The calls of so many seconds, at least those of the newest turn.
+    fn sum(&self, view: &View<'_>, secs: f64) -> BTreeMap<&Pair, Calls> {
         let mut sum: BTreeMap<&Pair, Calls> = BTreeMap::new();
-        for (pair, calls) in self.turns.iter().flat_map(|(_, calls)| calls) {
+        let young = self.turns.iter().filter(|(at, _)| view.tick.since(*at) <= secs);
+        for (pair, calls) in young.flat_map(|(_, calls)| calls) {
             let all = sum.entry(pair).or_default();
             all.requests += calls.requests;
             all.errors += calls.errors;
@@ -88,7 +93,10 @@ impl Path {
 
 /// Follows the trouble of a service to where it begins.
 pub(super) fn follow(services: &Services, view: &View<'_>, from: &str, errors: bool) -> Path {
-    let calls = services.paths.sum();
+    // Errors of an earlier trouble say nothing about this one.
+    let firing = services.nodes.get(from).and_then(|known| known.firing(errors));
+    let secs = firing.map_or(CALLS_SECS, |firing| firing.secs(view) + LATE_SECS).min(CALLS_SECS);
+    let calls = services.paths.sum(view, secs);
     let mut path = Path {
         names: vec![from.to_owned()],
         kind: services.kind(from),
@@ -101,16 +109,24 @@ pub(super) fn follow(services: &Services, view: &View<'_>, from: &str, errors: b
         if errors && made_here(services, view, &here) {
             break;
         }
-        let next = calls
-            .iter()
-            .filter(|((caller, callee), _)| *caller == here && !path.names.contains(callee))
-            .filter(|((caller, callee), c)| {
-                blames(services, view, &calls, caller, callee, c, errors)
-            })
-            .max_by(|a, b| {
-                let weight = |c: &Calls| if errors { c.errors as f64 } else { c.time_ms };
-                weight(a.1).total_cmp(&weight(b.1)).then_with(|| b.0.cmp(a.0))
-            });
+        let worst = |blamed: &dyn Fn(&str, &Calls) -> bool| {
+            calls
+                .iter()
+                .filter(|((caller, callee), _)| *caller == here && !path.names.contains(callee))
+                .filter(|((_, callee), c)| blamed(callee, c))
+                .max_by(|a, b| {
+                    let weight = |c: &Calls| if errors { c.errors as f64 } else { c.time_ms };
+                    weight(a.1).total_cmp(&weight(b.1)).then_with(|| b.0.cmp(a.0))
+                })
+        };
+        let sick = worst(&|callee, c| blames(services, view, &calls, &here, callee, c, errors));
+        // Who passes errors on suffers from whoever made them, also where that one is well again by now.
+        let passed = || {
+            let passes = errors && passes_on(services, view, &here, secs);
+            let tells = |callee: &str| services.kind(callee) == NodeKind::Service;
+            passes.then(|| worst(&|callee, c| c.errors > 0 && tells(callee))).flatten()
+        };
+        let next = sick.or_else(passed);
         let Some(((_, callee), c)) = next else { break };
         path.names.push(callee.clone());
         path.kind = services.kind(callee);
@@ -129,9 +145,9 @@ fn made_here(services: &Services, view: &View<'_>, name: &str) -> bool {
 }
 
 /// Whether most of the errors that a service answered came from what it calls, as its traces tell.
-fn passes_on(services: &Services, view: &View<'_>, name: &str) -> bool {
+fn passes_on(services: &Services, view: &View<'_>, name: &str, secs: f64) -> bool {
     let Some(known) = services.nodes.get(name) else { return false };
-    let window = known.window(view, CALLS_SECS);
+    let window = known.window(view, secs);
     let answered_errors = window.errors.saturating_sub(window.unanswered);
     answered_errors > 0 && window.passed_on as f64 >= OWN_SHARE * answered_errors as f64
 }
@@ -146,9 +162,7 @@ fn blames(
     here: &Calls,
     errors: bool,
 ) -> bool {
-    // Who passes errors on suffers from whoever made them, also where that one is well again by now.
-    let only_passes_on = errors && here.errors > 0 && passes_on(services, view, caller);
-    if !only_passes_on && !services.is_sick(view, callee, errors) {
+    if !services.is_sick(view, callee, errors) {
         // A slow answer may be an error of its caller, and an error may keep its caller waiting.
         let other = services.nodes.get(callee).is_some_and(|known| known.fires(!errors));
         if !other {

@@ -61,16 +61,18 @@ pub struct Told {
     pub recovered: bool,
 }
 
-/// Waits until nothing is being done about an earlier fault, so that the next one is told alone.
+/// Waits until an earlier fault is over for the agent too, or with a person, so that the next one is told
+/// alone.
 ///
 /// # Errors
 /// The agent can no longer be asked.
 pub async fn quiet(watchman: &Watchman) -> Result<(), Failure> {
-    let busy = [IncidentState::Acting, IncidentState::Verifying].map(|state| state.as_str());
+    let over = [IncidentState::Resolved, IncidentState::Escalated, IncidentState::AwaitingApproval]
+        .map(|state| state.as_str());
     let begun = Instant::now();
     while begun.elapsed() < QUIET_LIMIT {
         let incidents = watchman.incidents().await?;
-        if !incidents.iter().any(|incident| busy.contains(&incident.state.as_str())) {
+        if incidents.iter().all(|incident| over.contains(&incident.state.as_str())) {
             break;
         }
         tokio::time::sleep(LOOK_PAUSE).await;
