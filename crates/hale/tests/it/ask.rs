@@ -381,3 +381,44 @@ fn an_agent_that_starts_meanwhile_leaves_a_running_command_to_its_hale() {
     assert_eq!(states(&bed), ["succeeded"]);
     assert_eq!(agent.end(), 0);
 }
+
+/// What is asked over the agent's socket: status and body.
+fn over_http(bed: &Bed, body: &Value) -> (u16, Value) {
+    use std::io::{Read as _, Write as _};
+    let mut stream =
+        std::os::unix::net::UnixStream::connect(bed.data_dir().join("hale.sock")).unwrap();
+    let body = body.to_string();
+    let length = body.len();
+    write!(
+        stream,
+        "POST /api/v1/ask HTTP/1.1\r\nHost: hale\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    let status = reply.split(' ').nth(1).unwrap().parse().unwrap();
+    let (_, json) = reply.split_once("\r\n\r\n").unwrap();
+    (status, serde_json::from_str(json).unwrap())
+}
+
+#[test]
+fn over_http_a_sentence_gets_the_plan_of_the_command_and_nothing_is_run() {
+    let bed = Bed::new();
+    let _agent = bed.up(&[]);
+    for sentence in ["show disk usage", "quels sont les plus gros fichiers de /var"] {
+        let shown = json_of(&bed.hale(&["--json", "ask", "--dry-run", sentence]));
+        let (status, answer) = over_http(&bed, &json!({ "sentence": sentence }));
+        assert_eq!(status, 200, "{answer}");
+        let plan = &answer["data"];
+        assert!(!plan["steps"].as_array().unwrap().is_empty(), "{plan}");
+        for field in ["sentence", "reasoning", "origin", "steps", "question", "succeeded"] {
+            // Where the command stands is what differs: the agent is asked from anywhere.
+            assert_eq!(plan[field], shown[field], "{field}");
+        }
+    }
+    let (status, answer) = over_http(&bed, &json!({ "sentence": "fais un gâteau" }));
+    assert_eq!(status, 422, "{answer}");
+    let said = answer["error"]["message"].as_str().unwrap();
+    assert!(said.contains("without a model"), "{said}");
+    assert!(history(&bed).is_empty());
+}
