@@ -233,6 +233,10 @@ impl Machine {
         for path in parsed.operands.clone() {
             let zero = !grows && size.trim_start_matches(['<', '/', '-']).starts_with('0');
             let write = Write::new(&path, if zero { "" } else { "…" });
+            if zero && text::has_unknown(&path) {
+                let why = "empties a file that cannot be known before it runs";
+                self.hit("shell.write.unknown", Risk::Critical, why, "name the file");
+            }
             if zero || size.starts_with('-') {
                 self.write(&Write::new(&path, ""));
             } else {

@@ -112,7 +112,10 @@ impl Machine {
         let tests = arguments.get(paths_end..).unwrap_or_default();
         // A name test that leaves nothing out filters nothing.
         let filtered = tests.iter().enumerate().any(|(at, test)| {
+            // What is only kept out of the search is no filter of what is found.
+            let pruned = test.ends_with("path") && tests.get(at + 2).is_some_and(|t| t == "-prune");
             FILTERS.contains(&test.as_str())
+                && !pruned
                 && !(test.contains("name")
                     && tests
                         .get(at + 1)

@@ -117,7 +117,7 @@ pub(super) fn run(
     match handler {
         Handler::Print => machine.print(name, arguments),
         Handler::Filter => machine.filter(name, parsed, arguments),
-        Handler::NamesOnly => machine.names_only(arguments),
+        Handler::NamesOnly => machine.names_only(name, arguments),
         Handler::Value => machine.value_of(name, parsed, arguments),
         Handler::Tee => machine.tee(parsed),
         Handler::Remove => machine.remove(name, parsed, arguments),

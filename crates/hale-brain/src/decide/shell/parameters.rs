@@ -65,7 +65,7 @@ impl Machine {
         }
         if let Ok(number) = name.parse::<usize>() {
             return match number {
-                0 => Some(vec!["bash".to_owned()]),
+                0 => Some(vec![self.special_parameter('0')]),
                 n => self.state.positional.get(n - 1).cloned().map(|value| vec![value]),
             };
         }

@@ -56,7 +56,12 @@ impl Machine {
         output
     }
 
-    pub(super) fn names_only(&mut self, arguments: &[String]) -> String {
+    pub(super) fn names_only(&mut self, name: &str, arguments: &[String]) -> String {
+        let short = |a: &&String| a.starts_with('-') && !a.starts_with("--");
+        if name == "ls" && arguments.iter().filter(short).any(|a| a.contains('d')) {
+            let named = arguments.iter().filter(|a| !a.starts_with('-'));
+            return named.map(String::as_str).collect::<Vec<_>>().join("\n");
+        }
         let mut output = ANY.to_string();
         if arguments.iter().any(|a| a.contains(text::SECRET)) {
             output.push(text::SECRET);
@@ -122,7 +127,7 @@ impl Machine {
                 text::BELOW.to_string()
             }
             "ps" | "lsof" => {
-                self.names_only(arguments);
+                self.names_only(name, arguments);
                 text::residue(&text::BELOW.to_string())
             }
             "whoami" | "hostname" | "nproc" | "uname" | "date" | "id" | "arch" | "tty"

@@ -38,7 +38,8 @@ impl Machine {
         if letters("-c") {
             let mut operands = parsed.operands.iter().cloned();
             let code = operands.next().unwrap_or_default();
-            let positional: Vec<String> = operands.skip(1).collect();
+            let zero = operands.next();
+            let positional: Vec<String> = operands.collect();
             if checks_only {
                 return String::new();
             }
@@ -46,6 +47,9 @@ impl Machine {
                 machine.state.functions.clear();
                 machine.state.positional = positional;
                 machine.state.positional_known = true;
+                if let Some(zero) = zero {
+                    machine.assign("0", zero);
+                }
                 machine.run_text(&code)
             });
         }

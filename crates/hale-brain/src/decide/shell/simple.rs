@@ -449,7 +449,10 @@ impl Machine {
         let denied = |o: &(String, Option<String>)| {
             matches!(o.1.as_deref(), Some("none" | "false" | "no" | "0"))
         };
-        let wraps = command.runs.is_some();
+        let wraps = command
+            .runs
+            .as_ref()
+            .is_some_and(|runs| runs.operands_from.is_some() || runs.shell_from.is_some());
         let help = parsed.options.iter().any(asks) && (!wraps || parsed.operands.is_empty());
         if help || parsed.options.iter().any(|o| harmless(o) && !denied(o)) {
             return self.carried(rest);

@@ -349,6 +349,15 @@ impl Machine {
 
     pub(super) fn arithmetic_value(&mut self, expression: &str) -> Option<i64> {
         let expanded = self.expand_heredoc(expression);
+        // A variable's value is an expression too, and the substitutions in it are carried out.
+        let names = expanded.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let hidden: Vec<String> = names
+            .filter_map(|name| self.peek(name))
+            .filter(|value| value.contains("$(") || value.contains('`'))
+            .collect();
+        for value in hidden {
+            self.expand_heredoc(&value);
+        }
         let lookup = |name: &str| -> Option<i64> {
             self.peek(name).and_then(|value| value.trim().parse().ok())
         };
@@ -357,7 +366,7 @@ impl Machine {
 
     pub(super) fn special_parameter(&mut self, c: char) -> String {
         match c {
-            '0' => "bash".to_owned(),
+            '0' => self.peek("0").unwrap_or_else(|| "bash".to_owned()),
             '1'..='9' => {
                 let index = c.to_digit(10).map_or(0, |d| d as usize);
                 self.state.positional.get(index - 1).cloned().unwrap_or_default()
