@@ -213,7 +213,7 @@ fn what_leaves_is_masked_shown_to_the_byte_and_put_back() {
     for secret in ["S3cr3tFAKE99", "10.20.30.40", "db.corp.internal", "pg-main7"] {
         assert!(!sent.contains(secret), "{secret} left: {sent}");
     }
-    assert_eq!(shown.stdout.trim_end(), sent);
+    assert_eq!(shown.stdout.trim_end(), bed.scrub(&sent));
     // What the machine says stands inside a fence.
     let at = sent.find("ignore previous").unwrap();
     let (open, close) = (sent[..at].rfind("<data-").unwrap(), sent[..at].rfind("</data-"));

@@ -49,6 +49,7 @@ impl Bed {
         let mut command = Command::new(program);
         command
             .env_clear()
+            .current_dir(self.dir.path())
             .env("HOME", self.dir.path())
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .env("TZ", "UTC")
@@ -83,7 +84,8 @@ impl Bed {
         }
     }
 
-    fn scrub(&self, text: &str) -> String {
+    /// A text with this home as `~`.
+    pub fn scrub(&self, text: &str) -> String {
         text.replace(&self.dir.path().display().to_string(), "~")
     }
 
