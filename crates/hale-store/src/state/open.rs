@@ -167,7 +167,9 @@ fn prepare(path: &Path, connection: &Connection) -> Result<(), StoreError> {
 /// written elsewhere already.
 fn check_length(path: &Path, reader: &Connection) -> Result<(), StoreError> {
     let error = |e| StoreError::sqlite(path, "read the header of", e);
-    let figure = |name| reader.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map(i64::unsigned_abs);
+    let figure = |name| {
+        reader.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)
+    };
     // The lengths last: while others write, they only grow.
     let expected = figure("page_count").map_err(error)? * figure("page_size").map_err(error)?;
     let wal = std::fs::metadata(wal_path(path)).map_or(0, |m| m.len());
