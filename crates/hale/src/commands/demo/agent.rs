@@ -66,9 +66,9 @@ impl Watchman {
         Ok(Watchman { child, client, link: format!("http://{}", place.agent) })
     }
 
-    /// Where its dashboard is.
+    /// Where its dashboard is: signed in, once, so that a person can approve and undo there.
     pub async fn link(&self) -> String {
-        self.link.clone()
+        self.client.sign_in_link().await.unwrap_or_else(|_| self.link.clone())
     }
 
     /// Its incidents, with their stories.
