@@ -3,6 +3,7 @@
 //! language model servers and an authorization server.
 
 pub mod authorization_server;
+pub mod bus;
 pub mod containers;
 pub mod kube_server;
 pub mod model_server;

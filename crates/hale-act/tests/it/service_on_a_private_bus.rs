@@ -2,46 +2,16 @@
 //! systemd's manager does, job by job.
 
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hale_act::{Actuator, BusAccess, Reconciled};
 use hale_model::action::{Action, Undo};
+use hale_testkit::bus::Bus;
 use zbus::object_server::SignalEmitter;
 use zbus::zvariant::OwnedObjectPath;
 
 use crate::support::{World, block_on, carry_out, id};
-
-pub struct Bus {
-    daemon: Child,
-    pub address: String,
-}
-
-impl Bus {
-    pub fn start(test: &str) -> Option<Bus> {
-        let daemon = Command::new("dbus-daemon")
-            .args(["--session", "--nofork", "--nopidfile", "--print-address=1"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn();
-        let Ok(mut daemon) = daemon else {
-            eprintln!("SKIPPED {test}: no dbus-daemon");
-            return None;
-        };
-        let mut address = String::new();
-        BufReader::new(daemon.stdout.take().unwrap()).read_line(&mut address).unwrap();
-        Some(Bus { daemon, address: address.trim().to_owned() })
-    }
-}
-
-impl Drop for Bus {
-    fn drop(&mut self) {
-        let _ = self.daemon.kill();
-        let _ = self.daemon.wait();
-    }
-}
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sim {

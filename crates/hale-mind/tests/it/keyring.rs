@@ -2,47 +2,16 @@
 //! GNOME Keyring does.
 
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use hale_mind::keys::{ExposeSecret as _, Keys, Place, Places, SecretString};
+use hale_testkit::bus::Bus;
 use zbus::interface;
 use zbus::object_server::ObjectServer;
 use zbus::zvariant::{OwnedObjectPath, OwnedValue, Value};
 
 use crate::support::block_on;
-
-struct Bus {
-    daemon: Child,
-    address: String,
-}
-
-impl Bus {
-    #[allow(clippy::disallowed_methods, reason = "the test needs a bus of its own")]
-    fn start(test: &str) -> Option<Bus> {
-        let daemon = Command::new("dbus-daemon")
-            .args(["--session", "--nofork", "--nopidfile", "--print-address=1"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn();
-        let Ok(mut daemon) = daemon else {
-            eprintln!("SKIPPED {test}: no dbus-daemon");
-            return None;
-        };
-        let mut address = String::new();
-        BufReader::new(daemon.stdout.take().unwrap()).read_line(&mut address).unwrap();
-        Some(Bus { daemon, address: address.trim().to_owned() })
-    }
-}
-
-impl Drop for Bus {
-    fn drop(&mut self) {
-        let _ = self.daemon.kill();
-        let _ = self.daemon.wait();
-    }
-}
 
 type Attributes = HashMap<String, String>;
 type Secret = (OwnedObjectPath, Vec<u8>, Vec<u8>, String);
