@@ -62,7 +62,7 @@ reference: deps ## write docs/reference anew from the code
 	@HALE_BLESS=1 $(CARGO) test --locked -p hale reference
 
 bench: release ## print every budget with its figure
-	@$(CARGO) build --locked --release -p hale-testkit -p hale-observe -p hale-engine -p hale-brain --bins --examples
+	@$(CARGO) build --locked --release -p hale-testkit -p hale-observe -p hale-engine -p hale-brain -p hale-store --bins --examples
 	@$(CARGO_TARGET_DIR)/release/bench --hale $(HALE)
 
 fuzz: ## hostile bytes for every parser, FUZZ_SECS=60 each (needs nightly, cargo-fuzz)

@@ -507,10 +507,10 @@ fn told(report: &Report) -> Vec<String> {
     let mut masked = |text: &str| shorten(&redactor.redact(text), TOLD_BYTES_MAX);
     let message = masked(&printable_lines(&report.message)).replace('\n', " · ");
     let mut lines = vec![format!(
-        "{} reports {} about {} ({}): “{message}”",
-        report.source.title(),
-        printable(&report.kind_text),
+        "{}: “{message}” ({}, reported by {} as {})",
         printable(&report.service),
+        printable(&report.kind_text),
+        report.source.title(),
         printable(&report.external_id),
     )];
     let skip = report.logs.len().saturating_sub(LOG_LINES_TOLD_MAX);

@@ -9,13 +9,16 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hale_model::panel::SERIES_METRICS;
 use hale_model::sample::*;
 use hale_model::snapshot::Snapshot;
 use hale_model::{MachineId, Timestamp};
-use hale_store::{Access, State, Telemetry, query_readonly};
+use hale_store::{Access, State, Telemetry, moment_sql, query_readonly, series_sql};
 
 const PROCESSES: i32 = 300;
 const STARTS: u32 = 20;
+/// Questions of each kind.
+const ASKED: i64 = 100;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let argument = std::env::args().nth(1);
@@ -56,6 +59,16 @@ fn run(dir: &Path, samples: i64) -> Result<(), Box<dyn Error>> {
         let rows = telemetry.query(Some(&state_path), sql, 1000)?.rows.len();
         println!("{:<44} {} {:?}", format!("query, {rows} rows"), memory()?, begun.elapsed());
     }
+    let metrics = SERIES_METRICS[..8].iter().map(|m| (*m).to_owned()).collect::<Vec<_>>();
+    ask("courses of 8 figures over 24 h", |n| {
+        let step = (samples * 60) as f64 / 300.0;
+        let sql = series_sql(&metrics, at(0), at(samples * 60 - n % 60), step);
+        Ok(telemetry.query(Some(&state_path), &sql, 1000)?.rows.len())
+    })?;
+    ask("the machine at a past moment", |n| {
+        let sql = moment_sql(at(n * 7919 % (samples * 60)));
+        Ok(telemetry.query(Some(&state_path), &sql, 1000)?.rows.len())
+    })?;
     let begun = Instant::now();
     let said = telemetry.retain(at(samples * 60), 1, false)?;
     println!("{:<44} {} {:?}", "retention", memory()?, begun.elapsed());
@@ -73,6 +86,23 @@ fn run(dir: &Path, samples: i64) -> Result<(), Box<dyn Error>> {
     let begun = Instant::now();
     let check = state.verify_audit()?;
     println!("{:<44} {} {:?}", format!("{} verified", check.entries), memory()?, begun.elapsed());
+    Ok(())
+}
+
+/// Asks so often, and prints how long the middle and the slowest of twenty took.
+fn ask(
+    what: &str,
+    mut question: impl FnMut(i64) -> Result<usize, Box<dyn Error>>,
+) -> Result<(), Box<dyn Error>> {
+    let (mut millis, mut rows) = (Vec::new(), 0);
+    for n in 0..ASKED {
+        let begun = Instant::now();
+        rows = question(n)?;
+        millis.push(begun.elapsed().as_secs_f64() * 1000.0);
+    }
+    millis.sort_by(f64::total_cmp);
+    let at = |percent: usize| millis.get(millis.len() * percent / 100).copied().unwrap_or(0.0);
+    println!("{what}: p50 {:.2} ms, p95 {:.2} ms, {rows} rows", at(50), at(95));
     Ok(())
 }
 

@@ -144,9 +144,9 @@ fn in_words(report: &Report, language: Language) -> String {
         printable(&shorten(&report.service, MESSAGE_BYTES_MAX)),
     );
     match language {
-        Language::En => format!("{who} reports {kind} about {service}: “{message}”"),
-        Language::Fr => format!("{who} signale {kind} pour {service} : « {message} »"),
-        Language::Ko => format!("{who} 보고: {service}의 {kind} — “{message}”"),
+        Language::En => format!("{service}: “{message}” ({kind}, reported by {who})"),
+        Language::Fr => format!("{service} : « {message} » ({kind}, signalé par {who})"),
+        Language::Ko => format!("{service}: “{message}” ({kind}, {who} 보고)"),
     }
 }
 

@@ -267,7 +267,7 @@ fn a_real_alertmanager_opens_and_ends_an_incident() {
         incident["title"]
             .as_str()
             .unwrap_or_default()
-            .starts_with("Alertmanager reports VictimDown")
+            .contains("(VictimDown, reported by Alertmanager)")
     };
     let opened = wait_for(&bed, about);
     assert!(opened["title"].as_str().unwrap().contains("the victim does not answer"), "{opened:#}");

@@ -2,6 +2,7 @@
 //! words only: a figure over its budget is printed so, and is no failure of the program.
 
 mod alert;
+mod dashboard;
 mod demo;
 mod filters;
 mod idle;
@@ -30,7 +31,7 @@ struct Cli {
     /// How long the idle agent is watched, after half a minute of settling
     #[arg(long, default_value_t = 3)]
     minutes: u64,
-    /// Only these parts: idle, collect, status, filters, rca, recall, alert, webhooks, sse, otlp; may be given again
+    /// Only these parts: idle, collect, status, filters, rca, recall, alert, webhooks, sse, otlp, dashboard, demo; may be given again
     #[arg(long)]
     only: Vec<String>,
     /// Also write the figures as JSON
@@ -137,6 +138,10 @@ fn run(cli: &Cli) -> Result<()> {
     if wanted("sse") {
         eprintln!("bench: clients of the stream that never read …");
         figures.extend(sse::sse(&hale, &dir)?);
+    }
+    if wanted("dashboard") {
+        eprintln!("bench: the dashboard …");
+        figures.extend(dashboard::dashboard(&hale, &own, &dir)?);
     }
     if wanted("idle") {
         eprintln!("bench: idle for {} min …", cli.minutes);

@@ -39,7 +39,8 @@ pub fn recall(own: &Path) -> Result<Vec<Figure>> {
     Ok(WHAT.iter().map(|what| figure(what)).collect())
 }
 
-fn p50_p95(text: &str, what: &str) -> Option<(f64, f64)> {
+/// The two figures of the line that begins with this.
+pub fn p50_p95(text: &str, what: &str) -> Option<(f64, f64)> {
     let line = text.lines().find_map(|line| line.strip_prefix(what)?.strip_prefix(": p50 "))?;
     let (p50, rest) = line.split_once(" ms, p95 ")?;
     Some((p50.parse().ok()?, rest.split_once(" ms")?.0.parse().ok()?))

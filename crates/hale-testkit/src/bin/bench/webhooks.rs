@@ -171,6 +171,11 @@ fn send(port: u16, sender: usize, make: Make<'_>, stop: &AtomicBool) -> Seen {
 }
 
 pub fn answer(stream: &mut BufReader<TcpStream>) -> Result<u16> {
+    Ok(answered(stream)?.0)
+}
+
+/// The status and the body of an answer whose length is told.
+pub fn answered(stream: &mut BufReader<TcpStream>) -> Result<(u16, Vec<u8>)> {
     let mut line = String::new();
     ensure!(stream.read_line(&mut line)? > 0, "closed");
     let status = line.split(' ').nth(1).and_then(|s| s.parse().ok()).context("no status")?;
@@ -188,7 +193,7 @@ pub fn answer(stream: &mut BufReader<TcpStream>) -> Result<u16> {
     }
     let mut body = vec![0; length];
     stream.read_exact(&mut body)?;
-    Ok(status)
+    Ok((status, body))
 }
 
 fn rate(seen: &[Seen], during: Duration) -> f64 {
