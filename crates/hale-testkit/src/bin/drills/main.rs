@@ -193,19 +193,17 @@ fn with_kills(cli: &Cli, player: &Player) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// A script of the lab, in the checkout that this program was built from.
+/// A script of the lab, in the checkout that this program is run in: what is built may be shared by several.
 fn script(name: &str, args: &[&str]) -> Command {
-    let mut command =
-        Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../lab").join(name));
+    let mut command = Command::new(Path::new("lab").join(name));
     command.args(args);
     command
 }
 
 fn lab(name: &str, args: &[&str]) -> Result<()> {
-    let status = script(name, args)
-        .stdout(Stdio::null())
-        .status()
-        .with_context(|| format!("run lab/{name}"))?;
+    let status = script(name, args).stdout(Stdio::null()).status().with_context(|| {
+        format!("run lab/{name} (the drills are run from the root of the checkout)")
+    })?;
     ensure!(status.success(), "lab/{name} {} failed", args.join(" "));
     Ok(())
 }
