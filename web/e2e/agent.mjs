@@ -40,7 +40,8 @@ function namespace() {
 }
 
 export class Agent {
-  constructor(hale, folder, mode, port) {
+  /** `config` is added at the end: further sections. */
+  constructor(hale, folder, mode, port, config = "") {
     this.hale = hale;
     this.folder = folder;
     this.mode = mode;
@@ -73,7 +74,7 @@ snapshot_interval_secs = 2
 enabled = false
 [dashboard]
 cost_per_minute_of_downtime = 120.0
-`,
+${config}`,
     );
     // The shell of the namespace: starts the agent again when told, and faults.
     writeFileSync(

@@ -25,6 +25,7 @@ const VIEWS = [
   ["processes", "/machine?tab=processes"],
   ["units", "/machine?tab=services"],
   ["containers", "/machine?tab=containers"],
+  ["targets", "/machine?tab=targets&target=hale&metric=hale_turns_total"],
   ["journal", "/machine?tab=journal"],
   ["services", "/services"],
   ["runbook", "/runbook"],
@@ -121,13 +122,10 @@ async function noSidewaysScroll(page, name) {
 }
 
 const agents = [];
-async function agentOf(mode) {
-  const agent = new Agent(
-    hale,
-    `${tmpdir()}/hale-web-e2e-${mode}-${process.pid}`,
-    mode,
-    await freePort(),
-  );
+async function agentOf(name, mode, config = () => "") {
+  const port = await freePort();
+  const folder = `${tmpdir()}/hale-web-e2e-${name}-${process.pid}`;
+  const agent = new Agent(hale, folder, mode, port, config(port));
   agents.push(agent);
   await agent.start();
   return agent;
@@ -135,7 +133,20 @@ async function agentOf(mode) {
 
 let incidentOfAuto;
 try {
-  const auto = await agentOf("auto");
+  // A Prometheus target that is always there: the agent's own figures.
+  const auto = await agentOf(
+    "auto",
+    "auto",
+    (port) => `[[scrape]]
+name = "hale"
+url = "http://127.0.0.1:${port}/metrics"
+interval_secs = 1
+[[scrape]]
+name = "gone"
+url = "http://127.0.0.1:9/metrics"
+interval_secs = 1
+`,
+  );
 
   await test("without an incident every view says what would fill it", async () => {
     const page = await open(auto, "/");
@@ -372,7 +383,7 @@ try {
     }
   });
 
-  const approve = await agentOf("approve");
+  const approve = await agentOf("approve", "approve");
   await test("an approval is given in the browser, by a person who signed in", async () => {
     const context = await browser.newContext({ viewport: WIDE, colorScheme: "dark" });
     const page = await open(approve, "/", { context });
@@ -439,6 +450,89 @@ try {
       const { approvals } = await approve.ask("/approvals?all=true");
       return approvals.some((a) => a.state === "rejected" && a.why === "they are mine");
     });
+    await context.close();
+  });
+
+  await test("without a target the view names the key that would fill it", async () => {
+    const page = await open(approve, "/machine?tab=targets");
+    await settled(page);
+    await page.getByText("No Prometheus target is read").waitFor();
+    check(/\[\[scrape\]\]/.test(await page.locator("main").innerText()), "no key is named");
+    await page.goto(`${approve.url}/machine?tab=targets&at=${new Date(Date.now() - 5_000).toISOString()}`);
+    await page.getByText("No target was read then").waitFor();
+    await page.context().close();
+  });
+
+  // More processes than may be ended without a person: the same cure is critical.
+  const critical = await agentOf(
+    "critical",
+    "approve",
+    () => "[autonomy]\nmax_kills_per_action = 4\n",
+  );
+  await test("what is critical takes YES, typed in full: another word does nothing, then it is done and proven", async () => {
+    const context = await browser.newContext({ viewport: WIDE, colorScheme: "dark" });
+    const page = await open(critical, "/", { context });
+    await page.goto(critical.signInLink());
+    await settled(page);
+    critical.storm();
+    const decision = page.locator(".decision").first();
+    await decision.waitFor({ timeout: 60_000 });
+    await decision.getByText("critical risk").waitFor();
+    const { id, incident_id: incident } = (await critical.ask("/approvals")).approvals[0];
+    const state = async () => (await critical.ask("/approvals?all=true")).approvals[0].state;
+    const yes = decision.getByLabel(/type YES/);
+    const button = decision.getByRole("button", { name: "Approve" });
+    for (const word of ["", "yes", "YES!", "Y"]) {
+      await yes.fill(word);
+      check(await button.isDisabled(), `"${word}" is enough for the page`);
+    }
+    await page.screenshot({ path: `${artefacts}/critical-1280.png`, fullPage: true });
+    await axe(page, "critical");
+    // The page is not what keeps it: the server refuses the same words from a browser that is signed in.
+    for (const body of [{}, { confirm: "yes" }, { confirm: "YES " }]) {
+      const [status, said] = await page.evaluate(
+        async ([path, sent]) => {
+          const response = await fetch(path, {
+            method: "POST",
+            headers: { "Content-Type": "application/json" },
+            body: JSON.stringify(sent),
+          });
+          return [response.status, (await response.json()).error?.kind];
+        },
+        [`/api/v1/approvals/${id}/approve`, body],
+      );
+      check(status === 409 && said === "needs_approval", `${JSON.stringify(body)}: ${status} ${said}`);
+    }
+    check((await state()) === "pending", `it is ${await state()} without YES`);
+    check(
+      (await critical.ask("/processes?search=sleep%20600&limit=50")).matched > 4,
+      "what it is about is gone already",
+    );
+
+    await yes.fill("YES");
+    await button.click();
+    await page.goto(`${critical.url}/incidents/${incident}`);
+    await page.locator('.steps[data-state="resolved"]').waitFor({ timeout: 90_000 });
+    await page.screenshot({ path: `${artefacts}/critical-done-1280.png`, fullPage: true });
+    check((await state()) === "used", `its approval is ${await state()}`);
+    const told = await critical.ask(`/incidents/${incident}`);
+    const action = told.actions.find((a) => a.state === "succeeded");
+    check(action?.risk === "critical", `no critical action succeeded: ${JSON.stringify(action)}`);
+    check(
+      told.timeline.some((line) => line.kind === "verified"),
+      `nothing was proven: ${told.timeline.map((line) => line.kind)}`,
+    );
+    await critical.until("they are gone", async () => {
+      const { matched } = await critical.ask("/processes?search=sleep%20600&limit=50");
+      return matched === 0;
+    });
+    const { entries } = await critical.ask("/audit?limit=200");
+    const said = entries.filter((e) => e.actor === "browser").map((e) => e.kind);
+    check(
+      said.filter((kind) => kind === "refused").length === 3 && said.at(-1) === "approve",
+      `the audit does not tell three refusals and one yes of the browser: ${said}`,
+    );
+    check(page.troubles.length === 0, page.troubles.join("\n"));
     await context.close();
   });
 } finally {

@@ -27,6 +27,8 @@ type Filter =
   | "sort"
   | "priority"
   | "service"
+  | "target"
+  | "metric"
   | "kind";
 
 const root = createRootRoute({
@@ -46,7 +48,14 @@ export const PERIODS = ["1d", "7d", "30d"] as const;
 export const ALERT_STATES = ["active", "closed"] as const;
 export const SEVERITIES = ["all", "low", "medium", "high", "critical"] as const;
 export const INCIDENT_FILTERS = ["all", "open", "resolved", "escalated"] as const;
-export const MACHINE_TABS = ["charts", "processes", "services", "containers", "journal"] as const;
+export const MACHINE_TABS = [
+  "charts",
+  "processes",
+  "services",
+  "containers",
+  "targets",
+  "journal",
+] as const;
 export const WINDOWS = ["15m", "1h", "6h", "24h", "7d"] as const;
 export const PROCESS_SORTS = ["cpu", "memory", "files", "pid"] as const;
 export const PRIORITIES = ["all", "notice", "warning", "error"] as const;
@@ -100,6 +109,8 @@ const machine = createRoute({
     window: oneOf(s.window, WINDOWS, "15m"),
     sort: oneOf(s.sort, PROCESS_SORTS, "cpu"),
     priority: oneOf(s.priority, PRIORITIES, "all"),
+    target: text(s.target),
+    metric: text(s.metric),
     find: text(s.find),
   }),
   search: {
@@ -109,6 +120,8 @@ const machine = createRoute({
         window: "15m",
         sort: "cpu",
         priority: "all",
+        target: "",
+        metric: "",
         find: "",
       } as const),
     ],

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { bytes, milliseconds, money, number, percent } from "./format";
 import { Chords } from "./keys";
-import { layout } from "./map";
+import { LABEL, NODE, type ServiceMap, serviceMap } from "./map";
 import { parseMarkdown, parseSpans } from "./markdown";
 import { quoted, red, redSql, told, toldSql } from "./red";
 import { matches, oneOf, periodSecs, text } from "./search";
@@ -118,31 +118,115 @@ describe("severities", () => {
 });
 
 describe("the service map", () => {
-  it("callees stand right of their farthest caller", () => {
-    const nodes = layout(
-      ["gateway", "quote", "db"],
-      [
-        { from: "gateway", to: "quote" },
-        { from: "gateway", to: "db" },
-        { from: "quote", to: "db" },
-      ],
-    );
-    expect(Object.fromEntries(nodes.map((n) => [n.name, n.column]))).toEqual({
-      gateway: 0,
-      quote: 1,
-      db: 2,
+  const columnsOf = (map: ServiceMap) =>
+    Object.fromEntries(map.nodes.map((n) => [n.name, n.column]));
+
+  /** Where a path of `M`, `H`, `V`, `C` and `q` runs, point by point. */
+  function* pointsOf(path: string): Generator<{ x: number; y: number }> {
+    let [x, y] = [0, 0];
+    const line = function* (x1: number, y1: number) {
+      for (let i = 0; i <= 40; i += 1)
+        yield { x: x + ((x1 - x) * i) / 40, y: y + ((y1 - y) * i) / 40 };
+      [x, y] = [x1, y1];
+    };
+    for (const [, command, figures] of path.matchAll(/([MHVCq])([^MHVCq]*)/g)) {
+      const n = (figures ?? "").trim().split(/\s+/).map(Number);
+      const f = (at: number) => n[at] ?? Number.NaN;
+      if (command === "M") [x, y] = [f(0), f(1)];
+      else if (command === "H") yield* line(f(0), y);
+      else if (command === "V") yield* line(x, f(0));
+      else if (command === "q") yield* line(x + f(2), y + f(3));
+      else {
+        const [x0, y0] = [x, y];
+        for (let i = 0; i <= 60; i += 1) {
+          const [t, u] = [i / 60, 1 - i / 60];
+          const [a, b, c, d] = [u ** 3, 3 * u * u * t, 3 * u * t * t, t ** 3];
+          yield {
+            x: a * x0 + b * f(0) + c * f(2) + d * f(4),
+            y: a * y0 + b * f(1) + c * f(3) + d * f(5),
+          };
+        }
+        [x, y] = [f(4), f(5)];
+      }
+    }
+  }
+
+  /** What must hold of every map: no figure under a service or on another one, no line under a service. */
+  function faults(map: ServiceMap): string[] {
+    const found: string[] = [];
+    for (const edge of map.edges) {
+      const name = `${edge.from} > ${edge.to}`;
+      const { x, y } = edge.label;
+      if (x - LABEL.width / 2 < 0 || x + LABEL.width / 2 > map.width || y > map.height)
+        found.push(`the figure of ${name} is outside`);
+      for (const node of map.nodes) {
+        const apartX = Math.abs(x - (node.x + NODE.width / 2)) >= (NODE.width + LABEL.width) / 2;
+        const apartY = Math.abs(y - (node.y + NODE.height / 2)) >= (NODE.height + LABEL.height) / 2;
+        if (!apartX && !apartY) found.push(`the figure of ${name} is under ${node.name}`);
+        for (const p of pointsOf(edge.path)) {
+          const inside =
+            p.x > node.x + 0.01 &&
+            p.x < node.x + NODE.width - 0.01 &&
+            p.y > node.y &&
+            p.y < node.y + NODE.height;
+          if (inside) {
+            found.push(`the line ${name} runs under ${node.name}`);
+            break;
+          }
+        }
+      }
+      for (const other of map.edges) {
+        if (other === edge) continue;
+        const [dx, dy] = [Math.abs(other.label.x - x), Math.abs(other.label.y - y)];
+        if (dx < LABEL.width && dy < LABEL.height)
+          found.push(`the figures of ${name} and ${other.from} > ${other.to} lie on each other`);
+      }
+    }
+    return found;
+  }
+
+  const calls = (...pairs: string[]) =>
+    pairs.map((pair) => {
+      const [from = "", to = ""] = pair.split(">");
+      return { from, to };
     });
-  });
-  it("a circle ends", () => {
-    const nodes = layout(
-      ["a", "b"],
-      [
-        { from: "a", to: "b" },
-        { from: "b", to: "a" },
-        { from: "a", to: "a" },
-      ],
+
+  it("callees stand right of their farthest caller, and a line goes round those between", () => {
+    const map = serviceMap(
+      ["gateway", "quote", "db"],
+      calls("gateway>quote", "gateway>db", "quote>db"),
     );
-    expect(nodes.map((n) => n.name)).toEqual(["a", "b"]);
+    expect(columnsOf(map)).toEqual({ gateway: 0, quote: 1, db: 2 });
+    expect(faults(map)).toEqual([]);
+  });
+
+  it("a circle ends, and calls back go round below all", () => {
+    const map = serviceMap(["a", "b", "c"], calls("a>b", "b>a", "a>a", "b>c", "c>b"));
+    expect(map.nodes.map((n) => n.name)).toEqual(["a", "b", "c"]);
+    expect(map.edges.length).toBe(4);
+    expect(faults(map)).toEqual([]);
+  });
+
+  it("a pair that is told twice is one line, and nobody is no map", () => {
+    expect(serviceMap([], calls("a>b", "a>b")).edges.length).toBe(1);
+    expect(serviceMap([], []).nodes).toEqual([]);
+  });
+
+  it("figures and lines keep clear of services in any map of up to twelve of them", () => {
+    let seed = 7;
+    const random = (below: number) => {
+      // Park and Miller.
+      seed = (seed * 48_271) % 2_147_483_647;
+      return seed % below;
+    };
+    for (let round = 0; round < 200; round += 1) {
+      const names = Array.from({ length: 2 + random(11) }, (_, i) => `s${i}`);
+      const pairs = Array.from({ length: 1 + random(names.length + 3) }, () => ({
+        from: names[random(names.length)] ?? "",
+        to: names[random(names.length)] ?? "",
+      }));
+      expect(faults(serviceMap(names, pairs)), JSON.stringify(pairs)).toEqual([]);
+    }
   });
 });
 

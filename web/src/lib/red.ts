@@ -28,7 +28,7 @@ export function quoted(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-function instant(seconds: number): string {
+export function instant(seconds: number): string {
   return `TIMESTAMP ${quoted(new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " "))}`;
 }
 

@@ -18,6 +18,7 @@ import { duration, moment, shortDuration } from "../lib/time";
 import { MACHINE_TABS, PRIORITIES, PROCESS_SORTS, WINDOWS } from "../router";
 import { Chart, type Line } from "../ui/Chart";
 import { Answered, Chip, Empty, Figure, Find, Meter, Panel, Segments } from "../ui/parts";
+import { Scraped } from "./Scraped";
 
 const route = getRouteApi("/machine");
 
@@ -42,6 +43,7 @@ export function Machine() {
       {tab === "processes" ? <Processes /> : null}
       {tab === "services" ? <Units /> : null}
       {tab === "containers" ? <Containers /> : null}
+      {tab === "targets" ? <Scraped /> : null}
       {tab === "journal" ? <Journal /> : null}
     </div>
   );

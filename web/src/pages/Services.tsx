@@ -3,8 +3,8 @@ import { useMemo } from "react";
 import type { EdgeTraffic, ServicesView, ServiceView } from "../api/model";
 import { useServices, useTable } from "../api/queries";
 import { useAt, useGoTo } from "../lib/at";
-import { milliseconds, number, percent, words } from "../lib/format";
-import { layout } from "../lib/map";
+import { milliseconds, number, percent, UNKNOWN, words } from "../lib/format";
+import { NODE, serviceMap } from "../lib/map";
 import { useNow } from "../lib/now";
 import { COURSE_ROWS_MAX, red, redSql, told, toldSql } from "../lib/red";
 import { clock } from "../lib/time";
@@ -200,8 +200,6 @@ function Now() {
   );
 }
 
-const NODE = { width: 168, height: 58, gapX: 72, gapY: 22, pad: 12 };
-
 function ServiceMap({
   view,
   chosen,
@@ -211,49 +209,37 @@ function ServiceMap({
   chosen: string;
   onChoose: (name: string) => void;
 }) {
-  const nodes = useMemo(
+  const map = useMemo(
     () =>
-      layout(
+      serviceMap(
         view.services.map((s) => s.service),
         view.edges,
       ),
     [view],
   );
   const byName = new Map(view.services.map((s) => [s.service, s]));
-  const columns = Math.max(...nodes.map((n) => n.column)) + 1;
-  const tallest = Math.max(...nodes.map((n) => n.row)) + 1;
-  const inColumn = (column: number) => nodes.filter((n) => n.column === column).length;
-  const x = (column: number) => NODE.pad + column * (NODE.width + NODE.gapX);
-  const y = (node: { column: number; row: number }) =>
-    NODE.pad + (node.row + (tallest - inColumn(node.column)) / 2) * (NODE.height + NODE.gapY);
-  const width = NODE.pad * 2 + columns * NODE.width + (columns - 1) * NODE.gapX;
-  const height = NODE.pad * 2 + tallest * NODE.height + (tallest - 1) * NODE.gapY;
-  const place = new Map(nodes.map((n) => [n.name, n]));
+  const callOf = new Map(view.edges.map((e) => [`${e.from}>${e.to}`, e]));
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by key
     <div className="scroll map" role="region" aria-label="Service map" tabIndex={0}>
-      <div className="map-inner" style={{ width, height }}>
-        <svg width={width} height={height} aria-hidden="true">
-          {view.edges.map((edge) => {
-            const from = place.get(edge.from);
-            const to = place.get(edge.to);
-            if (!from || !to || from === to) return null;
-            const x0 = x(from.column) + NODE.width;
-            const y0 = y(from) + NODE.height / 2;
-            const x1 = x(to.column);
-            const y1 = y(to) + NODE.height / 2;
-            const bend = Math.max(40, Math.abs(x1 - x0) / 2);
-            return (
-              <g key={`${edge.from}>${edge.to}`} className="edge" data-tone={edgeTone(edge)}>
-                <path d={`M${x0} ${y0}C${x0 + bend} ${y0} ${x1 - bend} ${y1} ${x1} ${y1}`} />
-                <text x={(x0 + x1) / 2} y={(y0 + y1) / 2 - 5}>
-                  {number(edge.rate_per_sec, 1)}/s
-                </text>
-              </g>
-            );
-          })}
+      <div className="map-inner" style={{ width: map.width, height: map.height }}>
+        <svg width={map.width} height={map.height} aria-hidden="true">
+          {map.edges.map((edge) => (
+            <path
+              key={`${edge.from}>${edge.to}`}
+              className="edge"
+              data-tone={edgeTone(callOf.get(`${edge.from}>${edge.to}`))}
+              d={edge.path}
+            />
+          ))}
+          {/* After all lines, so that none runs through a figure. */}
+          {map.edges.map((edge) => (
+            <text key={`${edge.from}>${edge.to}`} className="edge-rate" {...edge.label}>
+              {callRate(callOf.get(`${edge.from}>${edge.to}`)?.rate_per_sec)}
+            </text>
+          ))}
         </svg>
-        {nodes.map((node) => {
+        {map.nodes.map((node) => {
           const service = byName.get(node.name);
           const tone = service ? healthTone(service) : "quiet";
           return (
@@ -265,7 +251,7 @@ function ServiceMap({
               data-line
               aria-pressed={node.name === chosen}
               disabled={!service}
-              style={{ left: x(node.column), top: y(node), width: NODE.width, height: NODE.height }}
+              style={{ left: node.x, top: node.y, ...NODE }}
               onClick={() => onChoose(node.name)}
             >
               <span className="node-name">
@@ -293,8 +279,15 @@ function ServiceMap({
     </div>
   );
 }
-function edgeTone(edge: EdgeTraffic): string {
-  const failing = edge.error_percent ?? 0;
+
+/** Short enough for the gap between two services, whatever the rate. */
+function callRate(rate: number | null | undefined): string {
+  if (rate == null) return UNKNOWN;
+  return `${rate >= 10_000 ? `${number(rate / 1000)}k` : number(rate, rate < 100 ? 1 : 0)}/s`;
+}
+
+function edgeTone(edge: EdgeTraffic | undefined): string {
+  const failing = edge?.error_percent ?? 0;
   return failing >= 5 ? "critical" : failing >= 1 ? "medium" : "quiet";
 }
 

@@ -23,6 +23,9 @@ const START_LIMIT: Duration = Duration::from_secs(20);
 /// It saves what it learned before it ends.
 const END_LIMIT: Duration = Duration::from_secs(6);
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
+/// Visits to the marketplace's door that are promised to succeed, and over how long.
+const SLO_TARGET_PERCENT: f64 = 90.0;
+const SLO_WINDOW_DAYS: u32 = 1;
 /// Incidents that are asked for at a time.
 const INCIDENTS_MAX: u32 = 50;
 
@@ -190,12 +193,23 @@ http_listen = "{otlp}"
 
 [containers]
 engine = {engine}
+
+# The promise about the shop's door. One in ten visits may fail: a shop that is broken on purpose keeps a budget
+# that is spent and seen, and no rate of spending it is an alarm of its own before the trouble itself is.
+[[slo]]
+service = "{entry}"
+objective = "availability"
+target = {target}
+window_days = {days}
 "#,
         grants = quoted(&grants),
         agent = place.agent,
         token = place.webhook_token,
         otlp = place.otlp,
         engine = toml::Value::from(engine),
+        entry = Role::Gateway.as_str(),
+        target = toml::Value::from(SLO_TARGET_PERCENT),
+        days = SLO_WINDOW_DAYS,
     );
     if let Fleet::Processes(_) = fleet {
         for role in Role::ALL {
