@@ -572,4 +572,11 @@ pub enum Condition {
         /// Wanted.
         replicas: u32,
     },
+    /// Nobody reports this any more: for what hale itself does not observe.
+    ReportsOver {
+        /// Which kind.
+        alert_kind: AlertKind,
+        /// About what.
+        subject: Subject,
+    },
 }

@@ -99,6 +99,14 @@ pub fn is_kubernetes_name(name: &str) -> bool {
         && !name.contains("..")
 }
 
+/// What to do about a connection to an API server that came to nothing, by the words of the TLS library.
+pub fn connection_advice(words: &str) -> Option<&'static str> {
+    words.contains("invalid peer certificate").then_some(
+        "the API server did not prove that it is the one meant: check the address and the certificate \
+         authority in the kubeconfig (or the pod's service account)",
+    )
+}
+
 /// A workload at one instant, as measured.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Workload {

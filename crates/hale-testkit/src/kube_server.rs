@@ -1,28 +1,52 @@
 //! A Kubernetes API server for tests: objects of `apps/v1` in the shapes of the real one, over HTTP, with
 //! what matters to whoever changes them: `resourceVersion` conflicts, `generation`, merge patch (RFC 7386)
 //! and JSON patch (RFC 6902) applied for real, RBAC refusals, and a controller that keeps ReplicaSets
-//! and makes a rollout go on with every look. Not here: watch, pods, other groups.
+//! and makes a rollout go on with every look. It speaks plain HTTP to whoever comes, or HTTPS to whoever
+//! proves who it is, by a token or a certificate. Not here: watch, pods, other groups.
+
+mod tls;
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rustls::{ServerConnection, StreamOwned};
 use serde_json::{Map, Value, json};
+
+pub use tls::{Authority, ClientCertificate, base64};
 
 const REVISION: &str = "deployment.kubernetes.io/revision";
 const HASH: &str = "pod-template-hash";
+const RESTARTED: &str = "kubectl.kubernetes.io/restartedAt";
 /// Looks after which a rollout of pods that never get ready is given up.
 const STUCK_AFTER_LOOKS: u32 = 3;
 const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// What the kubeconfig of [`KubeServer::write_kubeconfig`] proves itself with.
+const TOKEN: &str = "not-a-secret";
 
 /// A running server; it ends with the process.
 #[derive(Clone)]
 pub struct KubeServer {
-    address: String,
+    /// Where it listens, on loopback.
+    pub port: u16,
+    scheme: &'static str,
     cluster: Arc<Mutex<Cluster>>,
+}
+
+/// A change that the server took: the workload as it was wanted from then on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// `namespace/name`
+    pub workload: String,
+    /// The image of its template.
+    pub image: String,
+    /// Pods that are wanted.
+    pub replicas: u64,
+    /// Whether its template says when its pods were restarted.
+    pub restarted: bool,
 }
 
 #[derive(Default)]
@@ -35,6 +59,11 @@ struct Cluster {
     looks: BTreeMap<String, u32>,
     forbidden: Vec<(String, String)>,
     requests: Vec<String>,
+    /// Who asked, of every request.
+    callers: Vec<String>,
+    changes: Vec<Change>,
+    /// Bearer tokens that prove who asks, with whose they are.
+    tokens: BTreeMap<String, String>,
     conflict_once: bool,
 }
 
@@ -55,19 +84,58 @@ impl KubeServer {
     /// # Errors
     /// No port can be had.
     pub fn start() -> std::io::Result<KubeServer> {
+        KubeServer::listen("http", |stream, cluster| {
+            serve(stream, cluster, Some("anybody".to_owned()))
+        })
+    }
+
+    /// Starts one that speaks HTTPS with a certificate of this authority, and answers nobody who does not
+    /// prove who it is.
+    ///
+    /// # Errors
+    /// No port, or no certificate can be had.
+    pub fn start_tls(authority: &Authority) -> std::io::Result<KubeServer> {
+        let tls = authority.server()?;
+        KubeServer::listen("https", move |stream, cluster| {
+            let connection = ServerConnection::new(tls.config.clone());
+            let mut stream = StreamOwned::new(connection.map_err(std::io::Error::other)?, stream);
+            while stream.conn.is_handshaking() {
+                stream.conn.complete_io(&mut stream.sock)?;
+            }
+            let shown = stream.conn.peer_certificates().and_then(<[_]>::first);
+            let caller = shown.and_then(|certificate| tls.name_of(certificate));
+            serve(&mut stream, cluster, caller)?;
+            stream.conn.send_close_notify();
+            stream.flush()
+        })
+    }
+
+    fn listen(
+        scheme: &'static str,
+        serve: impl Fn(TcpStream, &Mutex<Cluster>) -> std::io::Result<()> + Send + Sync + 'static,
+    ) -> std::io::Result<KubeServer> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        let address = listener.local_addr()?.to_string();
+        let port = listener.local_addr()?.port();
         let cluster = Arc::new(Mutex::new(Cluster::default()));
-        let server = KubeServer { address, cluster: cluster.clone() };
+        let server = KubeServer { port, scheme, cluster: cluster.clone() };
+        let serve = Arc::new(serve);
         std::thread::Builder::new().name("kube-server".to_owned()).spawn(move || {
             for stream in listener.incoming().flatten() {
-                let cluster = cluster.clone();
+                let (cluster, serve) = (cluster.clone(), serve.clone());
                 std::thread::spawn(move || {
-                    let _ = serve(stream, &cluster);
+                    // A client that gives up, or does not trust the certificate, is what tests are about.
+                    let _ = stream
+                        .set_read_timeout(Some(Duration::from_secs(10)))
+                        .and_then(|()| serve(stream, &cluster));
                 });
             }
         })?;
         Ok(server)
+    }
+
+    /// From now on this bearer token proves that its owner asks.
+    pub fn trust_token(&self, token: &str, owner: &str) {
+        self.cluster().tokens.insert(token.to_owned(), owner.to_owned());
     }
 
     fn cluster(&self) -> MutexGuard<'_, Cluster> {
@@ -79,13 +147,29 @@ impl KubeServer {
     /// # Errors
     /// It cannot be written.
     pub fn write_kubeconfig(&self, path: &Path) -> std::io::Result<()> {
-        let text = format!(
-            "apiVersion: v1\nkind: Config\ncurrent-context: test\nclusters:\n- name: test\n  cluster:\n    \
-             server: http://{}\ncontexts:\n- name: test\n  context: {{cluster: test, user: hale}}\nusers:\n\
-             - name: hale\n  user: {{token: not-a-secret}}\n",
-            self.address
-        );
-        std::fs::write(path, text)
+        self.write_kubeconfig_of(path, &json!({}), &json!({ "token": TOKEN }))
+    }
+
+    /// The same, with more about the cluster (`certificate-authority-data`, …) and this user.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write_kubeconfig_of(
+        &self,
+        path: &Path,
+        cluster: &Value,
+        user: &Value,
+    ) -> std::io::Result<()> {
+        let mut cluster = cluster.clone();
+        cluster["server"] = json!(format!("{}://127.0.0.1:{}", self.scheme, self.port));
+        // JSON is YAML.
+        let config = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "test",
+            "clusters": [{ "name": "test", "cluster": cluster }],
+            "contexts": [{ "name": "test", "context": { "cluster": "test", "user": "hale" } }],
+            "users": [{ "name": "hale", "user": user }],
+        });
+        std::fs::write(path, config.to_string())
     }
 
     /// Puts a Deployment up, rolled out.
@@ -165,6 +249,16 @@ impl KubeServer {
     /// `METHOD path` of every request so far.
     pub fn requests(&self) -> Vec<String> {
         self.cluster().requests.clone()
+    }
+
+    /// Who asked, of every request so far that was answered.
+    pub fn callers(&self) -> Vec<String> {
+        self.cluster().callers.clone()
+    }
+
+    /// Every change that was asked for and taken so far.
+    pub fn changes(&self) -> Vec<Change> {
+        self.cluster().changes.clone()
     }
 }
 
@@ -280,7 +374,12 @@ impl Cluster {
         self.put(key, object);
     }
 
-    fn answer(&mut self, request: &Request) -> Result<Value, Refusal> {
+    fn answer(&mut self, request: &Request, caller: Option<String>) -> Result<Value, Refusal> {
+        let owner = request.bearer.as_ref().and_then(|token| self.tokens.get(token));
+        let Some(caller) = caller.or_else(|| owner.cloned()) else {
+            return Err(refuse(401, "Unauthorized", "Unauthorized"));
+        };
+        self.callers.push(caller);
         self.requests.push(format!("{} {}", request.method, request.path));
         let parts: Vec<&str> = request.path.trim_start_matches('/').split('/').collect();
         let (namespace, plural, name) = match parts.as_slice() {
@@ -391,7 +490,14 @@ impl Cluster {
                 "spec.replicas: must be greater than or equal to 0",
             ));
         }
-        Ok(self.change(&key, after))
+        let after = self.change(&key, after);
+        self.changes.push(Change {
+            workload: format!("{namespace}/{name}"),
+            image: text(&after["spec"]["template"]["spec"]["containers"][0]["image"]),
+            replicas: after["spec"]["replicas"].as_u64().unwrap_or(1),
+            restarted: after["spec"]["template"]["metadata"]["annotations"][RESTARTED].is_string(),
+        });
+        Ok(after)
     }
 }
 
@@ -449,13 +555,18 @@ struct Request {
     path: String,
     selector: String,
     content_type: String,
+    bearer: Option<String>,
     body: Vec<u8>,
 }
 
-fn serve(mut stream: TcpStream, cluster: &Mutex<Cluster>) -> std::io::Result<()> {
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    let request = read_request(&stream)?;
-    let answer = cluster.lock().unwrap_or_else(PoisonError::into_inner).answer(&request);
+/// One request; `caller` is who asks, where the connection has proved that.
+fn serve(
+    mut stream: impl Read + Write,
+    cluster: &Mutex<Cluster>,
+    caller: Option<String>,
+) -> std::io::Result<()> {
+    let request = read_request(&mut stream)?;
+    let answer = cluster.lock().unwrap_or_else(PoisonError::into_inner).answer(&request, caller);
     let (code, body) = match answer {
         Ok(body) => (200, body),
         Err(Refusal { code, reason, message }) => {
@@ -476,7 +587,7 @@ fn serve(mut stream: TcpStream, cluster: &Mutex<Cluster>) -> std::io::Result<()>
     stream.flush()
 }
 
-fn read_request(stream: &TcpStream) -> std::io::Result<Request> {
+fn read_request(stream: impl Read) -> std::io::Result<Request> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line)?;
@@ -486,7 +597,7 @@ fn read_request(stream: &TcpStream) -> std::io::Result<Request> {
     let (path, query) = target.split_once('?').unwrap_or((&target, ""));
     let selector = query.split('&').find_map(|pair| pair.strip_prefix("labelSelector="));
     let selector = selector.unwrap_or_default().replace("%3D", "=").replace("%2C", ",");
-    let (mut length, mut content_type) = (0, String::new());
+    let (mut length, mut content_type, mut bearer) = (0, String::new(), None);
     loop {
         let mut header = String::new();
         reader.read_line(&mut header)?;
@@ -495,9 +606,11 @@ fn read_request(stream: &TcpStream) -> std::io::Result<Request> {
             length = value.trim().parse().unwrap_or(0);
         } else if name.eq_ignore_ascii_case("content-type") {
             content_type = value.trim().to_owned();
+        } else if name.eq_ignore_ascii_case("authorization") {
+            bearer = value.trim().strip_prefix("Bearer ").map(str::to_owned);
         }
     }
     let mut body = vec![0; length.min(BODY_BYTES_MAX)];
     reader.read_exact(&mut body)?;
-    Ok(Request { method, path: path.to_owned(), selector, content_type, body })
+    Ok(Request { method, path: path.to_owned(), selector, content_type, bearer, body })
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hale_model::text::{printable, shorten};
-use hale_model::workload::{WorkloadRef, is_kubernetes_name};
+use hale_model::workload::{WorkloadRef, connection_advice, is_kubernetes_name};
 use http::Request;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
@@ -164,7 +164,16 @@ fn refused(operation: &str, of: &WorkloadRef, error: &kube::Error) -> ActError {
                 target,
                 what: format!("somebody changed it at the same moment ({words})"),
             },
-            401 | 403 => ActError::PermissionDenied {
+            401 => ActError::PermissionDenied {
+                operation: operation.to_owned(),
+                target,
+                next: format!(
+                    "the API server does not know who asks ({words}): check the token or the client \
+                     certificate of the user in the kubeconfig (or the pod's service account)"
+                ),
+                source: None,
+            },
+            403 => ActError::PermissionDenied {
                 operation: operation.to_owned(),
                 target,
                 next: format!("give hale's account that right in RBAC ({words})"),
@@ -173,7 +182,12 @@ fn refused(operation: &str, of: &WorkloadRef, error: &kube::Error) -> ActError {
             code => ActError::failed(operation, target, format!("{code}: {words}")),
         };
     }
-    ActError::failed(operation, target, shorten(&printable(&chain(error)), WORDS_BYTES_MAX))
+    let words = shorten(&printable(&chain(error)), WORDS_BYTES_MAX);
+    let why = match connection_advice(&words) {
+        Some(advice) => format!("{words}; {advice}"),
+        None => words,
+    };
+    ActError::failed(operation, target, why)
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

@@ -142,7 +142,8 @@ fn check(target: &Target<'_>, found: &Found) -> Result<(), ActError> {
     }
 }
 
-/// The newest revision before the present one, and its template without what the controller added.
+/// The newest revision before the present one that is another version of it (a restart makes a revision
+/// that differs by when it was alone), and its template without what the controller added.
 async fn previous(api: &Api, target: &Target<'_>, found: &Found) -> Result<(u64, Value), ActError> {
     let verb = target.job.verb();
     let failed = |why: &str| ActError::failed(verb, target.workload.to_string(), why);
@@ -152,23 +153,43 @@ async fn previous(api: &Api, target: &Target<'_>, found: &Found) -> Result<(u64,
     let selector: Vec<String> = labels.iter().map(|(k, v)| format!("{k}={v}")).collect();
     let all = api.replica_sets(verb, target.workload, &selector.join(",")).await?;
     let now = found.revision().ok_or_else(|| failed("it has no revision yet"))?;
-    let mut earlier: Vec<(u64, Value)> = all
+    let present = version(found.template().clone());
+    let (revision, mut set) = all
         .into_iter()
         .filter(|set| belongs_to(set, &found.uid))
         .filter_map(|set| revision_of(&set).map(|revision| (revision, set)))
-        .filter(|(revision, _)| *revision < now)
-        .collect();
-    earlier.sort_by_key(|(revision, _)| *revision);
-    let (revision, mut set) =
-        earlier.pop().ok_or_else(|| failed("no earlier version of it is kept"))?;
-    let mut template = set["spec"]["template"].take();
-    if let Some(labels) = template["metadata"]["labels"].as_object_mut() {
-        labels.remove(TEMPLATE_HASH);
-    }
+        .filter(|(revision, set)| {
+            *revision < now && version(set["spec"]["template"].clone()) != present
+        })
+        .max_by_key(|(revision, _)| *revision)
+        .ok_or_else(|| failed("no earlier version of it is kept"))?;
+    let template = without_hash(set["spec"]["template"].take());
     if !template["spec"].is_object() {
         return Err(failed("its earlier version has no template"));
     }
     Ok((revision, template))
+}
+
+/// A template without what the controller added.
+fn without_hash(mut template: Value) -> Value {
+    if let Some(labels) = template["metadata"]["labels"].as_object_mut() {
+        labels.remove(TEMPLATE_HASH);
+    }
+    template
+}
+
+/// What of a template makes a version: not when its pods were last restarted.
+fn version(template: Value) -> Value {
+    let mut template = without_hash(template);
+    let Some(metadata) = template["metadata"].as_object_mut() else { return template };
+    if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+        annotations.remove(RESTARTED_AT);
+    }
+    // The server leaves out what is empty, and may write it as null.
+    metadata.retain(|_, value| {
+        !value.is_null() && !value.as_object().is_some_and(serde_json::Map::is_empty)
+    });
+    template
 }
 
 fn belongs_to(set: &Value, uid: &str) -> bool {

@@ -30,11 +30,15 @@ pub fn bed() -> Bed {
 
 impl Bed {
     pub fn web(&self) -> WorkloadRef {
-        let object = self.server.object("shop", "web");
+        self.named("web")
+    }
+
+    fn named(&self, name: &str) -> WorkloadRef {
+        let object = self.server.object("shop", name);
         WorkloadRef {
             namespace: "shop".to_owned(),
             kind: WorkloadKind::Deployment,
-            name: "web".to_owned(),
+            name: name.to_owned(),
             uid: object["metadata"]["uid"].as_str().unwrap().to_owned(),
             generation: object["metadata"]["generation"].as_i64().unwrap(),
         }
@@ -79,6 +83,38 @@ async fn a_rollback_brings_the_previous_replica_sets_template_and_undo_the_prese
     assert_eq!(object["metadata"]["annotations"]["deployment.kubernetes.io/revision"], "3");
     bed.undo(&outcome.undo).await.unwrap();
     assert_eq!(bed.server.image("shop", "web"), "web:2-broken");
+}
+
+#[tokio::test]
+async fn a_rollback_passes_over_restarts_of_the_present_version() {
+    let bed = bed();
+    bed.server.set_image("shop", "web", "web:2-broken");
+    let restart = bed.act(&Action::K8sRolloutRestart { workload: bed.web() }).await.unwrap();
+    let put_back = async |bed: &Bed| {
+        let outcome = bed.act(&Action::K8sRollback { workload: bed.web() }).await.unwrap();
+        assert_eq!(bed.server.image("shop", "web"), "web:1", "{}", outcome.detail);
+        bed.undo(&outcome.undo).await.unwrap();
+        assert_eq!(bed.server.image("shop", "web"), "web:2-broken");
+    };
+    put_back(&bed).await;
+    // The same after the restart itself was put back: its revision is older than the present one then.
+    let template = bed.server.object("shop", "web")["spec"]["template"].clone();
+    let undo = Undo::WorkloadTemplate { workload: bed.web(), template: before(&restart.undo) };
+    bed.undo(&undo).await.unwrap();
+    assert_ne!(bed.server.object("shop", "web")["spec"]["template"], template);
+    put_back(&bed).await;
+
+    // Where restarts are all there was, nothing can come back.
+    bed.server.deploy("shop", "cart", 1, "cart:1");
+    bed.act(&Action::K8sRolloutRestart { workload: bed.named("cart") }).await.unwrap();
+    let rollback = Action::K8sRollback { workload: bed.named("cart") };
+    let none = bed.act(&rollback).await.unwrap_err();
+    assert!(none.to_string().contains("no earlier version of it is kept"), "{none}");
+}
+
+fn before(undo: &Undo) -> serde_json::Value {
+    let Undo::WorkloadTemplate { template, .. } = undo else { panic!("{undo:?}") };
+    template.clone()
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod crash;
 mod disk_clean;
 mod every_action;
 mod k8s;
+mod k8s_https;
 mod kill;
 mod mail;
 mod notify;

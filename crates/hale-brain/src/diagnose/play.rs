@@ -14,6 +14,7 @@ use hale_model::snapshot::{Mount, Process};
 use super::treat::{self, Treatment};
 use super::{DiagnoseInput, cleaning, containers, culprit, steps, workloads};
 use crate::decide::names::service_of;
+use crate::detect::reported::is_only_reported;
 use crate::playbook::{Playbooks, Ready, Seen, Target, command, words};
 use crate::remember;
 
@@ -188,10 +189,7 @@ fn aim(
 fn demand(expectation: &mut Expectation, wanted: &PlaybookVerification, alert: &Alert) {
     let mut more = Vec::new();
     if wanted.finding_gone && !alert.kind.tells_of_an_event() {
-        more.push(Condition::FindingGone {
-            alert_kind: alert.kind.clone(),
-            subject: alert.subject.clone(),
-        });
+        more.push(trouble_over(alert));
     }
     if let (Some(free_percent), Subject::Mount { mount_point }) =
         (wanted.mount_free_percent, &alert.subject)
@@ -215,6 +213,18 @@ fn demand(expectation: &mut Expectation, wanted: &PlaybookVerification, alert: &
         expectation.within_secs = within.secs;
     }
     expectation.within_secs = expectation.within_secs.max(expectation.hold_secs);
+}
+
+/// That the trouble is over, as seen by whoever sees it: of a service that only others tell about hale has
+/// no observation of its own, which would prove nothing by being empty.
+fn trouble_over(alert: &Alert) -> Condition {
+    let (alert_kind, subject) = (alert.kind.clone(), alert.subject.clone());
+    let is_elsewhere = matches!(subject, Subject::Service { .. } | Subject::Workload { .. });
+    if is_elsewhere && is_only_reported(&alert.evidence) {
+        Condition::ReportsOver { alert_kind, subject }
+    } else {
+        Condition::FindingGone { alert_kind, subject }
+    }
 }
 
 struct Aim<'a, 'b> {

@@ -10,6 +10,7 @@ use hale_model::snapshot::Snapshot;
 
 use super::container;
 use super::workload;
+use crate::detect::reported::behind;
 
 /// What a snapshot says about a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +127,15 @@ pub(super) fn look(
                 None => (Seen::Holds, format!("no {alert_kind} about {subject} any more")),
             }
         }
+        Condition::ReportsOver { alert_kind, subject } => {
+            match behind(snapshot, alert_kind, subject) {
+                Some(open) => {
+                    let who = open.report.source.title();
+                    (Seen::Broken, format!("{who} still reports {alert_kind} about {subject}"))
+                }
+                None => (Seen::Holds, format!("nobody reports {alert_kind} about {subject} now")),
+            }
+        }
     }
 }
 
@@ -166,6 +176,7 @@ fn sources(condition: &Condition) -> Vec<Source> {
         // A probe that was not asked is unknown by itself.
         Condition::HttpOk { .. } | Condition::TcpOpen { .. } => Vec::new(),
         Condition::FindingGone { alert_kind, subject } => sources_of(alert_kind, subject),
+        Condition::ReportsOver { .. } => vec![Source::Webhook],
     }
 }
 

@@ -149,7 +149,8 @@ impl Watch {
             | Condition::ContainerSteady { .. }
             | Condition::ContainerMemoryLimit { .. }
             | Condition::RolloutComplete { .. }
-            | Condition::WorkloadReplicas { .. } => None,
+            | Condition::WorkloadReplicas { .. }
+            | Condition::ReportsOver { .. } => None,
         };
         self.expectation.conditions.iter().filter_map(asked).collect()
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use hale_model::text::{printable, shorten};
 use hale_model::workload::{
-    Workload, WorkloadKind, WorkloadRef, WorkloadSample, is_kubernetes_name,
+    Workload, WorkloadKind, WorkloadRef, WorkloadSample, connection_advice, is_kubernetes_name,
 };
 use http::Request;
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -105,6 +105,9 @@ impl KubernetesCollector {
                 let pause_secs = (1 << self.failures.min(6)).min(PAUSE_SECS_MAX);
                 self.retry_due_ns = moment.boottime_ns.saturating_add(pause_secs * NANOS_PER_SEC);
                 self.last_error = shorten(&printable(&why), WORDS_BYTES_MAX);
+                if let Some(advice) = connection_advice(&why) {
+                    self.last_error = format!("{}; {advice}", self.last_error);
+                }
                 Reading::failed(ReadError::Other(self.last_error.clone()))
             }
         };
