@@ -61,10 +61,10 @@ pub(super) fn choose<'a>(
 ) -> Result<Chosen<'a>, NoCure> {
     let mut lead_reason = None;
     for alert in alerts.iter().filter(|a| a.state != AlertState::Closed) {
-        if let Some(chosen) = played(input, alert, true)? {
+        let signature = Signature::of(alert, Some(cause_kind), input.snapshot);
+        if let Some(chosen) = played(input, alert, &signature, true)? {
             return Ok(chosen);
         }
-        let signature = Signature::of(alert, Some(cause_kind), input.snapshot);
         let (mut steps, mut reason) = match treat::treat(input, alert, alerts) {
             Treatment::Steps(steps) => (steps, None),
             Treatment::None { why } => (Vec::new(), Some(why)),
@@ -80,7 +80,7 @@ pub(super) fn choose<'a>(
             Ok(None) => {}
             Err(vetoed) => reason = reason.or(Some(vetoed)),
         }
-        if let Some(chosen) = played(input, alert, false)? {
+        if let Some(chosen) = played(input, alert, &signature, false)? {
             return Ok(chosen);
         }
         if lead_reason.is_none() {
@@ -95,15 +95,41 @@ pub(super) fn choose<'a>(
 fn played<'a>(
     input: &DiagnoseInput<'a>,
     alert: &'a Alert,
+    signature: &Signature,
     only_stricter: bool,
 ) -> Result<Option<Chosen<'a>>, NoCure> {
     match play::choose(input, alert, only_stricter) {
         Played::Nothing => Ok(None),
         Played::Rung(Play { ready, usage, steps }) => {
-            Ok(Some(Chosen { alert, steps, known: None, play: Some((ready, usage)) }))
+            let said = Some(ready.playbook.diagnosis.cause_kind.as_str());
+            let said = Signature::of(alert, said, input.snapshot);
+            let fits = |lesson: &Lesson| signature.fits(lesson) || said.fits(lesson);
+            let known = known_rung(input, alert, &steps, fits);
+            Ok(Some(Chosen { alert, steps, known, play: Some((ready, usage)) }))
         }
         Played::Ended { call } => Err(call.into()),
     }
+}
+
+/// The weakest of the lessons that together know this rung as the cure of this trouble: each of its
+/// steps has worked for it. Its order is the playbook's; memory only says that it is right.
+fn known_rung<'a>(
+    input: &DiagnoseInput<'a>,
+    alert: &Alert,
+    steps: &[PlanStep],
+    fits: impl Fn(&Lesson) -> bool,
+) -> Option<&'a Lesson> {
+    let autonomy = &input.config.autonomy;
+    let known = |step: &PlanStep| {
+        let class = remember::target_class(&step.action, input.snapshot);
+        remember::find(input.lessons, step.action.kind(), &alert.kind, &class)
+            .filter(|l| remember::is_known(l, input.now, autonomy) && fits(l))
+    };
+    let lessons: Vec<&Lesson> = steps.iter().map(known).collect::<Option<_>>()?;
+    lessons.into_iter().min_by(|a, b| {
+        let sure = |l| remember::reliability(l, input.now, autonomy);
+        sure(a).total_cmp(&sure(b))
+    })
 }
 
 /// The best of these steps; none if there is none; an error if all were tried in vain.

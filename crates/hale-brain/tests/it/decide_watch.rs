@@ -65,6 +65,40 @@ fn until(secs: u64, same: Look, then: &[(u64, Look)]) -> Vec<(u64, Look)> {
     looks.chain(then.iter().copied()).collect()
 }
 
+/// Something that goes on writing takes the freed space again: nobody has to wait to the end for that.
+#[test]
+fn space_that_fills_again_is_not_waited_for() {
+    for (name, free, expected) in [
+        ("stays", vec![20.0, 20.0, 20.0], "cured at 15 s"),
+        (
+            "filled again",
+            vec![20.0, 0.5],
+            "given up at 10 s: not so: / was freed and is filled again: 0.5 % free",
+        ),
+        ("never freed", vec![1.0, 1.0, 1.0], "undecided"),
+        ("near its figure", vec![6.0, 4.9, 5.5, 5.5, 5.5], "cured at 25 s"),
+    ] {
+        let conditions =
+            vec![Condition::MountFree { mount_point: "/".to_owned(), free_percent: 5.0 }];
+        let mut watch =
+            Watch::new(Expectation { conditions, hold_secs: 10, within_secs: 120 }, ENDED_NS);
+        let mut said = "undecided".to_owned();
+        for (secs, percent) in (5..).step_by(5).zip(free) {
+            let mut snapshot = later(&world(), secs);
+            let mount = snapshot.mounts.iter_mut().find(|m| m.mount_point == "/").unwrap();
+            mount.free_percent = percent;
+            if let Some(seen) = watch.step(&snapshot, &[]) {
+                said = match seen.verified {
+                    true => format!("cured at {secs} s"),
+                    false => format!("given up at {secs} s: {}", seen.observations[0]),
+                };
+                break;
+            }
+        }
+        assert_eq!(said, expected, "{name}");
+    }
+}
+
 #[test]
 fn a_cure_has_to_be_seen_to_hold() {
     use Look::{Alive, Gone, Stale};

@@ -7,11 +7,12 @@ use hale_brain::diagnose::{
 };
 use hale_brain::fuzzing;
 use hale_brain::playbook::{Playbooks, check};
-use hale_model::action::{Actor, Decision, Risk};
+use hale_model::action::{ActionKind, Actor, Decision, Risk};
 use hale_model::alert::{Alert, AlertKind, Severity, Subject};
 use hale_model::config::{Config, Mode};
 use hale_model::container::{Container, ContainerStat, ContainerState};
-use hale_model::incident::Incident;
+use hale_model::incident::{DiagnosisSource, Incident};
+use hale_model::lesson::Lesson;
 use hale_model::playbook::{OnFailure, PlaybookOrigin, Span};
 use hale_model::snapshot::Snapshot;
 use insta::assert_snapshot;
@@ -529,6 +530,48 @@ too late for another
     assert_eq!(usage.on_failure, OnFailure::Keep);
     assert_eq!(usage.call.commands, ["journalctl -u report.service"]);
     assert_eq!(first.diagnosis.cause, "report.service fell over.");
+}
+
+#[test]
+fn a_rung_that_has_cured_this_trouble_is_known_and_any_other_is_not() {
+    let playbooks = own(LADDER);
+    let alert = about_unit(AlertKind::ServiceFailed, "report.service");
+    let (snapshot, config) = (world(), Config::default());
+    let lesson = |cause: &str, successes, failures| Lesson {
+        successes,
+        failures,
+        last_success_at: Some(at(0)),
+        cause_kind: Some(cause.to_owned()),
+        ..Lesson::new(AlertKind::ServiceFailed, ActionKind::ServiceRestart, "report.service", at(0))
+    };
+    for (name, lesson, source) in [
+        ("worked", lesson("report_stuck", 1, 0), DiagnosisSource::Runbook),
+        ("worked, hale's own word for it", lesson("unit_failed", 1, 0), DiagnosisSource::Runbook),
+        ("another trouble", lesson("dependency_down", 1, 0), DiagnosisSource::Local),
+        ("as often in vain", lesson("report_stuck", 1, 1), DiagnosisSource::Local),
+        (
+            "withdrawn",
+            Lesson { withdrawn: Some("x".into()), ..lesson("report_stuck", 3, 0) },
+            DiagnosisSource::Local,
+        ),
+    ] {
+        let alerts = [alert.clone()];
+        let diagnosed = diagnose(&DiagnoseInput {
+            now: at(5),
+            incident: &incident(&alerts),
+            alerts: &alerts,
+            snapshot: &snapshot,
+            config: &config,
+            lessons: &[lesson],
+            tried: &[],
+            plays: Some(Plays { playbooks: &playbooks, climbed: &[] }),
+        });
+        assert_eq!(diagnosed.diagnosis.source, source, "{name}");
+        assert_eq!(diagnosed.seen_before.is_some(), source == DiagnosisSource::Runbook, "{name}");
+        // The order is the playbook's, whatever is remembered.
+        let usage = diagnosed.plan.unwrap().playbook.unwrap();
+        assert_eq!(usage.to_string(), "playbook report-again v3, rung 1 of 3: restart", "{name}");
+    }
 }
 
 #[test]

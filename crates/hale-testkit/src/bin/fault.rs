@@ -455,7 +455,11 @@ fn fill_disk(
     ensure_small(path)?;
     let mut made = Vec::new();
     let block = vec![0x5a_u8; MIB];
-    for n in 0..MAX_FILE_SYSTEM_MIB {
+    // So much and no more: a cure that comes while it still writes is not filled up again.
+    let fs = rustix::fs::statvfs(path).with_context(|| format!("statvfs {}", path.display()))?;
+    let all_mib = fs.f_blocks as f64 * fs.f_frsize as f64 / MIB as f64;
+    let too_much_mib = (world::free_percent(path)?.0 - leave) / 100.0 * all_mib;
+    for n in 0..too_much_mib.ceil() as u64 {
         if world::free_percent(path)?.0 <= leave || Instant::now() >= deadline {
             break;
         }
