@@ -17,6 +17,8 @@ use super::script::{self, Host, Language, Value};
 use super::text::{self, ANY, FETCHED, FETCHED_UNSAFE, SECRET};
 use super::{paths, simple};
 
+mod conclusion;
+
 /// What was seen in one body.
 pub(super) struct Body<'a> {
     pub(super) machine: &'a mut Machine,
@@ -78,10 +80,43 @@ impl Body<'_> {
 
     /// A command given as one string or as words.
     fn command_of(&mut self, arguments: &[Value]) {
-        let plain: Vec<&Value> =
+        let mut plain: Vec<&Value> =
             arguments.iter().filter(|a| !matches!(a, Value::Keyword(..))).collect();
+        if plain.is_empty() {
+            // subprocess.run(args=[…])
+            plain.extend(arguments.iter().find_map(|a| match a {
+                Value::Keyword(key, value)
+                    if matches!(
+                        key.as_str(),
+                        "args" | "cmd" | "command" | "argv" | "popenargs"
+                    ) =>
+                {
+                    Some(value.as_ref())
+                }
+                _ => None,
+            }));
+        }
+        if self.language == Language::Perl && plain.len() > 1 {
+            // A list among the arguments is its elements.
+            plain = plain
+                .into_iter()
+                .flat_map(|value| match value {
+                    Value::List(items) => items.iter().collect(),
+                    other => vec![other],
+                })
+                .collect();
+        }
         match plain.as_slice() {
             [] => {}
+            // system(["rm", "name"], "-rf", "/srv")
+            [Value::List(items), rest @ ..]
+                if self.language == Language::Ruby
+                    && rest.iter().any(|v| matches!(v, Value::Text(_))) =>
+            {
+                let program = items.first().map(Value::text);
+                let rest = rest.iter().map(|v| v.text());
+                self.words(program.into_iter().chain(rest).collect());
+            }
             [Value::List(items), ..] => self.words(items.iter().map(Value::text).collect()),
             // spawn("rm", ["-rf", "/"])
             [Value::Text(program), Value::List(items), ..] => {
@@ -525,215 +560,6 @@ impl Body<'_> {
             }
             ".unlink" | ".rmtree" | ".rmdir" => {}
             _ => {}
-        }
-    }
-
-    fn networks(&mut self, name: &str, last: &str, arguments: &[Value]) -> Value {
-        let lower = name.to_lowercase();
-        let socket = lower.contains("socket")
-            || lower.contains("fsockopen")
-            || lower == "net.connect"
-            || lower.ends_with("createconnection")
-            || lower.contains("tcpserver")
-            || lower.contains("net.createserver")
-            || lower == "io.popen_net";
-        self.sockets |= socket;
-        if last == "dup2" {
-            self.shells = true;
-        }
-        let text: String = arguments.iter().map(Value::text).collect();
-        let sends = matches!(
-            last,
-            "post"
-                | "put"
-                | "send"
-                | "sendall"
-                | "sendto"
-                | "urlopen"
-                | "request"
-                | "patch"
-                | "sendmail"
-                | "storbinary"
-                | "Request"
-                | "connect"
-                | "post_form"
-                | "curl_exec"
-                | "mail"
-                | "fetch"
-                | "lookup"
-                | "gethostbyname"
-                | "fwrite"
-        );
-        if sends {
-            self.sends = true;
-            if matches!(last, "post" | "put" | "patch" | "post_form")
-                && (lower.contains("requests")
-                    || lower.contains("http")
-                    || lower.contains("axios")
-                    || lower.contains("session"))
-            {
-                self.machine.hit(
-                    "network.http.change",
-                    Risk::Warning,
-                    "a request that changes something elsewhere",
-                    "",
-                );
-            }
-            if last == "delete" && lower.contains("requests") {
-                self.machine.hit(
-                    "network.http.delete",
-                    Risk::Critical,
-                    "deletes what another service stores",
-                    "",
-                );
-            }
-            self.machine.send(&text, "the network", false);
-            if text.contains("://") {
-                let url = arguments.first().map(Value::text).unwrap_or_default();
-                let mark = if is_unsafe_source(&url) { FETCHED_UNSAFE } else { FETCHED };
-                return Value::Text(text::residue(&mark.to_string()));
-            }
-        }
-        if lower == "requests.delete" {
-            self.machine.hit(
-                "network.http.delete",
-                Risk::Critical,
-                "deletes what another service stores",
-                "",
-            );
-        }
-        if text.contains(SECRET) {
-            return Value::Text(text::residue(&text));
-        }
-        if socket { Value::Name("socket".to_owned()) } else { Value::Unknown }
-    }
-
-    /// A dangerous function whose arguments are not known.
-    fn unjudged(&mut self, function: &str) {
-        self.machine.hit(
-            "shell.program.unjudged",
-            Risk::Critical,
-            format!("uses {function} in a way that cannot be followed"),
-            "print what it would act on first",
-        );
-    }
-
-    /// Dangerous functions that the program names, yet does not call where it can be seen: given to
-    /// `map`, called with what a block holds, looked up by name.
-    fn uses(&mut self, source: &str) {
-        let tokens = script::tokens(self.language, source);
-        for (at, token) in tokens.iter().enumerate() {
-            let sign = |offset: usize| match tokens.get(offset) {
-                Some(script::Token::Sign(c)) => Some(*c),
-                _ => None,
-            };
-            let before = at.checked_sub(1);
-            let name = match token {
-                script::Token::Name(name) => name.as_str(),
-                // array_map("unlink", …), vars(os)["system"]
-                script::Token::Text(name, _)
-                    if before.and_then(sign) == Some('[')
-                        || (self.language == Language::Php
-                            && before.and_then(sign) == Some('(')
-                            && sign(at + 1) == Some(',')) =>
-                {
-                    name.as_str()
-                }
-                _ => continue,
-            };
-            let last = name.rsplit(['.', ':']).next().unwrap_or(name);
-            // `{ unlink: 1 }`, `def unlink`, `import unlink` name something else.
-            let defined = matches!(
-                before.and_then(|b| tokens.get(b)),
-                Some(script::Token::Name(word)) if matches!(word.as_str(), "def" | "function" | "sub" | "import")
-            );
-            if is_dangerous(last) && !defined && !self.judged.contains(last) {
-                let last = last.to_owned();
-                return self.unjudged(&last);
-            }
-        }
-    }
-
-    pub(super) fn conclude(&mut self, source: &str) {
-        if self.language != Language::Awk {
-            self.uses(source);
-        }
-        let has = |words: &[&str]| words.iter().any(|w| source.contains(w));
-        let sockets = self.sockets
-            || has(&[
-                "socket.socket",
-                "IO::Socket",
-                "use Socket",
-                "TCPSocket",
-                "fsockopen",
-                "net.Socket",
-                "net.connect",
-                "require(\"net\")",
-                "require('net')",
-                "socket.tcp",
-                "/dev/tcp",
-            ]);
-        let shells = self.shells
-            || has(&[
-                "/bin/sh",
-                "/bin/bash",
-                "pty.spawn",
-                "sh -i",
-                "\"sh\"",
-                "'sh'",
-                "STDIN,",
-                "dup2",
-            ]);
-        if sockets && shells {
-            self.machine.hit(
-                "shell.reverse_shell",
-                Risk::Deny,
-                "connects a shell to the network",
-                "",
-            );
-        }
-        let sends = self.sends
-            || sockets
-            || has(&["requests.post", "urlopen", "http.request", "Net::HTTP", "curl_exec", "LWP"]);
-        let environment = has(&["os.environ", "process.env", "%ENV", "ENV.to_", "getenv()"])
-            && !has(&["os.environ[", "os.environ.get(", "process.env."]);
-        if sends && (self.reads_secret || environment) {
-            self.machine.hit(
-                "shell.exfiltration",
-                Risk::Deny,
-                "reads secrets and talks to the network",
-                "",
-            );
-        }
-        let compact: String = source.chars().filter(|c| !c.is_whitespace()).collect();
-        let endless = [
-            "whileTrue",
-            "while1",
-            "while(1)",
-            "for(;;)",
-            "loop{",
-            "loopdo",
-            "whilefork",
-            "while(true)",
-            "whiletrue",
-            "untilfalse",
-        ]
-        .iter()
-        .any(|w| compact.contains(w));
-        let forks = self.forks
-            || has(&[
-                "fork()",
-                "os.fork",
-                "fork while",
-                "Process.fork",
-                "fork;",
-                "fork}",
-                "pcntl_fork",
-                "{ fork",
-                "{fork",
-            ]);
-        if (endless && forks) || compact.contains("forkwhilefork") {
-            self.machine.hit("shell.fork_bomb", Risk::Deny, "starts processes without end", "");
         }
     }
 }

@@ -127,6 +127,10 @@ impl Machine {
         if code.contains([text::FETCHED, text::FETCHED_UNSAFE]) {
             self.remote_code(code);
         }
+        if super::packed::is_packed(code) {
+            self.unknown_code(code);
+            return ANY.to_string();
+        }
         if known.trim().is_empty() {
             if text::has_unknown(code) {
                 self.unknown_code(code);
@@ -193,7 +197,10 @@ fn source(machine: &mut Machine, arguments: &[String]) -> String {
     if !known.is_empty() || content.contains([text::FETCHED, text::FETCHED_UNSAFE]) {
         return machine.run_text(&content);
     }
-    if Machine::is_substitution(path) || matches!(path.as_str(), "/dev/stdin" | "/dev/fd/0") {
+    if Machine::is_substitution(path)
+        || matches!(path.as_str(), "/dev/stdin" | "/dev/fd/0")
+        || content.contains(text::DECODED)
+    {
         machine.unknown_code(&content);
         return ANY.to_string();
     }

@@ -53,6 +53,31 @@ pub(super) fn is_word_call(name: &str) -> bool {
     )
 }
 
+/// A line split into words as a shell would, quotes and all.
+pub(super) fn words_of(line: &str) -> Value {
+    let mut words: Vec<Value> = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote: Option<char> = None;
+    let mut characters = line.chars();
+    while let Some(c) = characters.next() {
+        match quote {
+            Some(open) if c == open => quote = None,
+            Some('"') | None if c == '\\' => {
+                word.get_or_insert_default().extend(characters.next());
+            }
+            Some(_) => word.get_or_insert_default().push(c),
+            None if matches!(c, '\'' | '"') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            None if c.is_whitespace() => words.extend(word.take().map(Value::Text)),
+            None => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word.map(Value::Text));
+    Value::List(words)
+}
+
 pub(super) fn plus(a: &Value, b: &Value) -> Value {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => {
@@ -157,6 +182,7 @@ pub(super) fn method_of(value: &Value, method: &str, arguments: &[Value]) -> Opt
         "replace" | "gsub" | "sub" | "replaceAll" | "tr" => Some(Value::Text(
             text.replace(&argument(0).unwrap_or_default(), &argument(1).unwrap_or_default()),
         )),
+        "shellsplit" => Some(words_of(&text)),
         "split" => {
             let items: Vec<Value> = match argument(0).as_deref() {
                 None => text.split_whitespace().map(|w| Value::Text(w.to_owned())).collect(),

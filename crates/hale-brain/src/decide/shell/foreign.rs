@@ -223,7 +223,10 @@ impl Machine {
             self.remote_code(&content);
         } else if content.chars().any(|c| !text::is_mark(c)) {
             self.in_subshell(|machine| machine.foreign_body(name, &content));
-        } else if Machine::is_substitution(script) || text::has_unknown(script) {
+        } else if Machine::is_substitution(script)
+            || text::has_unknown(script)
+            || content.contains(text::DECODED)
+        {
             self.unknown_code(&content);
         } else {
             self.hit(

@@ -103,6 +103,8 @@ pub enum Handler {
     Ansible,
     /// salt remote execution.
     Salt,
+    /// jq, yq.
+    JsonQuery,
 }
 
 /// Judges what a command does beyond its registry entry; what it prints.
@@ -160,8 +162,9 @@ pub(super) fn run(
         Handler::Make => machine.make(parsed, arguments),
         Handler::Environment => machine.print_environment(parsed, arguments),
         Handler::SwitchUser => machine.switch_user(parsed, arguments),
-        Handler::SecretExport => machine.secret_export(arguments),
+        Handler::SecretExport => machine.secret_export(name, arguments),
         Handler::Ansible => machine.ansible(parsed),
         Handler::Salt => machine.salt(parsed),
+        Handler::JsonQuery => machine.json_query(parsed, arguments),
     }
 }

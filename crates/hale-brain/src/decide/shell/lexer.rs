@@ -59,7 +59,13 @@ impl Lexer {
             '%' if self.language == Language::Ruby && next == Some('x') => self.delimited(2, true),
             '%' if self.language == Language::Ruby && matches!(next, Some('w' | 'W')) => {
                 self.delimited(2, false);
-                self.words();
+                self.words('[', ']');
+            }
+            '%' if self.language == Language::Ruby
+                && matches!(next, Some('q' | 'Q'))
+                && self.get(2).is_some_and(|c| matches!(c, '(' | '{' | '[' | '<' | '|')) =>
+            {
+                self.delimited(2, false);
             }
             _ if c.is_ascii_digit() => self.number(),
             _ if c == '_'
@@ -147,7 +153,7 @@ impl Lexer {
             {
                 self.delimited(0, name == "qx");
                 if name == "qw" {
-                    self.words();
+                    self.words('(', ')');
                 }
             }
             (Language::Perl, "m" | "s" | "y" | "tr")
@@ -161,13 +167,13 @@ impl Lexer {
     }
 
     /// The string just read, as a list of its words.
-    fn words(&mut self) {
+    fn words(&mut self, open: char, close: char) {
         if let Some(Token::Text(body, _)) = self.out.pop() {
-            self.out.push(Token::Sign('['));
+            self.out.push(Token::Sign(open));
             for word in body.split_whitespace() {
                 self.out.extend([Token::Text(word.to_owned(), false), Token::Sign(',')]);
             }
-            self.out.push(Token::Sign(']'));
+            self.out.push(Token::Sign(close));
         }
     }
 
@@ -190,6 +196,13 @@ impl Lexer {
         self.at += 1;
         while let Some(c) = self.get(0) {
             self.at += 1;
+            if c == '\\'
+                && let Some(escaped) = self.get(0).filter(|e| *e == open || *e == close)
+            {
+                body.push(escaped);
+                self.at += 1;
+                continue;
+            }
             if c == open && open != close {
                 depth += 1;
             } else if c == close {

@@ -214,7 +214,7 @@ impl Machine {
     }
 
     /// Programs that print secrets on some of their subcommands, and copy files on others.
-    pub(super) fn secret_export(&mut self, arguments: &[String]) -> String {
+    pub(super) fn secret_export(&mut self, name: &str, arguments: &[String]) -> String {
         const PRINTS: [&str; 16] = [
             "--export-secret-keys",
             "--export-secret-subkeys",
@@ -233,6 +233,7 @@ impl Machine {
             "get-credentials",
             "read",
         ];
+        self.cloud_command(name, arguments);
         let mut output = self.carried(arguments);
         if arguments.iter().any(|a| PRINTS.contains(&a.as_str())) {
             output.push(text::SECRET);

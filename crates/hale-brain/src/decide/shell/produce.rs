@@ -4,7 +4,7 @@ use super::machine::Machine;
 use super::options::Parsed;
 use super::text::{self, ANY, SEGMENT};
 use super::words::ansi_c;
-use super::{paths, simple};
+use super::{packed, paths, simple};
 
 impl Machine {
     /// What a program reads: the files it names, else standard input.
@@ -182,8 +182,12 @@ impl Machine {
             | "sponge" | "stdbuf" => {
                 return if name == "tac" && known { reversed_lines(&input) } else { input };
             }
-            "zcat" | "gunzip" | "gzip" | "bzcat" | "bunzip2" | "xzcat" | "unxz" | "zstdcat"
-            | "unzstd" | "lz4cat" | "uudecode" => None,
+            _ if unpacks(name, parsed) => {
+                let decoded = packed::unpacked(&input);
+                return text::bounded(decoded.unwrap_or_else(|| undecoded(&input)));
+            }
+            "base64" | "base32" | "basenc" if !known && decodes => return undecoded(&input),
+            "xxd" if !known && parsed.has(&["-r"]) => return undecoded(&input),
             "base64" | "base32" | "basenc" if known && decodes => {
                 let base32 = name == "base32" || parsed.has(&["--base32"]);
                 decode_base(&input, base32)
@@ -278,6 +282,28 @@ fn format_once<'a>(
             _ => output.push_str(&next()),
         }
     }
+}
+
+/// Whether a program decompresses what it reads.
+fn unpacks(name: &str, parsed: &Parsed) -> bool {
+    match name {
+        "zcat" | "gunzip" | "gzcat" | "unpigz" | "bzcat" | "bunzip2" | "xzcat" | "unxz"
+        | "lzcat" | "unlzma" | "zstdcat" | "unzstd" | "lz4cat" | "unlz4" | "uudecode"
+        | "funzip" | "zlib-flate" | "uncompress" => true,
+        "gzip" | "pigz" | "bzip2" | "xz" | "zstd" | "lz4" | "lzma" | "brotli" => {
+            parsed.has(&["-d", "--decompress", "--uncompress"])
+        }
+        _ => false,
+    }
+}
+
+/// What a decoder gives whose input is not known, or whose format is not understood.
+pub(super) fn undecoded(input: &str) -> String {
+    let mut output = text::residue(input);
+    if !output.contains(text::DECODED) {
+        output.push(text::DECODED);
+    }
+    output
 }
 
 fn by_line(input: &str, change: impl Fn(&str) -> String) -> String {
@@ -442,7 +468,7 @@ pub(super) fn decode_base(input: &str, base32: bool) -> Option<String> {
             buffer &= (1 << bits) - 1;
         }
     }
-    Some(text::clean_bytes(bytes, ""))
+    Some(packed::from_bytes(bytes))
 }
 
 /// Hexadecimal digits, everything else left out.
@@ -464,5 +490,5 @@ pub(super) fn decode_hex(input: &str) -> Option<String> {
             _ => None,
         })
         .collect();
-    bytes.map(|bytes| text::clean_bytes(bytes, ""))
+    bytes.map(packed::from_bytes)
 }

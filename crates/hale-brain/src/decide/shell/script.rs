@@ -12,7 +12,7 @@
 
 use std::collections::BTreeMap;
 
-use super::folding::{bytes_of, is_word_call, joined, method_of, percent, plus, rot13};
+use super::folding::{bytes_of, is_word_call, joined, method_of, percent, plus, rot13, words_of};
 pub use super::lexer::tokens;
 use super::produce::{decode_base, decode_hex};
 use super::text::{self, ANY};
@@ -303,6 +303,38 @@ impl Folder<'_> {
                     _ => Value::Unknown,
                 }
             }
+            ("vars", _) if matches!(first, Some(Value::Name(_))) => {
+                first.cloned().unwrap_or(Value::Unknown)
+            }
+            // send(:system, …), call_user_func("system", …)
+            (_, "send" | "public_send" | "__send__") | ("call_user_func", _)
+                if matches!(first, Some(Value::Text(f)) if text::is_literal(f))
+                    && matches!(self.language, Language::Ruby | Language::Php) =>
+            {
+                let function = first.map(Value::text).unwrap_or_default();
+                self.deeper(&function, arguments.get(1..).unwrap_or_default())
+            }
+            ("call_user_func_array" | "array_map" | "array_walk", _)
+                if matches!(arguments, [Value::Text(_), Value::List(_), ..]) =>
+            {
+                let function = first.map(Value::text).unwrap_or_default();
+                let Some(Value::List(items)) = arguments.get(1) else { return Value::Unknown };
+                if name == "array_map" {
+                    for item in items {
+                        self.deeper(&function, std::slice::from_ref(item));
+                    }
+                    return Value::Unknown;
+                }
+                self.deeper(&function, items)
+            }
+            (
+                _,
+                "decompress" | "gzinflate" | "gzuncompress" | "gzdecode" | "inflate" | "gunzip"
+                | "inflateSync" | "gunzipSync" | "unzipSync" | "inflateRawSync" | "uncompress"
+                | "memGunzip" | "zlib_decode",
+            ) if first.is_some() => first
+                .and_then(|packed| super::packed::unpacked(&packed.text()))
+                .map_or(Value::Unknown, Value::Text),
             ("getattr", _) => match arguments {
                 [Value::Name(object), Value::Text(attribute), ..] => {
                     Value::Name(format!("{object}.{attribute}"))
@@ -357,11 +389,22 @@ impl Folder<'_> {
                 "str" | "bytes" | "bytearray" | "String" | "Path" | "pathlib.Path" | "PurePath"
                 | "list" | "tuple" | "sorted" | "set" | "os.fspath" | "unescape"
                 | "decodeURIComponent" | "compile" | "os.path.abspath" | "os.path.realpath"
-                | "shlex.split" | "Pathname.new",
+                | "Pathname.new",
                 _,
             ) => match arguments {
                 [Value::List(items)] if last == "bytes" => bytes_of(items),
                 _ => first.cloned().unwrap_or(Value::Text(String::new())),
+            },
+            (
+                "shlex.split"
+                | "Shellwords.split"
+                | "Shellwords.shellsplit"
+                | "shellsplit"
+                | "shellwords",
+                _,
+            ) => match first {
+                Some(Value::Text(line)) => words_of(line),
+                _ => Value::Unknown,
             },
             ("os.path.join" | "path.join" | "File.join" | "posixpath.join", _) => {
                 let parts: Vec<String> = arguments.iter().map(Value::text).collect();
@@ -405,6 +448,15 @@ impl Folder<'_> {
         }
     }
 
+    /// A call that another one makes; bounded, because it may name itself.
+    fn deeper(&mut self, name: &str, arguments: &[Value]) -> Value {
+        self.nesting += 1;
+        let value =
+            if self.nesting > NESTING_MAX { Value::Unknown } else { self.called(name, arguments) };
+        self.nesting -= 1;
+        value
+    }
+
     fn index(&mut self, value: Value) -> Value {
         // [::-1] turns a string round.
         let reversed = self.tokens.get(self.at + 1..self.at + 6)
@@ -444,6 +496,10 @@ impl Folder<'_> {
             (Value::Name(name), _) if name.ends_with("environ") || name.ends_with("ENV") => {
                 Value::Text(ANY.to_string())
             }
+            // child_process["exec" + "Sync"], vars(os)["system"]
+            (Value::Name(object), Value::Text(member)) if text::is_literal(member) => {
+                Value::Name(format!("{}.{member}", object.trim_end_matches(".__dict__")))
+            }
             _ => Value::Unknown,
         }
     }
@@ -471,7 +527,7 @@ impl Folder<'_> {
                 let value = self.expression();
                 values.push(Value::Keyword(keyword, Box::new(value)));
             } else {
-                values.push(self.expression());
+                self.argument(&mut values);
             }
             self.skip_lines();
             self.at = self.at.max(generator);
@@ -497,6 +553,26 @@ impl Folder<'_> {
             }
         }
         values
+    }
+
+    /// One argument or element; `*list`, `...list` stand for all of theirs.
+    fn argument(&mut self, values: &mut Vec<Value>) {
+        let spread = match self.language {
+            Language::Python | Language::Ruby if self.sign(0) == Some('*') => {
+                1 + usize::from(self.sign(1) == Some('*'))
+            }
+            Language::JavaScript | Language::Php
+                if [0, 1, 2].iter().all(|n| self.sign(*n) == Some('.')) =>
+            {
+                3
+            }
+            _ => 0,
+        };
+        self.at += spread;
+        match self.expression() {
+            Value::List(items) if spread > 0 => values.extend(items),
+            value => values.push(value),
+        }
     }
 
     /// Sets the variable of a comprehension (`X for x in Y`) before X is looked at; where it ends.
@@ -571,6 +647,12 @@ impl Folder<'_> {
                 Value::Unknown
             }
             Token::Name(name) => self.named(&name),
+            // A symbol.
+            Token::Sign(':') if self.language == Language::Ruby && self.name(0).is_some() => {
+                let symbol = self.name(0).unwrap_or_default().to_owned();
+                self.at += 1;
+                Value::Text(symbol)
+            }
             Token::Sign(_) | Token::Line => {
                 self.at -= 1;
                 Value::Unknown
@@ -580,6 +662,9 @@ impl Folder<'_> {
 
     fn named(&mut self, name: &str) -> Value {
         // A dotted name whose first part is a variable: an alias of a module, or a value's method.
+        if let Some(changed) = self.grown(name) {
+            return changed;
+        }
         if let Some((head, tail)) = name.split_once('.')
             && !self.names.contains_key(name)
             && let Some(value) = self.names.get(head).cloned()
@@ -599,6 +684,8 @@ impl Folder<'_> {
             let arguments = self.arguments();
             let full = match self.names.get(name) {
                 Some(Value::Name(full)) => full.clone(),
+                // PHP calls what a variable names.
+                Some(Value::Text(function)) if name.starts_with('$') => function.clone(),
                 _ => name.to_owned(),
             };
             return self.called(&full, &arguments);
@@ -623,12 +710,14 @@ impl Folder<'_> {
         let starts = matches!(
             self.peek(),
             Some(Token::Text(..) | Token::Name(_) | Token::Command(_) | Token::Number(_))
-        ) || (self.sign(0) == Some('[') && self.language == Language::Ruby);
+        ) || (matches!(self.sign(0), Some('[' | '*'))
+            && self.language == Language::Ruby);
         if words && starts && !name.starts_with(['$', '@', '%']) && is_word_call(name) {
-            let mut arguments = vec![self.expression()];
+            let mut arguments = Vec::new();
+            self.argument(&mut arguments);
             while self.eat(',') {
                 self.skip_lines();
-                arguments.push(self.expression());
+                self.argument(&mut arguments);
             }
             return self.called(name, &arguments);
         }

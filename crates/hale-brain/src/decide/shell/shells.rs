@@ -69,6 +69,7 @@ impl Machine {
         if Machine::is_substitution(script)
             || matches!(script, "/dev/stdin" | "-")
             || text::has_unknown(script)
+            || content.contains(text::DECODED)
         {
             self.unknown_code(&content);
         } else {

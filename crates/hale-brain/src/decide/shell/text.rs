@@ -31,6 +31,9 @@ pub const BRACKET: char = '\u{F000B}';
 /// What an interactive shell prints.
 pub const SHELL_OUTPUT: char = '\u{F000C}';
 
+/// What a decoder made of something that is not known.
+pub const DECODED: char = '\u{F000D}';
+
 /// Longest text that is carried along; beyond it only what it is made of is kept.
 pub const TEXT_BYTES_MAX: usize = 16 * 1024;
 
@@ -39,13 +42,14 @@ pub fn is_mark(c: char) -> bool {
     ('\u{F0000}'..='\u{F00FF}').contains(&c)
 }
 
-/// Takes the marks out of text from outside.
+/// Takes the marks, and what stands for packed bytes, out of text from outside.
 pub fn clean(text: &str) -> String {
-    text.chars().map(|c| if is_mark(c) { '\u{FFFD}' } else { c }).collect()
+    let ours = '\u{F0000}'..='\u{F01FF}';
+    text.chars().map(|c| if ours.contains(&c) { '\u{FFFD}' } else { c }).collect()
 }
 
 fn is_unknown(c: char) -> bool {
-    matches!(c, ANY | SEGMENT | BELOW | SECRET | FETCHED | FETCHED_UNSAFE | SHELL_OUTPUT)
+    matches!(c, ANY | SEGMENT | BELOW | SECRET | FETCHED | FETCHED_UNSAFE | SHELL_OUTPUT | DECODED)
 }
 
 /// Whether every byte of the text is known; a home directory and globs are not.
@@ -67,7 +71,7 @@ pub fn has_glob(text: &str) -> bool {
 pub fn residue(text: &str) -> String {
     let mut out = String::new();
     out.push(ANY);
-    for mark in [BELOW, SECRET, FETCHED, FETCHED_UNSAFE, SHELL_OUTPUT] {
+    for mark in [BELOW, SECRET, FETCHED, FETCHED_UNSAFE, SHELL_OUTPUT, DECODED] {
         if text.contains(mark) {
             out.push(mark);
         }
@@ -85,7 +89,12 @@ pub fn shown(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            ANY | SEGMENT | BELOW | SHELL_OUTPUT => out.push('…'),
+            ANY | SEGMENT | BELOW | SHELL_OUTPUT | DECODED => out.push('…'),
+            packed if ('\u{F0010}'..='\u{F01FF}').contains(&packed) => {
+                if !out.ends_with('…') {
+                    out.push('…');
+                }
+            }
             SECRET => out.push_str("…secret…"),
             FETCHED | FETCHED_UNSAFE => out.push_str("…fetched…"),
             HOME => out.push('~'),

@@ -124,6 +124,7 @@ impl Machine {
             if !code.is_empty() {
                 self.in_subshell(|machine| machine.run_text(&code));
             }
+            self.as_written(parsed.operands.get(from..).unwrap_or_default());
         }
         if let Some(from) = runs.operands_from {
             self.run_operands(runs, name, parsed, from, arguments);
@@ -210,193 +211,6 @@ impl Machine {
         }
         if let Some(code) = self.stdin.clone().filter(|_| !parsed.has(&["-c", "--command"])) {
             self.in_subshell(|machine| machine.run_text(&code));
-        }
-        ANY.to_string()
-    }
-
-    pub(super) fn ssh(&mut self, arguments: &[String]) -> String {
-        let values = [
-            "-b", "-c", "-D", "-E", "-e", "-F", "-I", "-i", "-J", "-L", "-l", "-m", "-O", "-o",
-            "-p", "-Q", "-R", "-S", "-W", "-w", "-B",
-        ]
-        .map(str::to_owned);
-        let parsed = Parsed::new(arguments, Style::Posix, &values);
-        for option in parsed.values(&["-o"]).iter().map(|v| (*v).to_owned()).collect::<Vec<_>>() {
-            let (key, value) = option.split_once(['=', ' ']).unwrap_or((&option, ""));
-            if matches!(
-                key.to_ascii_lowercase().as_str(),
-                "proxycommand" | "localcommand" | "knownhostscommand"
-            ) && value != "none"
-            {
-                let value = value.to_owned();
-                self.in_subshell(|machine| machine.run_text(&value));
-            }
-        }
-        if parsed.has(&["-R"]) {
-            self.hit(
-                "network.ssh.reverse",
-                Risk::Critical,
-                "lets the other machine connect back into this network",
-                "",
-            );
-        } else if parsed.has(&["-L", "-D", "-w"]) {
-            self.hit("network.ssh.forward", Risk::Warning, "opens a tunnel", "");
-        }
-        if parsed.has(&["-V", "-G", "-Q"]) {
-            return ANY.to_string();
-        }
-        let Some((host, command)) = parsed.operands.split_first() else { return ANY.to_string() };
-        let command = match command {
-            [dashes, rest @ ..] if dashes == "--" => rest,
-            all => all,
-        };
-        let stdin = self.stdin.clone();
-        if let Some(content) = &stdin {
-            self.send(content, text::shown(host).as_str(), false);
-        }
-        self.send(&simple::joined(command), "another machine", false);
-        let root = host.starts_with("root@") || parsed.value(&["-l"]) == Some("root");
-        let code = simple::joined(command);
-        if code.is_empty() {
-            return match stdin {
-                // Without a command the other side's shell reads what is piped in.
-                Some(stdin) => self.elsewhere(root, |machine| machine.run_text(&stdin)),
-                None => {
-                    if !parsed.has(&["-N", "-f", "-O"]) {
-                        self.hit(
-                            "network.ssh.shell",
-                            Risk::Warning,
-                            "opens a shell on another machine",
-                            "name the command",
-                        );
-                    }
-                    ANY.to_string()
-                }
-            };
-        }
-        self.elsewhere(root, |machine| machine.run_text(&code))
-    }
-
-    /// Runs something on another machine or in a container: no variables, files or directory of ours.
-    pub(super) fn elsewhere(
-        &mut self,
-        root: bool,
-        work: impl FnOnce(&mut Self) -> String,
-    ) -> String {
-        let stash = (
-            std::mem::take(&mut self.files),
-            std::mem::take(&mut self.links),
-            std::mem::take(&mut self.programs),
-        );
-        let output = self.in_subshell(|machine| {
-            machine.state.variables.clear();
-            machine.state.functions.clear();
-            machine.state.aliases.clear();
-            machine.state.positional.clear();
-            machine.state.cwd = text::START_DIRECTORY.to_string();
-            machine.state.root |= root;
-            work(machine)
-        });
-        (self.files, self.links, self.programs) = stash;
-        output
-    }
-
-    /// `ansible HOSTS -m MODULE -a ARGUMENTS`.
-    pub(super) fn ansible(&mut self, parsed: &Parsed) -> String {
-        let module = parsed.value(&["-m", "--module-name"]).unwrap_or("command").to_owned();
-        let module = module.rsplit('.').next().unwrap_or_default().to_owned();
-        let arguments = parsed.value(&["-a", "--args"]).unwrap_or_default().to_owned();
-        let field = |name: &str| -> Option<String> {
-            arguments
-                .split_whitespace()
-                .find_map(|word| word.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
-        };
-        let root = parsed.has(&["-b", "--become", "-K"]);
-        match module.as_str() {
-            "command" | "shell" | "raw" | "script" | "expect" | "win_shell" => {
-                return self.elsewhere(root, |machine| machine.run_text(&arguments));
-            }
-            "ping" | "setup" | "debug" | "stat" | "find" | "slurp" | "getent" | "service_facts"
-            | "package_facts" | "wait_for" | "assert" | "fail" => {}
-            "file" if field("state").as_deref() == Some("absent") => {
-                let path =
-                    field("path").or_else(|| field("dest")).unwrap_or_else(|| ANY.to_string());
-                self.delete(
-                    &path,
-                    super::effects::Delete { recursive: true, ..Default::default() },
-                );
-            }
-            "service" | "systemd" | "systemd_service" => {
-                let state = field("state").unwrap_or_default();
-                let verb = match state.as_str() {
-                    "stopped" => "stop",
-                    "started" => "start",
-                    "reloaded" => "reload",
-                    _ => "restart",
-                };
-                let unit = field("name").unwrap_or_else(|| ANY.to_string());
-                let words = ["systemctl".to_owned(), verb.to_owned(), unit];
-                self.elsewhere(root, |machine| machine.execute(&words, (false, false)));
-            }
-            "apt" | "yum" | "dnf" | "package" | "pacman" | "apk" => {
-                let verb = match field("state").as_deref() {
-                    Some("absent" | "removed") if field("purge").is_some() => "purge",
-                    Some("absent" | "removed") => "remove",
-                    _ => "install",
-                };
-                let words = [
-                    "apt-get".to_owned(),
-                    verb.to_owned(),
-                    field("name").unwrap_or_else(|| ANY.to_string()),
-                ];
-                self.elsewhere(root, |machine| machine.execute(&words, (false, false)));
-            }
-            "reboot" => self.hit("services.power", Risk::Critical, "restarts machines", ""),
-            "user" if field("state").as_deref() == Some("absent") => {
-                let risk = if field("remove").is_some() { Risk::Critical } else { Risk::Warning };
-                self.hit("users.delete", risk, "deletes an account", "");
-            }
-            _ => self.hit(
-                "infrastructure.ansible",
-                Risk::Warning,
-                format!("runs the module {module} on other machines"),
-                "",
-            ),
-        }
-        ANY.to_string()
-    }
-
-    /// `salt TARGET FUNCTION ARGUMENTS`.
-    pub(super) fn salt(&mut self, parsed: &Parsed) -> String {
-        let function = parsed.operand(1).unwrap_or_default().to_owned();
-        let arguments = parsed.operands.get(2..).unwrap_or_default().to_vec();
-        match function.as_str() {
-            "cmd.run" | "cmd.shell" | "cmd.run_all" | "cmd.run_stdout" => {
-                let code = simple::joined(&arguments);
-                return self.elsewhere(true, |machine| machine.run_text(&code));
-            }
-            "file.remove" => {
-                for path in &arguments {
-                    self.delete(
-                        path,
-                        super::effects::Delete { recursive: true, ..Default::default() },
-                    );
-                }
-            }
-            "system.reboot" | "system.shutdown" | "system.halt" | "system.poweroff" => {
-                self.hit("services.power", Risk::Critical, "takes machines down", "");
-            }
-            "service.stop" | "service.restart" | "service.start" | "service.reload" => {
-                let verb = function.rsplit('.').next().unwrap_or_default().to_owned();
-                let words: Vec<String> =
-                    ["systemctl".to_owned(), verb].into_iter().chain(arguments).collect();
-                return self.elsewhere(true, |machine| machine.execute(&words, (false, false)));
-            }
-            other
-                if ["test.", "grains.", "status.", "network.", "disk.", "sys.", "pillar."]
-                    .iter()
-                    .any(|p| other.starts_with(p)) => {}
-            _ => self.hit("infrastructure.salt", Risk::Warning, "changes other machines", ""),
         }
         ANY.to_string()
     }
@@ -592,10 +406,10 @@ impl Machine {
                     ["-t", "-s", "-n", "-c", "-x", "-y", "-F", "-e", "-N"].map(str::to_owned);
                 let parsed =
                     Parsed::new(arguments.get(at + 1..).unwrap_or_default(), Style::Posix, &values);
-                let keys = |w: &&String| {
-                    !matches!(w.as_str(), "Enter" | "C-m" | "C-j" | "KPEnter" | "C-c" | "C-d")
-                };
-                parsed.operands.iter().filter(keys).cloned().collect::<Vec<_>>().join(" ")
+                if !arguments.get(at).is_some_and(|a| a.starts_with("send")) {
+                    self.as_written(&parsed.operands);
+                }
+                typed(&parsed.operands)
             }
             "screen" => {
                 let stuffed = arguments
@@ -608,6 +422,12 @@ impl Machine {
                         let values =
                             ["-S", "-p", "-t", "-s", "-c", "-T", "-h", "-e"].map(str::to_owned);
                         let parsed = Parsed::new(arguments, Style::Posix, &values);
+                        if parsed.operands.len() > 1 {
+                            self.in_subshell(|machine| {
+                                machine.execute(&parsed.operands, (false, false))
+                            });
+                            return ANY.to_string();
+                        }
                         simple::joined(&parsed.operands)
                     }
                 }
@@ -624,7 +444,8 @@ impl Machine {
         if parsed.has(&["-l", "-c"]) {
             return ANY.to_string();
         }
-        let code = match parsed.value(&["-f"]) {
+        let file = parsed.value(&["-f"]).filter(|f| !matches!(*f, "-" | "/dev/stdin"));
+        let code = match file {
             Some(path) => Some(self.content(path)),
             None => self.stdin.clone(),
         };
@@ -633,9 +454,7 @@ impl Machine {
             if text::is_literal(&code) || code.chars().any(|c| !text::is_mark(c)) {
                 self.deferred(&code, root);
             } else {
-                if parsed.value(&["-f"]).is_some()
-                    && !code.contains([text::FETCHED, text::FETCHED_UNSAFE])
-                {
+                if file.is_some() && !code.contains([text::FETCHED, text::FETCHED_UNSAFE]) {
                     self.hit(
                         "shell.script",
                         Risk::Warning,
@@ -712,6 +531,18 @@ impl Machine {
         }
         String::new()
     }
+}
+
+/// What keys type: words joined by blanks, named keys as the characters they are.
+fn typed(keys: &[String]) -> String {
+    let words = keys.iter().map(|key| match key.as_str() {
+        "Enter" | "C-m" | "C-j" | "KPEnter" => "\n",
+        "Space" => "",
+        "C-c" | "C-d" | "C-u" | "C-l" | "Escape" => "",
+        other => other,
+    });
+    let line = words.filter(|w| !w.is_empty()).collect::<Vec<_>>().join(" ");
+    line.trim().to_owned()
 }
 
 /// The host paths that a container sees: (inside, host).

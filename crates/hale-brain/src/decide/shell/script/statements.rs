@@ -38,6 +38,23 @@ impl Folder<'_> {
                 self.names.insert(name, value);
                 return;
             }
+            let element = match self.language {
+                Language::Ruby if self.sign(1) == Some('<') && self.sign(2) == Some('<') => 3,
+                Language::Php
+                    if self.sign(1) == Some('[')
+                        && self.sign(2) == Some(']')
+                        && self.sign(3) == Some('=') =>
+                {
+                    4
+                }
+                _ => 0,
+            };
+            if element > 0 && matches!(self.names.get(&name), None | Some(Value::List(_))) {
+                self.at += element;
+                let value = self.expression();
+                self.add_to(&name, vec![value], false);
+                return;
+            }
             if self.sign(1) == Some('+') && self.sign(2) == Some('=') {
                 self.at += 3;
                 let added = self.expression();
@@ -52,6 +69,61 @@ impl Folder<'_> {
             return;
         }
         self.expression();
+    }
+
+    /// `list.append(x)`, `push @list, x`: the list grows.
+    pub(super) fn grown(&mut self, name: &str) -> Option<Value> {
+        if let Some((list, method)) = name.rsplit_once('.')
+            && matches!(method, "append" | "push" | "extend" | "insert" | "unshift")
+            && self.sign(0) == Some('(')
+            && matches!(self.names.get(list), Some(Value::List(_)))
+        {
+            let mut added = self.arguments();
+            if method == "insert" && !added.is_empty() {
+                added.remove(0);
+            }
+            if method == "extend" {
+                added = flat(added);
+            }
+            let front = method == "unshift";
+            self.add_to(list, added, front);
+            return Some(Value::Unknown);
+        }
+        if !matches!(name, "push" | "unshift" | "array_push" | "array_unshift")
+            || !matches!(self.language, Language::Perl | Language::Php)
+        {
+            return None;
+        }
+        let open = usize::from(self.sign(0) == Some('('));
+        let list = self.name(open).map(str::to_owned)?;
+        if self.sign(open + 1) != Some(',') {
+            return None;
+        }
+        self.at += open + 1;
+        let mut added = Vec::new();
+        while self.eat(',') {
+            self.skip_lines();
+            let value = self.expression();
+            added.push(value);
+        }
+        if open == 1 {
+            self.eat(')');
+        }
+        self.add_to(&list, flat(added), name.contains("unshift"));
+        Some(Value::Unknown)
+    }
+
+    fn add_to(&mut self, list: &str, added: Vec<Value>, front: bool) {
+        const ELEMENTS_MAX: usize = 256;
+        let mut items = match self.names.get(list) {
+            Some(Value::List(items)) => items.clone(),
+            _ => Vec::new(),
+        };
+        if items.len() + added.len() <= ELEMENTS_MAX {
+            let at = if front { 0 } else { items.len() };
+            items.splice(at..at, added);
+        }
+        self.names.insert(list.to_owned(), Value::List(items));
     }
 
     fn destructured(&mut self) -> bool {
@@ -145,4 +217,15 @@ impl Folder<'_> {
         };
         self.names.insert(variable, value);
     }
+}
+
+/// Lists among values taken apart.
+fn flat(values: Vec<Value>) -> Vec<Value> {
+    values
+        .into_iter()
+        .flat_map(|value| match value {
+            Value::List(items) => items,
+            other => vec![other],
+        })
+        .collect()
 }
