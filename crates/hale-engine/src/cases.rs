@@ -19,6 +19,8 @@ use crate::telemetry::store_error;
 
 /// Plans made in vain for one incident before a person has to look.
 const PLANS_PER_INCIDENT_MAX: u32 = 3;
+/// A target that changes under every plan, so many times in a row, is somebody else's business.
+const OVERTAKEN_MAX: u32 = 3;
 /// What ended with a cure, but is judged over some time, shows that within so many seconds.
 const SETTLE_SECS: i64 = 5;
 
@@ -86,6 +88,9 @@ impl Core {
                 continue;
             }
             let Some(case) = self.cases.get(&id) else { continue };
+            if case.put_back_at_boottime_ns >= snapshot.boottime_ns {
+                continue;
+            }
             if case.needs_diagnosis {
                 self.diagnose(&id, snapshot).await;
             } else if case.plan.is_some() && case.incident.state == IncidentState::Acting {
@@ -206,7 +211,10 @@ impl Core {
             Some(plan) => {
                 self.adopt(id, plan, snapshot).await;
                 if let Some(why) = tried_in_vain.filter(|_| !self.is_being_cured(id)) {
-                    self.escalate(id, &why);
+                    match self.cases.get_mut(id) {
+                        Some(case) if case.needs_diagnosis => case.tried_in_vain = Some(why),
+                        Some(_) | None => self.escalate(id, &why),
+                    }
                 }
             }
             None if call.is_some() => {
@@ -301,9 +309,15 @@ impl Core {
         case.next_step += 1;
         let action = step.action.clone();
         match self.propose(&plan, index, step, snapshot).await {
-            Proposed::Begun => self.set_state(id, IncidentState::Acting),
+            Proposed::Begun => {
+                if let Some(case) = self.cases.get_mut(id) {
+                    case.overtaken = 0;
+                }
+                self.set_state(id, IncidentState::Acting);
+            }
             Proposed::Asked => self.set_state(id, IncidentState::AwaitingApproval),
             Proposed::Busy => self.wait_for_other(id, &action, snapshot),
+            Proposed::Overtaken(why) => self.look_once_more(id, &why),
             Proposed::Only(why) | Proposed::Refused(why) => {
                 if let Some(case) = self.cases.get_mut(id) {
                     case.plan = None;
@@ -311,6 +325,20 @@ impl Core {
                 self.leave_to_person(id, &why);
             }
         }
+    }
+
+    /// The world had changed before the plan could begin: what holds now is looked at in the next turn.
+    fn look_once_more(&mut self, id: &IncidentId, why: &str) {
+        let Some(case) = self.cases.get_mut(id) else { return };
+        case.plan = None;
+        case.overtaken += 1;
+        if case.overtaken > OVERTAKEN_MAX {
+            self.leave_to_person(id, why);
+            return;
+        }
+        // Not a plan that was tried.
+        case.plans_made = case.plans_made.saturating_sub(1);
+        case.needs_diagnosis = true;
     }
 
     pub(crate) fn set_state(&mut self, id: &IncidentId, state: IncidentState) {

@@ -73,6 +73,10 @@ pub(crate) struct Case {
     pub(crate) tried_in_vain: Option<String>,
     /// What is being done to its target for another incident, or was just done for this one: that may end it.
     pub(crate) waits: Option<Wait>,
+    /// When something of it was put back: a look from before shows a world that is no more.
+    pub(crate) put_back_at_boottime_ns: u64,
+    /// How often in a row the world had changed before what was planned could begin.
+    pub(crate) overtaken: u32,
 }
 
 /// See [`Case::waits`].
@@ -96,6 +100,8 @@ impl Case {
             model_asked: false,
             tried_in_vain: None,
             waits: None,
+            put_back_at_boottime_ns: 0,
+            overtaken: 0,
         }
     }
 }

@@ -43,6 +43,8 @@ pub(crate) enum Proposed {
     Refused(String),
     /// Not now: something is being done to its target already.
     Busy,
+    /// Not done: its target is not what was judged any more; what differs.
+    Overtaken(String),
 }
 
 impl Core {
@@ -84,6 +86,9 @@ impl Core {
         match record.verdict.decision {
             Decision::Allow => match self.begin(record, snapshot, None).await {
                 Ok(()) => Proposed::Begun,
+                Err(error) if error.kind == ErrorKind::Refused => {
+                    Proposed::Overtaken(error.message)
+                }
                 Err(error) => Proposed::Refused(error.message),
             },
             Decision::Ask => self.ask(record).await,
@@ -396,6 +401,9 @@ impl Core {
         };
         running.record.finished_at = Some(Timestamp::now());
         let incident = running.record.incident_id.clone();
+        if let Some(case) = incident.as_ref().and_then(|id| self.cases.get_mut(id)) {
+            case.put_back_at_boottime_ns = boottime_ns();
+        }
         if let Some(incident) = &incident {
             let kind = if state == ActionState::Undone { "undone" } else { "failed" };
             self.think(incident, Agent::Fixer, kind, note.clone());
