@@ -34,14 +34,17 @@ release: deps web ## the optimised binary
 test: lint check ## every check and every test
 
 check: deps web ## every test, without the linters
+	@scripts/count-skipped begin
 ifeq ($(NEXTEST),yes)
 	@$(CARGO) build --locked --workspace --bins
-	@$(CARGO) nextest run --locked --workspace --no-fail-fast; ended=$$?; scripts/count-skipped; exit $$ended
+	@$(CARGO) nextest run --locked --workspace --no-fail-fast || { ended=$$?; scripts/count-skipped; exit $$ended; }
 else
 	@$(CARGO) test --locked --workspace --no-fail-fast
+	@echo 'cargo-nextest is not installed: what single tests skip is not counted'
 endif
 	@scripts/test-in-lab
 	@scripts/test-web
+	@scripts/count-skipped
 
 lint: deps web ## formatting, clippy with warnings as errors, licences and bans; the dashboard's linter and types
 	@$(CARGO) fmt --all --check
