@@ -55,6 +55,13 @@ pub(super) fn reason_sentence(reason: &Reason, language: Language) -> String {
             "les mots sont connus, mais pas ce qu'ils demandent ensemble".to_owned(),
             "아는 말이지만 어떤 요청인지 알 수 없습니다".to_owned(),
         ],
+        Reason::NoOrder => [
+            "it talks about a change, it does not ask for one; to have it done, say so: `restart nginx`"
+                .to_owned(),
+            "la phrase parle d'un changement sans le demander ; pour le faire, dites-le : `redémarre nginx`"
+                .to_owned(),
+            "변경에 관한 말이지 요청이 아닙니다. 실행하려면 요청으로 말하세요: `nginx 재시작해줘`".to_owned(),
+        ],
         Reason::MissingValue(kind) => [
             format!("a {kind} is missing, or what stands there is not one"),
             format!("il manque une valeur (`{kind}`), ou elle n'en est pas une"),

@@ -7,6 +7,7 @@ use super::host::HostFacts;
 use super::intents::Intent;
 use super::knowledge::Knowledge;
 use super::lexicon::{Concept, SOFT};
+use super::mood;
 use super::names::{self, Names, Rank};
 use super::nearest::nearest;
 use super::render::{self, Fills};
@@ -43,8 +44,9 @@ pub(super) fn route_with(known: &Knowledge, sentence: &str, host: &HostFacts) ->
         let language = language::of_tokens(&[], sentence, &known.lexicon);
         return unknown(language, Reason::TooLong, Vec::new());
     }
-    let tokens = tokens::read(sentence, &known.lexicon);
+    let mut tokens = tokens::read(sentence, &known.lexicon);
     let language = language::of_tokens(&tokens, sentence, &known.lexicon);
+    mood::mark(&mut tokens, sentence, &known.lexicon, language);
     if tokens.len() > SENTENCE_WORDS_MAX {
         return unknown(language, Reason::TooLong, Vec::new());
     }
@@ -65,6 +67,7 @@ pub(super) fn route_with(known: &Knowledge, sentence: &str, host: &HostFacts) ->
                 | Reason::TooLong
                 | Reason::Words(_)
                 | Reason::NoIntent
+                | Reason::NoOrder
                 | Reason::MissingValue(_)
                 | Reason::MissingTool(_) => nearest(known, &tokens, language),
             };
@@ -394,7 +397,14 @@ impl<'a> Matcher<'a> {
         if !unheard.is_empty() {
             return Reason::Words(unheard);
         }
+        let told = |found: &Match<'_>| {
+            let only = found.unexplained.iter().all(|at| self.tokens[*at].past);
+            found.intent.changes && found.missing.is_none() && only
+        };
         let closest = matches.iter().min_by_key(|found| found.unexplained.len());
+        if closest.is_some_and(told) {
+            return Reason::NoOrder;
+        }
         match closest.filter(|found| !found.unexplained.is_empty()) {
             Some(found) => {
                 let words = found.unexplained.iter().map(|at| self.tokens[*at].raw.clone());

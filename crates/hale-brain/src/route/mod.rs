@@ -19,6 +19,7 @@ mod knowledge;
 mod language;
 mod lexicon;
 mod matching;
+mod mood;
 mod names;
 mod nearest;
 mod render;
@@ -111,6 +112,8 @@ pub enum Reason {
     Words(Vec<String>),
     /// The words are known, yet they make no request that hale knows.
     NoIntent,
+    /// It talks about a change, or asks about one; it does not ask for it.
+    NoOrder,
     /// An intent fits, but this value (a kind such as `path` or `port`) is missing or is not one.
     MissingValue(String),
     /// More than one intent fits equally well.

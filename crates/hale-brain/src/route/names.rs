@@ -18,7 +18,7 @@ pub(super) const UNSURE: Rank = 4;
 pub(super) fn anchors(kind: SlotKind) -> &'static [&'static str] {
     match kind {
         SlotKind::Unit => &["service"],
-        SlotKind::Package => &["package", "install", "uninstall", "update"],
+        SlotKind::Package => &["package", "install", "uninstall", "update", "version", "installed"],
         SlotKind::User => &["user", "account", "add"],
         SlotKind::Group => &["group"],
         SlotKind::Host => &["host", "ping", "resolve", "trace", "machine"],

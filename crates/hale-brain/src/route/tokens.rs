@@ -20,8 +20,10 @@ pub(super) struct Token {
     pub(super) concepts: Vec<Concept>,
     /// The concepts were found by likeness only.
     pub(super) guessed: bool,
-    /// A participle: it tells what was done, it asks for nothing.
+    /// It tells what was done or is done, it asks for nothing.
     pub(super) past: bool,
+    /// Korean particles and endings right behind it.
+    pub(super) tail: String,
     /// Written in Hangul.
     pub(super) hangul: bool,
     /// The raw text is the name that a word in Hangul stands for.
@@ -216,7 +218,12 @@ fn read_hangul(run: &str, continues: bool, lexicon: &Lexicon, tokens: &mut Vec<T
     let continues = continues || rest.len() < run.len();
     for piece in hangul::cut(rest, continues, lexicon) {
         let (concepts, guessed) = match piece.kind {
-            Kind::Grammar => continue,
+            Kind::Grammar => {
+                if let Some(last) = tokens.last_mut() {
+                    last.tail.push_str(&piece.text);
+                }
+                continue;
+            }
             Kind::Word => (lexicon.exact(&piece.text), false),
             Kind::Guessed(concepts) => (concepts, true),
             Kind::Unknown => (Vec::new(), false),
@@ -327,6 +334,7 @@ fn join_counts(tokens: &mut Vec<Token>, lexicon: &Lexicon) {
             count.concepts.clear();
             count.guessed = false;
             count.pause = unit.pause;
+            count.tail = unit.tail;
         }
         at += 1;
     }
@@ -425,6 +433,7 @@ fn joined(parts: Vec<Token>, meaning: &Meaning) -> Token {
         whole.folded.push_str(&part.folded);
         whole.hangul |= part.hangul;
         whole.pause = part.pause;
+        whole.tail = part.tail;
         whole.concepts.extend(part.concepts);
     }
     match meaning {

@@ -41,6 +41,7 @@ fn rows(text: &str) -> Vec<(&str, &str)> {
 fn held() -> Vec<(&'static str, &'static str)> {
     let mut held = rows(include_str!("../../../../fixtures/sentences/held_a.tsv"));
     held.extend(rows(include_str!("../../../../fixtures/sentences/held_b.tsv")));
+    held.extend(rows(include_str!("../../../../fixtures/sentences/held_c.tsv")));
     held
 }
 
@@ -123,6 +124,64 @@ fn what_is_outside_negated_conditional_or_twofold_gets_no_plan() {
         })
         .collect();
     assert_eq!(planned, Vec::<String>::new());
+}
+
+#[test]
+fn what_only_talks_about_a_change_changes_nothing() {
+    let host = debian();
+    let sentences = rows(include_str!("../../../../fixtures/sentences/told.tsv"));
+    assert!(sentences.len() >= 200);
+    let planned: Vec<String> = sentences
+        .iter()
+        .filter_map(|(_, sentence)| match route(sentence, &host) {
+            Routed::Plan(plan) if plan.changes => Some(format!("{sentence}: {:?}", plan.steps)),
+            Routed::Plan(_) | Routed::Unknown(_) => None,
+        })
+        .collect();
+    assert_eq!(planned, Vec::<String>::new());
+}
+
+#[test]
+fn the_same_words_are_an_order_or_none() {
+    let host = debian();
+    for (order, told) in [
+        ("redémarre le serveur", "le serveur redémarre"),
+        ("supprime /tmp/a.log", "qui a supprime /tmp/a.log"),
+        ("supprime /tmp/a.log", "j'ai supprimé /tmp/a.log"),
+        ("arrête nginx", "nginx s'arrête"),
+        ("tu peux redémarrer nginx ?", "peut-on redémarrer nginx ?"),
+        ("crée un utilisateur marie", "on a créé un utilisateur marie"),
+        ("shut down the server", "the server shut down"),
+        ("can you kill 4321?", "can I kill 4321?"),
+        ("I want to restart nginx", "do I want to restart nginx"),
+        ("delete /tmp/a.log please", "it deletes /tmp/a.log"),
+        ("서버 재부팅해줘", "서버가 재부팅돼"),
+        ("nginx 종료해줘", "nginx 종료됨"),
+        ("nginx를 재시작", "nginx가 재시작"),
+        ("nginx 재시작해 주실 수 있나요?", "nginx 재시작할 수 있나요?"),
+    ] {
+        let plan = |sentence: &str| match route(sentence, &host) {
+            Routed::Plan(plan) => Ok(plan.changes),
+            Routed::Unknown(unknown) => Err(unknown.reason),
+        };
+        assert_eq!(plan(order), Ok(true), "{order}");
+        assert_ne!(plan(told), Ok(true), "{told}");
+    }
+    let Routed::Unknown(unknown) = route("the server shut down", &host) else { panic!("a plan") };
+    assert_eq!(unknown.reason, Reason::NoOrder);
+}
+
+#[test]
+fn recently_is_the_last_day_in_every_language() {
+    let host = debian();
+    for sentence in ["recent errors", "erreurs récentes", "최근 에러 보여줘", "any errors"]
+    {
+        let Routed::Plan(plan) = route(sentence, &host) else { panic!("{sentence}: no plan") };
+        assert_eq!(
+            plan.steps[0].command, "journalctl --no-pager -p err --since '1 day ago' -n 100",
+            "{sentence}"
+        );
+    }
 }
 
 #[test]
