@@ -4,7 +4,7 @@ use hale_act::notify::NotificationKind;
 use hale_brain::decide::registry::signalled;
 use hale_model::action::{
     Action, ActionRecord, ActionState, Actor, Approval, ApprovalState, Condition, Decision,
-    Expectation, PlanStep, Verdict,
+    Expectation, PlanStep, Risk, Verdict,
 };
 use hale_model::alert::{Alert, AlertState};
 use hale_model::api::{ApiError, Command, ErrorKind, View};
@@ -18,13 +18,27 @@ use serde_json::json;
 
 use crate::core::{Core, PAUSED_KEY, Reply};
 use crate::flow::read_pre_state;
+use crate::refusals;
 use crate::telemetry::{Done, Work, store_error};
 
 type Result<T> = std::result::Result<T, ApiError>;
 
+/// What a person said to a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Answer {
+    Yes {
+        /// Whether YES was typed.
+        confirmed_critical: bool,
+    },
+    No {
+        why: Option<String>,
+    },
+}
+
 impl Core {
     /// Carries out a wish. The answer may come later: when what was done has been verified.
     pub(crate) async fn command(&mut self, command: Command, actor: Actor, reply: Reply) {
+        let wanted = refusals::wanted(&command);
         let answer = match command {
             Command::Act { action, confirmed_critical } => {
                 return self.act_for(action, &actor, confirmed_critical, reply).await;
@@ -34,8 +48,12 @@ impl Core {
             }
             Command::AckAlert { id } => self.acknowledge(&id, &actor),
             Command::CloseAlert { id, why } => self.close_alert(&id, why, &actor),
-            Command::Approve { id } => self.answer_approval(&id, true, None, &actor).await,
-            Command::Reject { id, why } => self.answer_approval(&id, false, why, &actor).await,
+            Command::Approve { id, confirmed_critical } => {
+                self.answer_approval(&id, Answer::Yes { confirmed_critical }, &actor).await
+            }
+            Command::Reject { id, why } => {
+                self.answer_approval(&id, Answer::No { why }, &actor).await
+            }
             Command::Pause { for_secs } => self.pause(for_secs, &actor),
             Command::Resume => self.resume(&actor),
             Command::NoteIncident { id, text } => self.note(&id, text, &actor),
@@ -49,7 +67,9 @@ impl Core {
                 self.create_token(&name, role, expires_in_secs, &actor)
             }
             Command::RevokeToken { name } => self.revoke_token(&name, &actor),
+            Command::RefusedPlan { plan } => self.refuse_plan(&plan, &actor),
         };
+        self.audit_refusal(wanted, &answer, &actor);
         let _ = reply.send(answer);
     }
 
@@ -157,10 +177,13 @@ impl Core {
     async fn answer_approval(
         &mut self,
         id: &ApprovalId,
-        yes: bool,
-        why: Option<String>,
+        answer: Answer,
         actor: &Actor,
     ) -> Result<View> {
+        let (yes, why) = match &answer {
+            Answer::Yes { .. } => (true, None),
+            Answer::No { why } => (false, why.clone()),
+        };
         let mut approval = self
             .state
             .approval(id.as_str())
@@ -175,6 +198,14 @@ impl Core {
             let message = format!("{} is {}, not pending", approval.id, approval.state.as_str());
             return Err(ApiError::new(ErrorKind::Refused, message).hint(
                 "an approval is used once and lapses; `hale approvals list` shows what waits now",
+            ));
+        }
+        if answer == (Answer::Yes { confirmed_critical: false })
+            && self.action_of(&approval)?.verdict.risk >= Risk::Critical
+        {
+            let message = format!("{} is critical: a person must type YES", approval.id);
+            return Err(ApiError::new(ErrorKind::NeedsApproval, message).hint(
+                r#"`hale approve` on a terminal asks for it; over HTTP send {"confirm": "YES"}"#,
             ));
         }
         // An approval is used once: a pause must not use it up for nothing.
@@ -431,7 +462,7 @@ impl Core {
     }
 
     /// The record of an action that somebody asks for directly.
-    fn record_for(
+    pub(crate) fn record_for(
         &self,
         action: Action,
         why: String,
@@ -527,12 +558,12 @@ impl Core {
     }
 }
 
-fn reasons_of(record: &ActionRecord) -> String {
+pub(crate) fn reasons_of(record: &ActionRecord) -> String {
     let reasons = record.verdict.reasons.iter().map(|r| format!("{} [{}]", r.text, r.rule));
     reasons.collect::<Vec<_>>().join("; ")
 }
 
-fn nothing_observed() -> ApiError {
+pub(crate) fn nothing_observed() -> ApiError {
     ApiError::new(ErrorKind::Degraded, "nothing was observed yet")
         .hint("try again in a few seconds")
 }

@@ -28,6 +28,7 @@ mod panels;
 pub mod playbooks;
 mod recent;
 mod recover;
+mod refusals;
 mod runbook;
 mod services;
 pub mod sign_in;

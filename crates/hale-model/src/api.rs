@@ -22,7 +22,7 @@ use crate::metrics::MetricsView;
 use crate::panel::{Panel, PanelView};
 use crate::playbook::{PlaybookTrial, PlaybookView, PlaybooksView};
 use crate::report::{Receipt, Report};
-use crate::run::AskView;
+use crate::run::{AskPlan, AskView};
 use crate::token::{Role, TokenCreated, TokenDigest, TokenView};
 use crate::view::{
     ActionView, AlertView, AlertsView, ApprovalView, ApprovalsView, DoctorView, Explanation,
@@ -200,6 +200,9 @@ pub enum Command {
     Approve {
         /// Which.
         id: ApprovalId,
+        /// Whether the person typed YES, which what is critical takes.
+        #[serde(default)]
+        confirmed_critical: bool,
     },
     /// Say no: → [`View::Approval`]
     Reject {
@@ -286,6 +289,11 @@ pub enum Command {
     RevokeToken {
         /// What it is called.
         name: String,
+    },
+    /// Put on record what the guard refuses of a plan that somebody was shown: → [`View::Done`]
+    RefusedPlan {
+        /// The plan.
+        plan: Box<AskPlan>,
     },
 }
 

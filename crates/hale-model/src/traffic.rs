@@ -7,6 +7,7 @@
 
 mod book;
 mod fold;
+mod histogram;
 mod index;
 mod nodes;
 mod sketch;
@@ -20,6 +21,7 @@ use crate::snapshot::percent;
 
 pub use book::{Folded, Intake, TrafficBook};
 pub use fold::{Metric, MetricKind, Resource, Span, SpanKind};
+pub use histogram::{Distribution, Quantiles};
 pub use sketch::{RELATIVE_ERROR, Sketch};
 pub use view::{ServiceHealth, ServiceView, ServicesView, SloState};
 
@@ -251,6 +253,25 @@ pub struct MetricValue {
     pub value: f64,
     /// What kind of figure it is.
     pub kind: MetricKind,
+    /// Of a histogram whose buckets were sent: half of what was counted since it was sent before was at most
+    /// this. So are the next two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p50: Option<f64>,
+    /// 95 of 100 were at most this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p95: Option<f64>,
+    /// 99 of 100 were at most this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99: Option<f64>,
+}
+
+impl MetricValue {
+    /// Puts the quantiles in, or takes them out.
+    pub(crate) fn set_quantiles(&mut self, quantiles: Option<Quantiles>) {
+        self.p50 = quantiles.map(|q| q.p50);
+        self.p95 = quantiles.map(|q| q.p95);
+        self.p99 = quantiles.map(|q| q.p99);
+    }
 }
 
 impl TrafficSample {

@@ -10,7 +10,6 @@ use axum::middleware::{self, Next};
 use axum::routing::post;
 use axum::{Extension, Router};
 use hale_model::ApprovalId;
-use hale_model::action::Risk;
 use hale_model::api::{ApiError, Command, ErrorKind, Query, View};
 use hale_model::config::Language;
 use serde::Deserialize;
@@ -31,8 +30,10 @@ const CONFIRM: &str = "YES";
 
 pub(crate) fn asks() -> Router<Shared> {
     let slots = Arc::new(Semaphore::new(LIMIT_ASKED));
-    let ask = |State(handle): State<Shared>, bytes: Result<Bytes, BytesRejection>| async move {
-        ask(&handle, &slots, bytes).await
+    let ask = |State(handle): State<Shared>,
+               Extension(peer): Extension<Peer>,
+               bytes: Result<Bytes, BytesRejection>| async move {
+        ask(&handle, &peer, &slots, bytes).await
     };
     Router::new().route("/api/v1/ask", post(ask)).layer(middleware::from_fn(
         |request: Request, next: Next| within(LIMIT_ASK_SECS, request, next),
@@ -50,8 +51,15 @@ struct AskBody {
     language: Option<Language>,
 }
 
-/// The plan for a sentence, as `hale ask --dry-run --json` shows it. Nothing is run, whatever the plan.
-async fn ask(handle: &Shared, slots: &Semaphore, bytes: Result<Bytes, BytesRejection>) -> Reply {
+/// The plan for a sentence, as `hale ask --dry-run --json` shows it. Nothing is run, whatever the plan; what the
+/// guard refuses of it is on record under whoever asked.
+async fn ask(
+    handle: &Shared,
+    peer: &Peer,
+    slots: &Semaphore,
+    bytes: Result<Bytes, BytesRejection>,
+) -> Reply {
+    let actor = peer.actor()?;
     let AskBody { sentence, language } = body(bytes)?;
     if sentence.trim().is_empty() {
         return Err(Refusal::bad_request(
@@ -67,8 +75,12 @@ async fn ask(handle: &Shared, slots: &Semaphore, bytes: Result<Bytes, BytesRejec
         )
     })?;
     let view = handle.query(Query::Ask { sentence, language }).await.map_err(not_known)?;
-    let View::Ask(plan) = view else { return Err(unexpected_view()) };
-    Ok(enveloped(handle, "ask", plan))
+    let View::Ask(view) = view else { return Err(unexpected_view()) };
+    if view.plan.refused().is_some() {
+        let plan = Box::new(view.plan.clone());
+        handle.command(Command::RefusedPlan { plan }, actor).await?;
+    }
+    Ok(enveloped(handle, "ask", view))
 }
 
 /// That nobody knows what to do is an answer to this sentence, not a failure of the server.
@@ -94,12 +106,9 @@ async fn approve(
     let View::Approval(approval) = handle.query(Query::Approval { id }).await? else {
         return Err(unexpected_view());
     };
-    if approval.verdict.risk >= Risk::Critical && confirm.as_deref() != Some(CONFIRM) {
-        let message = format!("{} is critical: a person must type {CONFIRM}", approval.id);
-        return Err(ApiError::new(ErrorKind::NeedsApproval, message)
-            .hint(format!(r#"send {{"confirm": "{CONFIRM}"}}"#))
-            .into());
-    }
-    // The id in full: what was looked at is what is approved.
-    change(&handle, peer, Command::Approve { id: ApprovalId(approval.id.clone()) }).await
+    // The id in full: what was looked at is what is approved. Whether it takes a YES the agent judges, and
+    // keeps on record who tried without.
+    let id = ApprovalId(approval.id.clone());
+    let confirmed_critical = confirm.as_deref() == Some(CONFIRM);
+    change(&handle, peer, Command::Approve { id, confirmed_critical }).await
 }

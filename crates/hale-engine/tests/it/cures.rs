@@ -8,6 +8,10 @@ use hale_model::{IncidentId, ProcRef};
 use crate::isolated::isolated;
 use crate::world::{Ghosts, World, me};
 
+fn yes(id: &hale_model::ApprovalId) -> Wish {
+    Wish::Approve { id: id.clone(), confirmed_critical: false }
+}
+
 async fn audit_kinds(world: &World) -> Vec<String> {
     match world.handle.query(Query::Audit { limit: 0 }).await.unwrap() {
         View::Audit(entries) => entries.into_iter().map(|e| e.kind).collect(),
@@ -75,16 +79,20 @@ fn an_approval_is_used_once_and_only_then() {
             .expect("the question waits");
         let id: hale_model::ApprovalId = approval.id.as_str().into();
         world.wish(Wish::Pause { for_secs: Some(600) }).await.unwrap();
-        let paused = world.wish(Wish::Approve { id: id.clone() }).await.unwrap_err();
+        let paused = world.wish(yes(&id)).await.unwrap_err();
         assert_eq!(paused.kind, ErrorKind::Refused, "{paused}");
         world.wish(Wish::Resume).await.unwrap();
         // The pause has not used it up.
-        world.wish(Wish::Approve { id: id.clone() }).await.unwrap();
+        world.wish(yes(&id)).await.unwrap();
         world.incident_about(&ghosts, "resolved").await;
         assert_eq!(ghosts.living(), 0);
 
-        let again = world.wish(Wish::Approve { id }).await.unwrap_err();
+        let again = world.wish(yes(&id)).await.unwrap_err();
         assert_eq!(again.kind, ErrorKind::Refused);
+        // Both refusals are on record beside the one yes.
+        let kinds = audit_kinds(&world).await;
+        let count = |kind| kinds.iter().filter(|k| *k == kind).count();
+        assert_eq!((count("refused"), count("approve")), (2, 1), "{kinds:?}");
         world.stop().await;
     });
 }
@@ -109,7 +117,7 @@ fn an_approval_without_an_agent_is_carried_out_and_ends_the_incident() {
             a.incident_id.as_deref() == Some(incident.id.as_str())
         };
         let id = waiting.approvals.iter().find(mine).expect("the question waits").id.clone();
-        offline.command(Wish::Approve { id: id.as_str().into() }, me()).await.unwrap();
+        offline.command(yes(&id.as_str().into()), me()).await.unwrap();
         assert_eq!(ghosts.living(), 0);
         let View::Incident(after) =
             offline.query(Query::Incident { id: IncidentId(incident.id.clone()) }).await.unwrap()

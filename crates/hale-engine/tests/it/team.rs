@@ -62,7 +62,7 @@ fn a_team_follows_an_incident_and_a_yes_in_slack_cures_it() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
         let bob = Actor::Chat { channel: "slack".to_owned(), user: "U0BOB".to_owned() };
-        let yes = Wish::Approve { id: ApprovalId(id.clone()) };
+        let yes = Wish::Approve { id: ApprovalId(id.clone()), confirmed_critical: false };
         world.handle.command(yes, bob).await.unwrap();
         let incident = world.incident_about(&ghosts, "resolved").await;
         assert_eq!(ghosts.living(), 0);

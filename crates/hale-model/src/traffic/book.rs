@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::fold::{Metric, Resource, Span, SpanKind};
+use super::histogram::{Histograms, Quantiles};
 use super::index::{Index, NOBODY, Note, key};
 use super::nodes::Nodes;
 use super::{
@@ -90,6 +91,7 @@ struct Inner {
     services: HashMap<u32, Service>,
     edges: HashMap<(u32, u32), Edge>,
     index: Index,
+    histograms: Histograms,
     intake: Intake,
     drained_at_ns: u64,
     received: bool,
@@ -120,10 +122,18 @@ impl TrafficBook {
         let mut inner = self.lock();
         inner.intake.metric_points += metrics.iter().map(|m| m.points).sum::<u64>();
         let at = inner.service(resource.service);
-        let service = inner.services.entry(at).or_default();
+        let Inner { services, histograms, intake, drained_at_ns, .. } = &mut *inner;
+        let service = services.entry(at).or_default();
         service.active = true;
-        let beyond = metrics.iter().map(|m| u64::from(!service.metric(m))).sum::<u64>();
-        inner.intake.beyond_limits += beyond;
+        let mut beyond = 0;
+        for metric in metrics {
+            let (quantiles, remembered) = match &metric.distribution {
+                Some(told) => histograms.quantiles(resource, metric.name, told, *drained_at_ns),
+                None => (None, true),
+            };
+            beyond += u64::from(!service.metric(metric, quantiles) || !remembered);
+        }
+        intake.beyond_limits += beyond;
     }
 
     /// Takes in log records of one resource: how many there were in all, and the messages of those
@@ -206,22 +216,26 @@ impl Service {
         Some(self.instances.len() - 1)
     }
 
-    fn metric(&mut self, metric: &Metric<'_>) -> bool {
+    fn metric(&mut self, metric: &Metric<'_>, quantiles: Option<Quantiles>) -> bool {
         if !metric.value.is_finite() {
             return true;
         }
         if let Some(known) = self.metrics.iter_mut().find(|m| m.metric == metric.name) {
             (known.value, known.kind) = (metric.value, metric.kind);
+            known.set_quantiles(quantiles);
             return true;
         }
         let room = self.metrics.len() < METRICS_PER_SERVICE_MAX;
         if room {
-            self.metrics.push(MetricValue {
+            let mut value = MetricValue {
                 metric: shorten(&printable(metric.name), NAME_BYTES_MAX),
                 unit: shorten(&printable(metric.unit), NAME_BYTES_MAX),
                 value: metric.value,
                 kind: metric.kind,
-            });
+                ..MetricValue::default()
+            };
+            value.set_quantiles(quantiles);
+            self.metrics.push(value);
         }
         room
     }

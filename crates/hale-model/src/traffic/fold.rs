@@ -4,6 +4,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::histogram::Distribution;
+
 /// Who sends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Resource<'a> {
@@ -146,7 +148,7 @@ pub enum MetricKind {
 }
 
 /// One metric with its points put together.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metric<'a> {
     /// Its name.
     pub name: &'a str,
@@ -158,6 +160,8 @@ pub struct Metric<'a> {
     pub value: f64,
     /// Points that it was put together from.
     pub points: u64,
+    /// Of a histogram: how what it counted is distributed.
+    pub distribution: Option<Distribution>,
 }
 
 #[cfg(test)]

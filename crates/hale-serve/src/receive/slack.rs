@@ -369,6 +369,8 @@ fn answer(
 }
 
 async fn carry_out(handle: &Shared, interaction: Interaction) -> Result<(), ApiError> {
+    // The window that asks for it takes nothing else.
+    let confirmed_critical = matches!(interaction, Interaction::Typed { .. });
     let (yes, approval, user) = match interaction {
         Interaction::Pressed { yes: true, approval, channel, user, trigger_id } => {
             let id = ApprovalId(approval.clone());
@@ -393,7 +395,11 @@ async fn carry_out(handle: &Shared, interaction: Interaction) -> Result<(), ApiE
         Interaction::Other => return Ok(()),
     };
     let (id, why) = (ApprovalId(approval), Some("in Slack".to_owned()));
-    let command = if yes { Command::Approve { id } } else { Command::Reject { id, why } };
+    let command = if yes {
+        Command::Approve { id, confirmed_critical }
+    } else {
+        Command::Reject { id, why }
+    };
     let actor = Actor::Chat { channel: "slack".to_owned(), user };
     handle.command(command, actor).await.map(|_| ())
 }

@@ -12,8 +12,9 @@ use opentelemetry_proto::tonic::common::v1::{
 };
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::metrics::v1::{
-    Gauge, Histogram, HistogramDataPoint, Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics,
-    Sum, metric::Data, number_data_point,
+    ExponentialHistogram, ExponentialHistogramDataPoint, Gauge, Histogram, HistogramDataPoint,
+    Metric, NumberDataPoint, ResourceMetrics, ScopeMetrics, Sum,
+    exponential_histogram_data_point::Buckets, metric::Data, number_data_point,
 };
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
@@ -24,6 +25,7 @@ use prost::Message as _;
 const TRACES: u8 = 0;
 const METRICS: u8 = 1;
 const LOGS: u8 = 2;
+const METRICS_IN_JSON: u8 = 4;
 const SERVER: i32 = 2;
 const CONSUMER: i32 = 5;
 const STATUS_ERROR: i32 = 2;
@@ -161,6 +163,86 @@ fn expected(request: &ExportTraceServiceRequest) -> Vec<(String, u64, u64)> {
         }
     }
     expected.into_iter().map(|(service, (all, failed))| (service, all, failed)).collect()
+}
+
+/// A metric of one point, as protobuf; `temporality` 1 is delta, 2 cumulative.
+fn histogram_message(temporality: i32, counts: &[u64], packed: bool) -> Vec<u8> {
+    let data = if packed {
+        Data::Histogram(Histogram {
+            aggregation_temporality: temporality,
+            data_points: vec![HistogramDataPoint {
+                count: counts.iter().sum(),
+                sum: Some(300.0),
+                bucket_counts: counts.to_vec(),
+                explicit_bounds: vec![10.0, 20.0],
+                ..HistogramDataPoint::default()
+            }],
+        })
+    } else {
+        Data::ExponentialHistogram(ExponentialHistogram {
+            aggregation_temporality: temporality,
+            data_points: vec![ExponentialHistogramDataPoint {
+                count: counts.iter().sum(),
+                sum: Some(300.0),
+                scale: -1,
+                positive: Some(Buckets { offset: -1, bucket_counts: counts.to_vec() }),
+                ..ExponentialHistogramDataPoint::default()
+            }],
+        })
+    };
+    let metric = Metric { name: "wait".to_owned(), data: Some(data), ..Metric::default() };
+    let resource = Resource {
+        attributes: vec![attribute("service.name", text("shop"))],
+        ..Resource::default()
+    };
+    let scope_metrics = vec![ScopeMetrics { metrics: vec![metric], ..ScopeMetrics::default() }];
+    let resource_metrics =
+        vec![ResourceMetrics { resource: Some(resource), scope_metrics, ..Default::default() }];
+    ExportMetricsServiceRequest { resource_metrics }.encode_to_vec()
+}
+
+fn quantiles(book: &TrafficBook, kind: u8, body: &[u8]) -> Option<(f64, f64, f64)> {
+    decode_for_fuzzing(book, kind, body);
+    let sample = book.drain(1_000_000_000);
+    assert_eq!(sample.intake.refused_requests, 0);
+    let metric = sample.services.first()?.metrics.first()?.clone();
+    assert_eq!(metric.metric, "wait");
+    let round = |value: f64| (value * 1e6).round() / 1e6;
+    Some((round(metric.p50?), round(metric.p95?), round(metric.p99?)))
+}
+
+#[test]
+fn buckets_become_quantiles_in_both_shapes_and_both_encodings() {
+    let delta = |counts: &[u64], packed| {
+        quantiles(&TrafficBook::default(), METRICS, &histogram_message(1, counts, packed))
+    };
+    // (-∞, 10], (10, 20], (20, ∞)
+    assert_eq!(delta(&[50, 50, 0], true), Some((10.0, 19.0, 19.8)));
+    // Scale -1 has the base 4: (0.25, 1], (1, 4], (4, 16]
+    assert_eq!(delta(&[0, 100, 0], false), Some((2.5, 3.85, 3.97)));
+    assert_eq!(delta(&[0, 0, 0], true), None);
+    let json = |point: &str| {
+        let body = format!(
+            r#"{{"resourceMetrics":[{{"resource":{{"attributes":[{{"key":"service.name","value":{{"stringValue":"shop"}}}}]}},
+               "scopeMetrics":[{{"metrics":[{{"name":"wait",{point}}}]}}]}}]}}"#
+        );
+        quantiles(&TrafficBook::default(), METRICS_IN_JSON, body.as_bytes())
+    };
+    let explicit = r#""histogram":{"aggregationTemporality":"AGGREGATION_TEMPORALITY_DELTA","dataPoints":[
+        {"count":"100","sum":300,"bucketCounts":["50","50","0"],"explicitBounds":[10,20.0]}]}"#;
+    assert_eq!(json(explicit), Some((10.0, 19.0, 19.8)));
+    let exponential = r#""exponentialHistogram":{"aggregationTemporality":1,"dataPoints":[
+        {"count":"100","sum":300,"scale":-1,"positive":{"offset":-1,"bucketCounts":["0","100","0"]}}]}"#;
+    assert_eq!(json(exponential), Some((2.5, 3.85, 3.97)));
+}
+
+#[test]
+fn of_a_histogram_that_only_grows_the_new_part_is_told() {
+    let book = TrafficBook::default();
+    let grown = |counts: &[u64]| quantiles(&book, METRICS, &histogram_message(2, counts, true));
+    assert_eq!(grown(&[100, 0, 0]), Some((5.0, 9.5, 9.9)));
+    assert_eq!(grown(&[100, 100, 0]), Some((15.0, 19.5, 19.9)));
+    assert_eq!(grown(&[100, 100, 0]), None, "nothing new came");
 }
 
 proptest! {

@@ -112,7 +112,7 @@ async fn changes_are_made_over_the_socket_in_the_name_of_its_user() {
     let expected: Vec<(Command, Actor)> = [
         Command::AckAlert { id: al.clone() },
         Command::CloseAlert { id: al, why: Some("done".to_owned()) },
-        Command::Approve { id: ap.clone() },
+        Command::Approve { id: ap.clone(), confirmed_critical: false },
         Command::Reject { id: ap, why: None },
         Command::Pause { for_secs: Some(5400) },
         Command::Pause { for_secs: None },
@@ -141,6 +141,16 @@ async fn a_sentence_becomes_a_plan_and_nothing_is_run() {
     let sentence = "les gros fichiers".to_owned();
     let asked = Query::Ask { sentence, language: Some(hale_model::config::Language::Fr) };
     assert_eq!(*server.handle.asked.lock().unwrap(), [asked]);
+    // What the guard refuses is shown, and the agent hears who wanted it.
+    let refused = ask(r#"{"sentence":"wipe it"}"#).await;
+    assert_eq!(refused.json()["data"]["steps"][0]["verdict"]["decision"], "deny");
+    let heard = std::mem::take(&mut *server.handle.wished.lock().unwrap());
+    let actor = Actor::User { uid: rustix::process::geteuid().as_raw() };
+    assert!(
+        matches!(&heard[..], [(Command::RefusedPlan { plan }, who)]
+            if plan.sentence.as_deref() == Some("wipe it") && *who == actor),
+        "{heard:?}"
+    );
     // Nobody knows: an answer, with what may help, and no failure of the server.
     let unknown = ask(r#"{"sentence":"rien"}"#).await;
     assert_eq!(
@@ -182,11 +192,16 @@ async fn what_is_critical_takes_a_typed_yes() {
     }
     let reply = server.unix("POST", path, "").await;
     assert_eq!(reply.error(), "ap-critical is critical: a person must type YES");
-    assert!(server.handle.wished.lock().unwrap().is_empty());
+    // The agent hears of each try, so that it is on record; none is a YES.
+    let tried = std::mem::take(&mut *server.handle.wished.lock().unwrap());
+    let plain = Command::Approve { id: ApprovalId::from("ap-critical"), confirmed_critical: false };
+    assert_eq!(tried.len(), 6);
+    assert!(tried.iter().all(|(wish, _)| *wish == plain), "{tried:?}");
     let reply = server.unix("POST", path, r#"{"confirm":"YES"}"#).await;
     assert_eq!(reply.status, 200, "{}", reply.body);
     let wished = server.handle.wished.lock().unwrap();
-    assert_eq!(wished[0].0, Command::Approve { id: ApprovalId::from("ap-critical") });
+    let yes = Command::Approve { id: ApprovalId::from("ap-critical"), confirmed_critical: true };
+    assert_eq!(wished[0].0, yes);
 }
 
 #[tokio::test]

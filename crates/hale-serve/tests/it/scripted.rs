@@ -310,7 +310,10 @@ fn plan(sentence: &str) -> AskView {
         steps: vec![AskStep {
             command: "du -ahx /var".to_owned(),
             why: "sizes".to_owned(),
-            verdict: approval().verdict,
+            verdict: match sentence {
+                "wipe it" => Verdict { decision: Decision::Deny, ..approval().verdict },
+                _ => approval().verdict,
+            },
             run: None,
         }],
         question: None,
@@ -423,9 +426,14 @@ impl Handle for Scripted {
             Command::AckAlert { .. } | Command::CloseAlert { .. } => {
                 Ok(View::Alert(Box::new(alert())))
             }
-            Command::Approve { id } if id.as_str() == "ap-refused" => {
+            Command::Approve { id, .. } if id.as_str() == "ap-refused" => {
                 Err(ApiError::new(ErrorKind::Refused, "the target changed"))
             }
+            Command::Approve { id, confirmed_critical: false } if id.as_str() == "ap-critical" => {
+                let message = "ap-critical is critical: a person must type YES";
+                Err(ApiError::new(ErrorKind::NeedsApproval, message))
+            }
+            Command::RefusedPlan { .. } => Ok(View::Done("1 refused".to_owned())),
             Command::Approve { .. } | Command::Reject { .. } => {
                 Ok(View::Approval(Box::new(approval())))
             }

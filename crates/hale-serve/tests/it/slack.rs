@@ -114,7 +114,10 @@ async fn a_press_becomes_the_command_of_the_person_who_pressed() {
     let reply = signed(&server, &press("hale_approve", "ap-0123456789", "C0OPS", "U0BOB")).await;
     assert_eq!((reply.status, reply.body.as_str()), (200, ""));
     let (wished, said) = settled(&server).await;
-    assert_eq!((wished, said), (vec![(Command::Approve { id: id() }, bob())], vec![]));
+    assert_eq!(
+        (wished, said),
+        (vec![(Command::Approve { id: id(), confirmed_critical: false }, bob())], vec![])
+    );
 
     signed(&server, &press("hale_reject", "ap-0123456789", "C0OPS", "U0BOB")).await;
     let why = Some("in Slack".to_owned());
@@ -181,7 +184,10 @@ async fn a_critical_action_takes_a_typed_yes() {
     assert_eq!(reply.json(), json!({"response_action": "clear"}));
     let (wished, said) = settled(&server).await;
     let id = ApprovalId("ap-critical".to_owned());
-    assert_eq!((wished, said), (vec![(Command::Approve { id }, bob())], vec![]));
+    assert_eq!(
+        (wished, said),
+        (vec![(Command::Approve { id, confirmed_critical: true }, bob())], vec![])
+    );
 }
 
 #[tokio::test]

@@ -88,6 +88,7 @@ fn metrics<'a>(
 ) -> impl Iterator<Item = Row> + 'a {
     let all = services.iter().flat_map(|s| s.metrics.iter().map(move |m| (&s.service, m)));
     all.take(METRICS_LIMIT).map(|(service, metric)| {
+        let quantiles = json!({ "p50": metric.p50, "p95": metric.p95, "p99": metric.p99 });
         of_metric(&MetricPoint {
             machine_id: &sample.machine_id,
             at: sample.collected_at,
@@ -96,7 +97,7 @@ fn metrics<'a>(
             subject: service,
             value: metric.value,
             unit: &metric.unit,
-            details: None,
+            details: metric.p50.is_some().then_some(&quantiles),
         })
     })
 }

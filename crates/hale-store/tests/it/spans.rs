@@ -26,12 +26,24 @@ fn traffic() -> TrafficSample {
                 operation: "GET /quote".to_owned(),
                 red: red(60, 5, 40),
             }],
-            metrics: vec![MetricValue {
-                metric: "queue.length".to_owned(),
-                unit: "{item}".to_owned(),
-                value: 7.0,
-                kind: MetricKind::Gauge,
-            }],
+            metrics: vec![
+                MetricValue {
+                    metric: "queue.length".to_owned(),
+                    unit: "{item}".to_owned(),
+                    value: 7.0,
+                    kind: MetricKind::Gauge,
+                    ..MetricValue::default()
+                },
+                MetricValue {
+                    metric: "queue.wait".to_owned(),
+                    unit: "ms".to_owned(),
+                    value: 3.0,
+                    kind: MetricKind::Histogram,
+                    p50: Some(2.0),
+                    p95: Some(9.5),
+                    p99: Some(11.0),
+                },
+            ],
             ..ServiceSample::default()
         }],
         edges: vec![EdgeSample {
@@ -68,9 +80,17 @@ fn services_operations_and_calls_can_be_asked_for_and_are_rolled_up() {
             ["quotes", "GET /quote", "", 180, 15, 6.0, 8.333_333_333_333_334, 40.0],
         ])
     );
-    let metrics = "SELECT subject, metric, value FROM metric_points WHERE source = 'otlp' LIMIT 1";
+    let metrics = "SELECT subject, metric, value, (raw_json->>'$.p50')::DOUBLE, \
+                   (raw_json->>'$.p95')::DOUBLE, (raw_json->>'$.p99')::DOUBLE \
+                   FROM metric_points WHERE source = 'otlp' GROUP BY ALL ORDER BY metric";
     let rows = telemetry.query(None, metrics, 10).unwrap().rows;
-    assert_eq!(json!(rows), json!([["quotes", "queue.length", 7.0]]));
+    assert_eq!(
+        json!(rows),
+        json!([
+            ["quotes", "queue.length", 7.0, null, null, null],
+            ["quotes", "queue.wait", 3.0, 2.0, 9.5, 11.0],
+        ])
+    );
     telemetry.retain(at(60 + 3 * 3600), 1, false).unwrap();
     let after = telemetry.query(None, sql, 10).unwrap();
     assert_eq!(after.rows, before.rows, "a minute of rows is one row with the same sums");

@@ -34,7 +34,8 @@ pub async fn run(context: &Context, command: ApprovalsCommand) -> Ended {
 pub async fn approve(context: &Context, id: &str, wait: bool) -> Ended {
     let desk = context.connect().await?;
     let approval = view!(desk.ask(Query::Approval { id: ApprovalId::from(id) }).await, Approval);
-    if approval.verdict.risk >= Risk::Critical && approval.state == "pending" {
+    let takes_yes = approval.verdict.risk >= Risk::Critical && approval.state == "pending";
+    if takes_yes {
         context.screen.talk(&show::approval(&approval));
         if !std::io::stdin().is_terminal() {
             return Err(ApiError::new(
@@ -51,7 +52,8 @@ pub async fn approve(context: &Context, id: &str, wait: bool) -> Ended {
     }
     // The id in full: what was shown is what is approved.
     let id = ApprovalId(approval.id.clone());
-    let approval = view!(desk.wish(Command::Approve { id }).await, Approval);
+    let approval =
+        view!(desk.wish(Command::Approve { id, confirmed_critical: takes_yes }).await, Approval);
     let approval = if wait { ended(&desk, approval).await? } else { approval };
     context.screen.answer(&approval, |approval| show::approval(approval))?;
     if let Some(incident) =

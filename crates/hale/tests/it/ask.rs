@@ -422,3 +422,36 @@ fn over_http_a_sentence_gets_the_plan_of_the_command_and_nothing_is_run() {
     assert!(said.contains("without a model"), "{said}");
     assert!(history(&bed).is_empty());
 }
+
+#[test]
+fn a_plan_that_is_refused_is_on_record_over_http_as_on_a_terminal() {
+    let server = ollama(vec![answer(&["pwd", "rm -rf /"]), answer(&["pwd", "rm -rf /"])]);
+    let bed = bed_with(&server);
+    let _agent = bed.up(&[]);
+    let (status, shown) = over_http(&bed, &json!({ "sentence": "wipe this machine clean" }));
+    assert_eq!(status, 200, "{shown}");
+    assert_eq!(shown["data"]["steps"][1]["verdict"]["decision"], "deny", "{shown:#}");
+    let ended = bed.hale(&["ask", "wipe this machine clean"]);
+    assert_eq!(ended.code, 3, "{} {}", ended.stdout, ended.stderr);
+    let entries: Value = serde_json::from_str(&audit(&bed)).unwrap();
+    let verdicts: Vec<(Value, Value)> = entries["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|entry| entry["kind"] == "verdict")
+        .map(|entry| {
+            let details: Value = serde_json::from_str(entry["details"].as_str().unwrap()).unwrap();
+            (entry["actor"].clone(), details)
+        })
+        .collect();
+    let [(who, over_http), (also, by_command)] = verdicts.as_slice() else {
+        panic!("not one verdict each: {verdicts:#?}")
+    };
+    assert_eq!(who, also);
+    assert_eq!(over_http["action"]["command"], "rm -rf /");
+    // Who, what, and why refused: the same words.
+    assert_eq!(over_http["verdict"], by_command["verdict"]);
+    assert_eq!(over_http["verdict"]["decision"], "deny");
+    assert_eq!(states(&bed), ["refused", "refused"]);
+    assert!(history(&bed).is_empty());
+}

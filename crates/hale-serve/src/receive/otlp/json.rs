@@ -4,10 +4,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use hale_model::traffic::{Metric, MetricKind, Resource, Span, SpanKind};
+use hale_model::traffic::{Distribution, Metric, MetricKind, Resource, Span, SpanKind};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, Visitor};
 
+use super::histogram::CUMULATIVE;
 use super::protobuf::{Any, Points, kind};
 use super::sink::{ATTRIBUTES_READ_MAX, Sink, finish_logs, is_error_word};
 
@@ -147,11 +148,13 @@ impl Visitor<'_> for NumberVisitor {
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Number, E> {
         // The constants that decide something; the specification wants their numbers.
         let named = match text {
-            "SPAN_KIND_SERVER" | "STATUS_CODE_ERROR" => Some(2),
+            "SPAN_KIND_SERVER" | "STATUS_CODE_ERROR" | "AGGREGATION_TEMPORALITY_CUMULATIVE" => {
+                Some(2)
+            }
             "SPAN_KIND_CLIENT" => Some(3),
             "SPAN_KIND_PRODUCER" => Some(4),
             "SPAN_KIND_CONSUMER" => Some(5),
-            "SPAN_KIND_INTERNAL" | "STATUS_CODE_OK" => Some(1),
+            "SPAN_KIND_INTERNAL" | "STATUS_CODE_OK" | "AGGREGATION_TEMPORALITY_DELTA" => Some(1),
             "SPAN_KIND_UNSPECIFIED" | "STATUS_CODE_UNSET" => Some(0),
             _ if text.starts_with("SEVERITY_NUMBER_ERROR") => Some(17),
             _ if text.starts_with("SEVERITY_NUMBER_FATAL") => Some(21),
@@ -176,6 +179,11 @@ impl Number {
             Number::Named(n) => i128::from(n),
             Number::Float(_) => 0,
         }
+    }
+
+    /// What is beyond 32 bits is out of any range that is meant.
+    fn small(self) -> i32 {
+        i32::try_from(self.whole()).unwrap_or(i32::MAX)
     }
 
     fn unsigned(self) -> u64 {
@@ -319,6 +327,7 @@ struct MetricText<'a> {
 #[serde(rename_all = "camelCase")]
 struct PointsText {
     data_points: Option<Vec<PointText>>,
+    aggregation_temporality: Option<Number>,
 }
 
 #[derive(Deserialize)]
@@ -329,6 +338,37 @@ struct PointText {
     count: Option<Number>,
     sum: Option<Number>,
     flags: Option<Number>,
+    bucket_counts: Option<Vec<Number>>,
+    explicit_bounds: Option<Vec<Number>>,
+    scale: Option<Number>,
+    zero_count: Option<Number>,
+    positive: Option<BucketsText>,
+    negative: Option<BucketsText>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BucketsText {
+    offset: Option<Number>,
+    bucket_counts: Option<Vec<Number>>,
+}
+
+impl PointText {
+    /// Its buckets, of whichever kind it has.
+    fn put_into(&self, distribution: &mut Distribution) {
+        let counts = |text: &Option<Vec<Number>>| -> Vec<u64> {
+            list(text).iter().map(|n| n.unsigned()).collect()
+        };
+        let bounds: Vec<f64> = list(&self.explicit_bounds).iter().map(|n| n.float()).collect();
+        distribution.explicit(&bounds, &counts(&self.bucket_counts));
+        let scale = self.scale.map_or(0, Number::small);
+        for (side, negative) in [(&self.positive, false), (&self.negative, true)] {
+            let Some(side) = side else { continue };
+            let offset = side.offset.map_or(0, Number::small);
+            distribution.exponential(scale, offset, &counts(&side.bucket_counts), negative);
+        }
+        distribution.zeros(unsigned(self.zero_count));
+    }
 }
 
 impl Metrics<'_> {
@@ -357,8 +397,11 @@ impl MetricText<'_> {
             (None, None, None) => return None,
         };
         let mut points = Points::default();
+        let cumulative = unsigned(text.aggregation_temporality) == CUMULATIVE;
+        let mut distribution = Distribution::new(cumulative);
         for point in list(&text.data_points) {
             if kind == MetricKind::Histogram {
+                point.put_into(&mut distribution);
                 points.distribution(unsigned(point.count), point.sum.map_or(0.0, Number::float));
             } else {
                 let recorded = unsigned(point.flags) & 1 == 0;
@@ -370,6 +413,7 @@ impl MetricText<'_> {
             name: as_text(&self.name),
             unit: as_text(&self.unit),
             kind,
+            distribution: (kind == MetricKind::Histogram).then_some(distribution),
             ..Metric::default()
         })
     }

@@ -7,6 +7,7 @@
 
 mod answer;
 mod decode;
+mod histogram;
 mod json;
 mod protobuf;
 mod request;

@@ -3,6 +3,7 @@
 
 use hale_model::traffic::{Metric, MetricKind, Resource, Span, SpanKind};
 
+use super::histogram::{self, Shape};
 use super::sink::{ATTRIBUTES_READ_MAX, Sink, finish_logs, is_error_word};
 use super::wire::{Field, Reader, Value, WireError};
 
@@ -71,7 +72,7 @@ pub(super) fn logs<'a>(message: &'a [u8], sink: &mut impl Sink<'a>) -> Result<()
 }
 
 /// Calls for every embedded message of this field.
-fn each<'a>(
+pub(super) fn each<'a>(
     message: &'a [u8],
     number: u32,
     mut then: impl FnMut(&'a [u8]) -> Result<()>,
@@ -319,11 +320,14 @@ fn metric(bytes: &[u8]) -> Result<Option<Metric<'_>>> {
             }
             9..=11 => {
                 metric.kind = MetricKind::Histogram;
-                each(field.message()?, 1, |point| {
-                    let (count, sum) = distribution_point(point)?;
-                    points.distribution(count, sum);
-                    Ok(())
-                })?;
+                let shape = match field.number {
+                    9 => Shape::Explicit,
+                    10 => Shape::Exponential,
+                    _ => Shape::Summary,
+                };
+                let told = metric.distribution.get_or_insert_default();
+                let point = |count, sum| points.distribution(count, sum);
+                histogram::read(field.message()?, shape, told, point)?;
             }
             _ => {}
         }
@@ -379,20 +383,6 @@ fn number_point(bytes: &[u8]) -> Result<Option<f64>> {
         }
     }
     Ok(value)
-}
-
-/// Count and sum stand in the same fields of histograms, exponential histograms and summaries.
-fn distribution_point(bytes: &[u8]) -> Result<(u64, f64)> {
-    let (mut count, mut sum) = (0, 0.0);
-    let mut reader = Reader::new(bytes);
-    while let Some(field) = reader.next()? {
-        match field.number {
-            4 => count = field.fixed64()?,
-            5 => sum = field.double()?,
-            _ => {}
-        }
-    }
-    Ok((count, sum))
 }
 
 /// The message of a log record that is an error; none for the others.

@@ -110,6 +110,11 @@ impl<'a> Reader<'a> {
         Ok(Some(Field { number, value }))
     }
 
+    /// A number that has no tag before it, as in a packed list; none at the end.
+    pub(super) fn bare_varint(&mut self) -> Result<Option<u64>, WireError> {
+        if self.rest.is_empty() { Ok(None) } else { self.varint().map(Some) }
+    }
+
     #[inline]
     fn varint(&mut self) -> Result<u64, WireError> {
         if let [byte @ 0..=0x7f, rest @ ..] = self.rest {
