@@ -14,12 +14,11 @@ use hale_model::api::Handle;
 use hale_model::incident::{Agent, DiagnosisSource, IncidentState};
 use hale_model::snapshot::Snapshot;
 use hale_model::{IncidentId, PlanId, Timestamp};
-use serde_json::json;
 use tokio::sync::mpsc;
 
 use crate::adviser::Adviser;
 use crate::core::Core;
-use crate::investigate::{Spent, ToolBox, investigate, language};
+use crate::investigate::{Spent, ToolBox, audit_details, investigate, language};
 
 /// A local diagnosis surer than this needs no second opinion.
 const SURE: f64 = 0.8;
@@ -114,22 +113,7 @@ impl Core {
     }
 
     fn audit_advice(&self, incident: &IncidentId, conclusion: &Conclusion, spent: &Spent) {
-        let what = match conclusion {
-            Conclusion::Diagnosed(found) => json!({
-                "diagnosis": found.diagnosis,
-                "objections": found.objections,
-                "proposals": found.proposals.len(),
-                "tokens": found.tokens,
-            }),
-            Conclusion::Discarded { why } => json!({ "discarded": why }),
-            Conclusion::Unavailable { why } => json!({ "unavailable": why }),
-        };
-        let details = json!({
-            "models": spent.models,
-            "cost_usd": spent.cost_usd,
-            "conclusion": what,
-            "prompt": spent.prompt,
-        });
+        let details = audit_details(conclusion, spent);
         self.audit("hale", "model", incident.as_str(), &details);
     }
 

@@ -275,6 +275,7 @@ impl Mind {
             on(Delta::Asking {
                 provider: outgoing.provider.clone(),
                 model: outgoing.model.clone(),
+                body: outgoing.body.clone(),
             });
             let mut guard = Unsettled {
                 ledger: self.ledger.as_ref(),

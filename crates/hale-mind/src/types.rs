@@ -172,6 +172,8 @@ pub enum Delta {
         provider: String,
         /// Its model.
         model: String,
+        /// The exact body that leaves now.
+        body: String,
     },
     /// More words of the answer.
     Text(String),

@@ -27,6 +27,7 @@ pub mod report;
 pub mod run;
 pub mod sample;
 pub mod scrape;
+pub mod sent;
 pub mod snapshot;
 pub mod text;
 pub mod token;

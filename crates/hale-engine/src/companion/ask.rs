@@ -291,7 +291,7 @@ fn words_of(reply: &Reply) -> String {
 
 fn said(delta: Delta) -> Option<Said> {
     match delta {
-        Delta::Asking { provider, model } => Some(Said::Asking { provider, model }),
+        Delta::Asking { provider, model, .. } => Some(Said::Asking { provider, model }),
         Delta::Thought(words) => Some(Said::Thought(words)),
         // Where nobody can be asked, the answer says so once.
         Delta::Failed(error) if error.fault == FaultKind::NoKey => None,

@@ -11,14 +11,20 @@ use std::time::Duration;
 use hale_brain::diagnose::investigate::{
     CaseFile, Effect, Happened, Investigation, Limits, Message, ModelCall, Observation, ToolCall,
 };
-use hale_mind::{Part, Purpose, Reply, Request, Role};
+use hale_mind::{Delta, Part, Purpose, Reply, Request, Role};
+use hale_model::action::Actor;
 use hale_model::ids::hex_digest;
 use hale_model::incident::Agent;
+use hale_model::sent::{self, SentRequest};
 use hale_model::view::Explanation;
 use hale_model::{EvidenceId, IncidentId, Timestamp};
 
+use hale_store::{Access, State};
+use serde_json::{Value, json};
+
 use crate::Settings;
 use crate::adviser::Adviser;
+use crate::files::Files;
 pub(crate) use tools::ToolBox;
 
 /// One investigation, from the first call to its conclusion.
@@ -33,11 +39,9 @@ pub struct Spent {
     pub models: Vec<String>,
     /// US dollars.
     pub cost_usd: f64,
-    /// The first request as it left, masked; at most 32 KiB of it.
-    pub prompt: String,
+    /// Every request as it left, masked, whoever it was sent to and whether or not it was answered.
+    pub sent: Vec<SentRequest>,
 }
-
-const PROMPT_KEPT_BYTES: usize = 32 * 1024;
 
 /// Runs one to its end. Thoughts come as they arise.
 pub(crate) async fn investigate(
@@ -66,13 +70,12 @@ pub(crate) async fn investigate(
             }
             Effect::CallModel(call) => {
                 let request = request(&call);
-                // The first shows the case; what follows repeats it.
-                let outgoing = adviser.outgoing(&mut redactor, &request);
-                if let Some(outgoing) = outgoing.first().filter(|_| spent.prompt.is_empty()) {
-                    let prompt = String::from_utf8_lossy(outgoing.body.as_bytes()).into_owned();
-                    spent.prompt = hale_model::text::shorten(&prompt, PROMPT_KEPT_BYTES);
-                }
-                let mut on = |_| {};
+                let sent = &mut spent.sent;
+                let mut on = |news| {
+                    if let Delta::Asking { provider, model, body } = news {
+                        sent.push(SentRequest::new(Timestamp::now(), &provider, &model, &body));
+                    }
+                };
                 let asked = adviser.ask(&mut redactor, &request, purpose, &mut on);
                 purpose = continued(purpose);
                 match tokio::time::timeout_at(deadline, asked).await {
@@ -178,8 +181,50 @@ pub async fn advise(
     }
     let tools = ToolBox::look(settings, handle).await;
     let case = case_of(settings, &tools, explanation);
-    let (conclusion, _) = investigate(&adviser, &tools, case, Purpose::Person, think).await;
+    let (conclusion, spent) = investigate(&adviser, &tools, case, Purpose::Person, think).await;
+    let uid = rustix::process::getuid().as_raw();
+    record(
+        settings,
+        &Actor::User { uid },
+        &explanation.subject,
+        &audit_details(&conclusion, &spent),
+    );
     Some(conclusion)
+}
+
+/// What a conversation with a model came to, for the audit: the requests that left with it.
+pub(crate) fn audit_details(conclusion: &Conclusion, spent: &Spent) -> Value {
+    let what = match conclusion {
+        Conclusion::Diagnosed(found) => json!({
+            "diagnosis": found.diagnosis,
+            "objections": found.objections,
+            "proposals": found.proposals.len(),
+            "tokens": found.tokens,
+        }),
+        Conclusion::Discarded { why } => json!({ "discarded": why }),
+        Conclusion::Unavailable { why } => json!({ "unavailable": why }),
+    };
+    json!({
+        "models": spent.models,
+        "cost_usd": spent.cost_usd,
+        "conclusion": what,
+        "sent": sent::pack(&spent.sent),
+    })
+}
+
+/// Writes what a person's question to a model was about into the audit. The answer is worth more than
+/// the entry: where it cannot be written, that is said and the answer stands.
+fn record(settings: &Settings, actor: &Actor, subject: &str, details: &Value) {
+    let files = Files::new(&settings.data_dir);
+    let written = files.prepare().map_err(|e| e.message).and_then(|()| {
+        let state = State::open(&files.state(), Access::Write).map_err(|e| e.to_string())?;
+        let appended =
+            state.append_audit(Timestamp::now(), &actor.to_string(), "model", subject, details);
+        appended.map_err(|e| e.to_string())
+    });
+    if let Err(why) = written {
+        tracing::warn!("what was sent to a model is not in the audit: {why}");
+    }
 }
 
 /// The exact bytes that the first question of [`advise`] would send, one text a provider.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hale_model::api::{Query, View};
 use hale_model::config::{AiProvider, Mode, ProviderKind};
+use hale_model::sent::{PackedRequest, unpack};
 use hale_model::view::IncidentView;
 use hale_testkit::model_server::{ModelServer, Turn, Wire};
 use serde_json::{Value, json};
@@ -134,7 +135,12 @@ fn a_model_names_the_cause_and_its_proposal_waits_for_a_person() {
         let told: Vec<&str> = incident.timeline.iter().map(|t| t.text.as_str()).collect();
         assert!(told.iter().any(|t| t.contains("a language model proposed it")), "{told:#?}");
         assert!(told.iter().any(|t| t.starts_with("looks: the first")), "{told:#?}");
-        assert!(audited["prompt"].as_str().unwrap().contains("Incident in-"), "{audited:#?}");
+        let record: Vec<PackedRequest> = serde_json::from_value(audited["sent"].clone()).unwrap();
+        let sent: Vec<Option<String>> = unpack(&record).into_iter().map(|s| s.body).collect();
+        let arrived: Vec<Option<String>> =
+            server.requests().iter().map(|request| Some(request.text())).collect();
+        assert!(arrived.len() >= 3 && arrived[0].as_ref().unwrap().contains("Incident in-"));
+        assert_eq!(sent, arrived, "the record is what arrived, byte for byte");
         assert_eq!(twins.living(), 6, "nothing is done before a person says yes");
         world.stop().await;
     });

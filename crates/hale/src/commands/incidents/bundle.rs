@@ -6,6 +6,7 @@ use std::path::Path;
 
 use hale_model::api::Query;
 use hale_model::audit::AuditEntry;
+use hale_model::sent::{PackedRequest, SentRequest, unpack};
 use hale_model::view::{AlertView, IncidentView, Table};
 use hale_model::{AlertId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,9 @@ pub struct Bundle {
     pub generated_at: Timestamp,
     pub incident: IncidentView,
     pub alerts: Vec<AlertView>,
+    /// What left the machine for language models about the incident: every body as it was sent, masked.
+    #[serde(default)]
+    pub prompts: Vec<SentRequest>,
     /// Entries of the audit chain that name the incident, its alerts or its actions.
     pub audit: Vec<AuditEntry>,
     /// By table, from ten minutes before to ten minutes after.
@@ -51,6 +55,7 @@ pub async fn gather(desk: &Desk, id: &str) -> Result<Bundle, Failure> {
         generated_at: Timestamp::now(),
         incident,
         alerts: Vec::new(),
+        prompts: Vec::new(),
         audit: Vec::new(),
         telemetry: std::collections::BTreeMap::new(),
         warnings: Vec::new(),
@@ -73,6 +78,12 @@ pub async fn gather(desk: &Desk, id: &str) -> Result<Bundle, Failure> {
         names.iter().any(|name| entry.subject.contains(name) || entry.details.contains(name))
     };
     bundle.audit = entries.into_iter().filter(concerns).collect();
+    bundle.prompts = bundle.audit.iter().flat_map(prompts).collect();
+    let cut = bundle.prompts.iter().filter(|prompt| prompt.body.is_none()).count();
+    if cut > 0 {
+        let why = format!("prompts: of {cut}, only length and digest were kept");
+        bundle.warnings.push(why);
+    }
     for table in TABLES {
         let answer = desk
             .ask(Query::Sql { sql: window(&bundle.incident, table), limit_rows: LIMIT_ROWS })
@@ -86,6 +97,19 @@ pub async fn gather(desk: &Desk, id: &str) -> Result<Bundle, Failure> {
         }
     }
     Ok(bundle)
+}
+
+/// The requests that an entry of the audit tells of.
+fn prompts(entry: &AuditEntry) -> Vec<SentRequest> {
+    #[derive(Deserialize)]
+    struct Details {
+        #[serde(default)]
+        sent: Vec<PackedRequest>,
+    }
+    if entry.kind != "model" {
+        return Vec::new();
+    }
+    serde_json::from_str::<Details>(&entry.details).map_or_else(|_| Vec::new(), |d| unpack(&d.sent))
 }
 
 /// Only times that hale made itself go into the statement.
