@@ -16,4 +16,5 @@ mod isolated;
 mod meaning;
 mod memory;
 mod team;
+mod workloads;
 mod world;
