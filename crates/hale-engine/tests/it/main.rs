@@ -15,6 +15,7 @@ mod cures;
 mod isolated;
 mod meaning;
 mod memory;
+mod refusals;
 mod team;
 mod workloads;
 mod world;
