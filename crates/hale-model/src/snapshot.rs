@@ -226,6 +226,9 @@ pub struct Mount {
     pub inode_free_percent: Option<f64>,
     /// Mounted read-only.
     pub read_only: bool,
+    /// Bytes a second by which what is available became less since the sample before; none if it did not, or there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filling_bytes_per_sec: Option<f64>,
 }
 
 /// A block device over one interval.
@@ -286,7 +289,7 @@ impl Snapshot {
             sources: sample.sources.clone(),
             processes: derive_processes(sample, before, elapsed_secs),
             own_pids: sample.process.as_ref().map(|p| p.own_pids.clone()).unwrap_or_default(),
-            mounts: sample.disk.iter().flat_map(|d| d.mounts.iter().map(Mount::from)).collect(),
+            mounts: derive_mounts(sample, before, elapsed_secs),
             devices,
             interfaces,
             tcp_states: sample.network.as_ref().map(|n| n.tcp_states.clone()).unwrap_or_default(),
@@ -384,6 +387,7 @@ impl From<&MountUsage> for Mount {
             free_percent: percent(usage.available_bytes as f64, usable as f64).unwrap_or(0.0),
             inode_free_percent: percent(usage.inodes_free as f64, usage.inodes_total as f64),
             read_only: usage.read_only,
+            filling_bytes_per_sec: None,
         }
     }
 }
@@ -521,6 +525,18 @@ fn derive_devices(sample: &Sample, before: Option<&Sample>, secs: Option<f64>) -
         }
     };
     disk.devices.iter().map(derive).collect()
+}
+
+fn derive_mounts(sample: &Sample, before: Option<&Sample>, secs: Option<f64>) -> Vec<Mount> {
+    let last = before.and_then(|b| b.disk.as_ref());
+    let derive = |now: &MountUsage| {
+        let same = |l: &&MountUsage| l.mount_point == now.mount_point && l.device == now.device;
+        let last = last.and_then(|l| l.mounts.iter().find(same));
+        // `rate` of a counter that runs down.
+        let taken = last.and_then(|l| rate(l.available_bytes, now.available_bytes, secs));
+        Mount { filling_bytes_per_sec: taken.filter(|t| *t > 0.0), ..Mount::from(now) }
+    };
+    sample.disk.iter().flat_map(|d| &d.mounts).map(derive).collect()
 }
 
 fn derive_containers(

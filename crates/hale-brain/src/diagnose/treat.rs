@@ -5,7 +5,7 @@ use hale_model::ProcRef;
 use hale_model::action::PlanStep;
 use hale_model::alert::{Alert, AlertKind, Subject};
 use hale_model::sample::UnitStat;
-use hale_model::snapshot::{Mount, Process, Snapshot};
+use hale_model::snapshot::{Mount, Process, Snapshot, percent};
 use hale_model::text::bytes;
 
 use crate::decide::names::{is_orphan, is_protected, service_of, unit_pattern};
@@ -16,6 +16,10 @@ use super::{DiagnoseInput, cleaning, containers, culprit, reported, services, st
 
 /// Free space beyond what the alert asks for, so that it does not come back at once.
 const CLEAN_MARGIN_PERCENT: f64 = 5.0;
+/// Room for so long is made where the mount still fills, in at most this share of it: one burst of
+/// writing is no reason to move everything.
+const CLEAN_AHEAD_SECS: f64 = 60.0;
+const CLEAN_AHEAD_PERCENT_MAX: f64 = 25.0;
 
 /// What to do about one alert.
 pub(super) enum Treatment {
@@ -367,7 +371,11 @@ pub(super) fn goal(input: &DiagnoseInput<'_>, alert: &Alert, mount: &Mount) -> (
         return (100.0, None);
     }
     let wanted = input.config.thresholds.disk_min_free_percent;
-    let target = (wanted.max(mount.free_percent) + CLEAN_MARGIN_PERCENT).min(95.0);
+    // Where it still fills, what is freed has to last for longer than the look at it.
+    let ahead = mount.filling_bytes_per_sec.unwrap_or(0.0) * CLEAN_AHEAD_SECS;
+    let ahead = percent(ahead, mount.total_bytes as f64).unwrap_or(0.0);
+    let ahead = ahead.min(CLEAN_AHEAD_PERCENT_MAX);
+    let target = (wanted.max(mount.free_percent) + CLEAN_MARGIN_PERCENT + ahead).min(95.0);
     // Where it only fills quickly, more must be free than now.
     let must_have = wanted.max(mount.free_percent + 1.0).min(target);
     (target, Some(if mount.free_percent < wanted { wanted } else { must_have }))

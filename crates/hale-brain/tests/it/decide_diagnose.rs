@@ -340,6 +340,16 @@ fn disks_and_units() {
         ("the root is full", space("/"), world()),
         ("the data is full", space("/data"), world()),
         (
+            "full and still filling",
+            space("/data"),
+            changed(|s| s.mounts[1].filling_bytes_per_sec = Some(16e6)),
+        ),
+        (
+            "full after one great burst",
+            space("/data"),
+            changed(|s| s.mounts[1].filling_bytes_per_sec = Some(5e9)),
+        ),
+        (
             "nothing may be cleaned there",
             space("/srv"),
             changed(|s| s.mounts.push(mount("/srv", 1.0))),
@@ -411,6 +421,18 @@ disk_full 0.90: disk.space of /.
 disk_full 0.90: disk.space of /data.
   disk.clean@disk.space `find /data/tmp -xdev -type f -mmin +1440 -print`
   because: What can be fetched or is old goes first; /data then has 15 % free if there is enough of it.
+  proof: MountFree, FindingGone for 10 s within 120 s
+
+# full and still filling
+disk_full 0.90: disk.space of /data.
+  disk.clean@disk.space `find /data/tmp -xdev -type f -mmin +1440 -print`
+  because: What can be fetched or is old goes first; /data then has 24 % free if there is enough of it.
+  proof: MountFree, FindingGone for 10 s within 120 s
+
+# full after one great burst
+disk_full 0.90: disk.space of /data.
+  disk.clean@disk.space `find /data/tmp -xdev -type f -mmin +1440 -print`
+  because: What can be fetched or is old goes first; /data then has 40 % free if there is enough of it.
   proof: MountFree, FindingGone for 10 s within 120 s
 
 # nothing may be cleaned there

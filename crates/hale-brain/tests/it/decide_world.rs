@@ -104,7 +104,7 @@ pub fn mount(point: &str, free_percent: f64) -> Mount {
         available_bytes: 1 << 30,
         free_percent,
         inode_free_percent: Some(50.0),
-        read_only: false,
+        ..Mount::default()
     }
 }
 

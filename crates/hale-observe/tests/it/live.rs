@@ -113,6 +113,26 @@ async fn a_child_its_program_and_its_cpu() {
 }
 
 #[tokio::test]
+async fn a_mount_that_fills_says_how_fast() {
+    let mut observer = observer();
+    let before = observer.collect_only(&[Source::Disk]).await;
+    let after = |change: fn(u64) -> u64| {
+        let mut now = before.clone();
+        now.boottime_ns += 2_000_000_000;
+        for mount in now.disk.iter_mut().flat_map(|d| &mut d.mounts) {
+            mount.available_bytes = change(mount.available_bytes);
+        }
+        let mounts = Snapshot::derive(&now, Some(&before)).mounts;
+        mounts.into_iter().map(|m| m.filling_bytes_per_sec).collect::<Vec<_>>()
+    };
+    let mounts = before.disk.as_ref().unwrap().mounts.len();
+    assert!(mounts > 0);
+    assert_eq!(after(|bytes| bytes - 4096), vec![Some(2048.0); mounts]);
+    assert_eq!(after(|bytes| bytes), vec![None; mounts]);
+    assert_eq!(after(|bytes| bytes + 4096), vec![None; mounts]);
+}
+
+#[tokio::test]
 async fn another_program_in_the_same_process_is_noticed() {
     let mut observer = observer();
     let mut command = Command::new("sh");
