@@ -180,7 +180,8 @@ fn start(command: &Command<'_>, terminal: Terminal) -> Result<tokio::process::Ch
         Terminal::Shared => shell.stdin(Stdio::inherit()),
     };
     shell.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    shell.spawn().map_err(|e| ActError::from_io(OPERATION, command.command.to_owned(), e))
+    hale_spawn::spawn_async(&mut shell)
+        .map_err(|e| ActError::from_io(OPERATION, command.command.to_owned(), e))
 }
 
 /// TERM to the whole group, then KILL. The leader is not reaped yet, so the number is still its own.

@@ -216,15 +216,16 @@ impl Workshop {
             ApiError::new(ErrorKind::Failed, format!("the telemetry worker {what}: {error}"))
         };
         let input = serde_json::to_vec(work).map_err(|e| failed("cannot be told its work", &e))?;
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .arg("--data-dir")
             .arg(&self.files.dir)
             .arg("telemetry-worker")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|e| failed("could not be started", &e))?;
+            .stderr(Stdio::null());
+        let mut child =
+            hale_spawn::spawn(&mut command).map_err(|e| failed("could not be started", &e))?;
         // It reads everything before it answers, so neither side waits for the other.
         let told = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(&input));
         let output = child.wait_with_output().map_err(|e| failed("was lost", &e))?;

@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -29,24 +28,15 @@ const LEAST_CONNECTIONS: usize = 32;
 
 /// Lets this process open more files, up to what its user may; how many it may open now.
 pub fn raise_open_files() -> u64 {
-    let mut limit = getrlimit(Resource::Nofile);
-    let most = limit.maximum.unwrap_or(WANTED_FILES).min(WANTED_FILES);
-    if limit.current.is_some_and(|current| current < most) {
-        limit.current = Some(most);
-        if let Err(error) = setrlimit(Resource::Nofile, limit) {
-            tracing::warn!(%error, "the limit of open files stays as it is");
-        }
+    if let Err(error) = hale_spawn::raise_open_files(WANTED_FILES) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
     }
-    open_files()
-}
-
-fn open_files() -> u64 {
-    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+    hale_spawn::open_files_max()
 }
 
 /// Connections that one listener may have open.
 pub(crate) fn connections_max() -> usize {
-    connections_of(open_files())
+    connections_of(hale_spawn::open_files_max())
 }
 
 fn connections_of(open_files: u64) -> usize {

@@ -58,13 +58,14 @@ pub(crate) fn vacuum(roots: &ActRoots, keep_bytes: u64, dev: u64) -> Freed {
 
 fn run(roots: &ActRoots, keep_bytes: u64) -> Result<(Option<i32>, String), String> {
     let program = roots.journalctl.display();
-    let mut child = Command::new(&roots.journalctl)
+    let mut command = Command::new(&roots.journalctl);
+    command
         .arg(format!("--vacuum-size={keep_bytes}"))
         .env("LC_ALL", "C")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
+        .stderr(Stdio::piped());
+    let mut child = hale_spawn::spawn(&mut command)
         .map_err(|e| format!("{program} cannot be started ({e})"))?;
     let stderr = child.stderr.take();
     let reader = std::thread::spawn(move || stderr.map(read_tail).unwrap_or_default());

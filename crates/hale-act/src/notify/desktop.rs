@@ -147,7 +147,13 @@ async fn available(desktop: &Desktop) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::disallowed_methods,
+        reason = "tests"
+    )]
     use std::io::{BufRead as _, BufReader};
     use std::process::{Command, Stdio};
     use std::sync::Mutex;

@@ -122,14 +122,15 @@ async fn run(
     let Some((program, arguments)) = service.restart.split_first() else {
         return Err(failed("no program restarts it".to_owned()));
     };
-    let mut child = tokio::process::Command::new(program)
+    let mut command = tokio::process::Command::new(program);
+    command
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
+        .kill_on_drop(true);
+    let mut child = hale_spawn::spawn_async(&mut command)
         .map_err(|error| failed(format!("{program} cannot be started: {error}")))?;
     let stderr = child.stderr.take();
     let status = tokio::time::timeout(RESTART_LIMIT, child.wait()).await;

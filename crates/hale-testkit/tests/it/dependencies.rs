@@ -11,17 +11,27 @@ const ALLOWED_EDGES: &[(&str, &[&str])] = &[
     ("hale", &["hale-engine", "hale-serve", "hale-demo", "hale-model"]),
     (
         "hale-engine",
-        &["hale-observe", "hale-store", "hale-brain", "hale-mind", "hale-act", "hale-model"],
+        &[
+            "hale-observe",
+            "hale-store",
+            "hale-brain",
+            "hale-mind",
+            "hale-act",
+            "hale-spawn",
+            "hale-model",
+        ],
     ),
-    ("hale-observe", &["hale-model"]),
+    ("hale-observe", &["hale-spawn", "hale-model"]),
     ("hale-store", &["hale-model"]),
     ("hale-brain", &["hale-model"]),
     ("hale-mind", &["hale-model"]),
-    ("hale-act", &["hale-model"]),
-    ("hale-serve", &["hale-model"]),
+    ("hale-act", &["hale-spawn", "hale-model"]),
+    ("hale-serve", &["hale-spawn", "hale-model"]),
     // The marketplace is an application like any other: it knows OTLP and a webhook.
     ("hale-demo", &[]),
     ("hale-model", &[]),
+    // A system call and no more.
+    ("hale-spawn", &[]),
     ("hale-testkit", &["hale-model"]),
 ];
 

@@ -189,15 +189,16 @@ fn arguments(start: &Start) -> Vec<String> {
 }
 
 fn spawn(program: &PathBuf, start: &Start) -> std::io::Result<(Child, ChildStdout, ChildStderr)> {
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(arguments(start))
         // Its own words are shown to people as they are; data does not depend on this.
         .env("LC_ALL", "C")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()?;
+        .kill_on_drop(true);
+    let mut child = hale_spawn::spawn_async(&mut command)?;
     let (out, err) = (child.stdout.take(), child.stderr.take());
     let (Some(out), Some(err)) = (out, err) else {
         return Err(std::io::Error::other("its output is not piped"));

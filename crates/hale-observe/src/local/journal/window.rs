@@ -98,15 +98,15 @@ async fn read_journal(
     let name = "journal";
     let fields = format!("--output-fields={FIELDS}");
     let since = format!("--since=@{}", since.as_second());
-    let child = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(["--output=json", "--all", "--no-pager", "--reverse", &fields, &since])
         .env("LC_ALL", "C")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn();
-    let mut child = match child {
+        .kill_on_drop(true);
+    let mut child = match hale_spawn::spawn_async(&mut command) {
         Ok(child) => child,
         Err(error) => {
             return LogSource::failed(name, format!("cannot start {}: {error}", program.display()));
