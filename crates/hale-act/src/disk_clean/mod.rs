@@ -16,6 +16,7 @@ mod package_cache;
 mod quarantine;
 mod restore;
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -38,6 +39,8 @@ const OPERATION: &str = "clean the disk";
 const CLEAN_LIMIT: Duration = Duration::from_secs(600);
 /// A file system with less free than this is short of space, whatever bounds its directories have.
 const SHORT_PERCENT: f64 = 2.0;
+/// What is asked for includes a margin: where so much of it came, looking again says whether it cured.
+const PART_TO_LOOK_AT: f64 = 0.5;
 
 /// What to clean, how, and how far.
 #[derive(Clone, Debug)]
@@ -131,10 +134,12 @@ pub(crate) fn apply(
         });
     }
     let before = Space::of(&mount.mount_point)?;
-    let run = Run { roots, id, mount: &mount, target: order.target_free_percent };
-    let mut total = Total::default();
-    if !run.enough() {
+    let (target, enough) = (order.target_free_percent, Cell::new(false));
+    let run = Run { roots, id, mount: &mount, target, enough };
+    let mut total = Total { was_enough: run.enough(), ..Total::default() };
+    if !total.was_enough {
         run.all_means(order, &mut total)?;
+        total.was_enough = run.enough() || run.enough.get();
     }
     let after = Space::of(&mount.mount_point).unwrap_or(before);
     Ok(total.outcome(order, before, after))
@@ -152,6 +157,8 @@ struct Run<'a> {
     id: &'a ActionId,
     mount: &'a Mount,
     target: f64,
+    /// Whether there was enough at any look.
+    enough: Cell<bool>,
 }
 
 /// What was done so far.
@@ -162,6 +169,8 @@ struct Total {
     failed: bool,
     irreversible: bool,
     quarantine: Option<String>,
+    /// It was enough at some moment: whoever fills it again is not what the action did wrong.
+    was_enough: bool,
 }
 
 impl Total {
@@ -177,7 +186,8 @@ impl Total {
         let reached = if wants_all(order.target_free_percent) {
             !self.failed && (self.quarantine.is_some() || self.irreversible)
         } else {
-            free >= order.target_free_percent
+            let asked = order.target_free_percent - before.free_percent();
+            self.was_enough || free - before.free_percent() >= asked * PART_TO_LOOK_AT
         };
         let mut said = vec![format!(
             "{}: {:.1} % free, {:.1} % before, {:.1} % wanted, {} freed",
@@ -213,7 +223,10 @@ impl Total {
 
 impl Run<'_> {
     fn enough(&self) -> bool {
-        !wants_all(self.target) && self.mount.free_percent().is_ok_and(|free| free >= self.target)
+        let now = !wants_all(self.target)
+            && self.mount.free_percent().is_ok_and(|free| free >= self.target);
+        self.enough.set(self.enough.get() || now);
+        now
     }
 
     fn all_means(&self, order: &Order, total: &mut Total) -> Result<(), ActError> {
@@ -373,4 +386,26 @@ fn moved_files(roots: &ActRoots, id: &ActionId) -> Result<Option<(String, usize)
         Stage::Intent | Stage::Left | Stage::Restored => false,
     });
     Ok(Some((name, gone.count())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whether_looking_again_is_worth_it() {
+        let space = |free: u64| Space { used: 100 - free, available: free };
+        for (name, before, after, target, was_enough, done) in [
+            ("reached", 5, 20, 15.0, true, true),
+            ("reached, and filled again since", 5, 6, 15.0, true, true),
+            ("most of it, nothing is left to remove", 5, 12, 15.0, false, true),
+            ("next to nothing", 5, 6, 15.0, false, false),
+            ("worse than before", 5, 4, 15.0, false, false),
+        ] {
+            let order =
+                Order { mount_point: "/m".into(), means: Vec::new(), target_free_percent: target };
+            let total = Total { was_enough, ..Total::default() };
+            assert_eq!(total.outcome(&order, space(before), space(after)).done, done, "{name}");
+        }
+    }
 }
