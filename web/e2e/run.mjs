@@ -326,6 +326,30 @@ interval_secs = 1
     await page.context().close();
   });
 
+  await test("a Prometheus target: its series by name and label, drawn, and as they were", async () => {
+    const page = await open(auto, "/machine?tab=targets");
+    await settled(page);
+    await page.locator('.target:has-text("hale") .chip:has-text("up")').waitFor();
+    await page.locator("[data-find]").fill("source memory");
+    const age = page.getByRole("button", { name: "hale_source_age_seconds" });
+    await age.waitFor();
+    check((await page.locator(".series-name").count()) === 1, "a label is not searched");
+    await page.locator("[data-find]").fill("turns");
+    await page.getByRole("button", { name: "hale_turns_total" }).click();
+    await page.waitForURL(/metric=hale_turns_total/);
+    await page.reload();
+    await page.getByText("Growth a second").waitFor();
+    const told = await page.locator("figure.chart").getAttribute("aria-label");
+    check(/now \d+(\.\d+)?\/s/.test(told), `the growth is not told: ${told}`);
+    const before = new Date(Date.now() - 4_000).toISOString();
+    await page.goto(`${auto.url}/machine?tab=targets&metric=hale_turns_total&at=${before}`);
+    await page.getByText("Growth a second").waitFor();
+    await page.goto(`${auto.url}/machine?tab=targets&at=2020-01-01T00:00:00Z`);
+    await page.getByText("No target was read then").waitFor();
+    check(page.troubles.length === 0, page.troubles.join("\n"));
+    await page.context().close();
+  });
+
   await test("nothing moves under the reader's eyes", async () => {
     const page = await open(auto, "/");
     const shift = await page.evaluate(
@@ -458,7 +482,9 @@ interval_secs = 1
     await settled(page);
     await page.getByText("No Prometheus target is read").waitFor();
     check(/\[\[scrape\]\]/.test(await page.locator("main").innerText()), "no key is named");
-    await page.goto(`${approve.url}/machine?tab=targets&at=${new Date(Date.now() - 5_000).toISOString()}`);
+    await page.goto(
+      `${approve.url}/machine?tab=targets&at=${new Date(Date.now() - 5_000).toISOString()}`,
+    );
     await page.getByText("No target was read then").waitFor();
     await page.context().close();
   });
@@ -501,7 +527,10 @@ interval_secs = 1
         },
         [`/api/v1/approvals/${id}/approve`, body],
       );
-      check(status === 409 && said === "needs_approval", `${JSON.stringify(body)}: ${status} ${said}`);
+      check(
+        status === 409 && said === "needs_approval",
+        `${JSON.stringify(body)}: ${status} ${said}`,
+      );
     }
     check((await state()) === "pending", `it is ${await state()} without YES`);
     check(

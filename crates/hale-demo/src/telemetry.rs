@@ -35,6 +35,9 @@ const SCOPE: &str = "marketplace";
 const BATCH_DELAY: Duration = Duration::from_millis(150);
 /// Between two exports of the metrics.
 const METRICS_INTERVAL: Duration = Duration::from_secs(2);
+/// Upper bounds of the buckets of durations.
+const DURATION_BOUNDS_SECS: [f64; 14] =
+    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 /// A receiver that takes longer is not waited for.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Log lines remembered for a webhook.
@@ -98,6 +101,8 @@ impl Telemetry {
             .f64_histogram("http.server.request.duration")
             .with_unit("s")
             .with_description("Time from a request to its answer.")
+            // As the semantic conventions advise: the SDK's own buckets are made for milliseconds.
+            .with_boundaries(DURATION_BOUNDS_SECS.to_vec())
             .build();
         // The SDK keeps the callback as long as the meter's provider lives.
         let _ = meter

@@ -15,7 +15,7 @@ pub struct AuditEntry {
     /// Who: `hale`, `uid:1000`, `token:NAME`.
     pub actor: String,
     /// What: `verdict`, `intent`, `outcome`, `undo`, `approve`, `reject`, `pause`, `resume`, `ack`,
-    /// `close`, `note`, `autonomy`, `vacuum`, `config`.
+    /// `close`, `note`, `autonomy`, `vacuum`, `config`, `refused`.
     pub kind: String,
     /// On what: an id, a target.
     pub subject: String,

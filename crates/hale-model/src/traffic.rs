@@ -253,14 +253,13 @@ pub struct MetricValue {
     pub value: f64,
     /// What kind of figure it is.
     pub kind: MetricKind,
-    /// Of a histogram whose buckets were sent: half of what was counted since it was sent before was at most
-    /// this. So are the next two.
+    /// Of a histogram with buckets: half of what came since it was sent last was at most this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p50: Option<f64>,
-    /// 95 of 100 were at most this.
+    /// 95 of 100 of that were at most this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p95: Option<f64>,
-    /// 99 of 100 were at most this.
+    /// 99 of 100 of that were at most this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p99: Option<f64>,
 }

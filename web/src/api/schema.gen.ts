@@ -2312,6 +2312,21 @@ export interface components {
             value: number;
             /** @description What kind of figure it is. */
             kind: components["schemas"]["MetricKind"];
+            /**
+             * Format: double
+             * @description Of a histogram with buckets: half of what came since it was sent last was at most this.
+             */
+            p50?: number | null;
+            /**
+             * Format: double
+             * @description 95 of 100 of that were at most this.
+             */
+            p95?: number | null;
+            /**
+             * Format: double
+             * @description 99 of 100 of that were at most this.
+             */
+            p99?: number | null;
         };
         /** @description What kind of figure a metric is. */
         MetricKind: "gauge" | "sum" | "histogram";

@@ -32,7 +32,7 @@ export interface Call {
 }
 
 export const NODE = { width: 168, height: 58 };
-const GAP = { x: 92, y: 22 };
+const GAP = { x: 80, y: 22 };
 const PAD = 12;
 /** Height of the place that a line keeps free in a column which it passes. */
 const PASS_HEIGHT = 30;

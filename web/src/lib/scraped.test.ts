@@ -4,6 +4,7 @@ import {
   courseSql,
   courseStep,
   inUnit,
+  otlpUnit,
   ownLabels,
   seriesOf,
   seriesSql,
@@ -80,6 +81,21 @@ describe("what Prometheus targets expose", () => {
     ]);
     expect(ownLabels(['{cpu="0"}'])).toEqual(["all"]);
     expect(ownLabels([""])).toEqual(["all"]);
+  });
+
+  it("units of OpenTelemetry are read alike", () => {
+    const told = [
+      ["s", 0.25],
+      ["ms", 12.5],
+      ["By", 2048],
+      ["{request}", 3],
+    ] as const;
+    expect(told.map(([unit, value]) => inUnit(value, otlpUnit(unit)))).toEqual([
+      "250 ms",
+      "13 ms",
+      "2.0 KiB",
+      "3",
+    ]);
   });
 
   it("values are read in their unit", () => {

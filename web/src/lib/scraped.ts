@@ -151,6 +151,12 @@ function labelsOf(text: string): string[] {
   return [...found].map(([, name, value]) => `${name}=${(value ?? "").replace(/\\(.)/g, "$1")}`);
 }
 
+/** How OpenTelemetry writes units (UCUM), as the names that Prometheus has for them. */
+export function otlpUnit(unit: string): string {
+  const known: Record<string, string> = { s: "seconds", ms: "ms", By: "bytes", "%": "percent" };
+  return known[unit] ?? "";
+}
+
 /** A value in its unit, short enough for an axis. */
 export function inUnit(value: number | null | undefined, unit: string, perSec = false): string {
   if (value == null) return UNKNOWN;
@@ -166,6 +172,7 @@ function withUnit(value: number, unit: string, perSec: boolean): string {
     return new Date(value * 1000).toISOString().slice(0, 16).replace("T", " ");
   if (unit === "seconds" && value >= 0)
     return size < 10 ? milliseconds(value * 1000) : `${plain(value)} s`;
+  if (unit === "ms") return milliseconds(value);
   if (unit === "percent") return percent(value, 1);
   if (unit === "celsius") return `${plain(value)} °C`;
   return plain(value);

@@ -210,16 +210,15 @@ function SeriesTable({
         <table className="table">
           <thead>
             <tr>
-              <th>Metric</th>
-              <th>Labels</th>
-              <th>Kind</th>
+              <th>Series</th>
+              <th className="series-kind">Kind</th>
               <th className="right">Value</th>
             </tr>
           </thead>
           <tbody>
             {shown.map((s) => (
               <tr key={`${s.metric} ${s.subject}`}>
-                <td>
+                <td className="series-name">
                   <button
                     type="button"
                     className="link mono"
@@ -228,14 +227,10 @@ function SeriesTable({
                     onClick={() => onChoose(s.metric)}
                   >
                     {s.metric}
-                  </button>
+                  </button>{" "}
+                  <span className="muted mono">{s.labels.slice(1, -1)}</span>
                 </td>
-                <td className="wide">
-                  <span className="muted mono clip" title={s.labels}>
-                    {s.labels.slice(1, -1)}
-                  </span>
-                </td>
-                <td className="muted">{s.counter ? "counter" : "level"}</td>
+                <td className="muted series-kind">{s.counter ? "counter" : "level"}</td>
                 <td className="right num" title={String(s.value)}>
                   {inUnit(s.value, s.unit)}
                 </td>

@@ -7,6 +7,7 @@ import { milliseconds, number, percent, UNKNOWN, words } from "../lib/format";
 import { NODE, serviceMap } from "../lib/map";
 import { useNow } from "../lib/now";
 import { COURSE_ROWS_MAX, red, redSql, told, toldSql } from "../lib/red";
+import { inUnit, otlpUnit } from "../lib/scraped";
 import { clock } from "../lib/time";
 import { Chart } from "../ui/Chart";
 import { Answered, Chip, Empty, Figure, Meter, Panel } from "../ui/parts";
@@ -330,31 +331,34 @@ function One({ service }: { service: ServiceView }) {
         <RedCharts service={service.service} />
       </Panel>
       <div className="two">
-        <Panel title="Operations" flush>
-          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by key */}
-          <div className="scroll" role="region" aria-label="Operations" tabIndex={0}>
-            <table className="table">
-              <thead>
-                <tr>
-                  <th>Operation</th>
-                  <th className="right">Rate</th>
-                  <th className="right">Errors</th>
-                  <th className="right">p95</th>
-                </tr>
-              </thead>
-              <tbody>
-                {service.operations.map((op) => (
-                  <tr key={op.operation}>
-                    <td className="mono">{op.operation}</td>
-                    <td className="right num">{number(op.rate_per_sec, 1)}/s</td>
-                    <td className="right num">{percent(op.error_percent, 1)}</td>
-                    <td className="right num">{milliseconds(op.p95_ms)}</td>
+        <div className="column">
+          <Panel title="Operations" flush>
+            {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by key */}
+            <div className="scroll" role="region" aria-label="Operations" tabIndex={0}>
+              <table className="table">
+                <thead>
+                  <tr>
+                    <th>Operation</th>
+                    <th className="right">Rate</th>
+                    <th className="right">Errors</th>
+                    <th className="right">p95</th>
                   </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
-        </Panel>
+                </thead>
+                <tbody>
+                  {service.operations.map((op) => (
+                    <tr key={op.operation}>
+                      <td className="mono">{op.operation}</td>
+                      <td className="right num">{number(op.rate_per_sec, 1)}/s</td>
+                      <td className="right num">{percent(op.error_percent, 1)}</td>
+                      <td className="right num">{milliseconds(op.p95_ms)}</td>
+                    </tr>
+                  ))}
+                </tbody>
+              </table>
+            </div>
+          </Panel>
+          {service.metrics.length > 0 ? <Metrics metrics={service.metrics} /> : null}
+        </div>
         <div className="column">
           <Panel title="Objectives">
             {service.slos.length === 0 ? (
@@ -419,5 +423,43 @@ function One({ service }: { service: ServiceView }) {
         </div>
       </div>
     </>
+  );
+}
+
+/** What the service measures of itself, by the names that it gave. */
+function Metrics({ metrics }: { metrics: ServiceView["metrics"] }) {
+  return (
+    <Panel title="Metrics" flush>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by key */}
+      <div className="scroll" role="region" aria-label="Metrics" tabIndex={0}>
+        <table className="table">
+          <thead>
+            <tr>
+              <th>Metric</th>
+              <th className="right">Value</th>
+              <th className="right">p50</th>
+              <th className="right">p95</th>
+              <th className="right">p99</th>
+            </tr>
+          </thead>
+          <tbody>
+            {metrics.map((m) => (
+              <tr key={m.metric}>
+                <td className="series-name">
+                  <span className="mono">{m.metric}</span>{" "}
+                  <span className="muted">{m.kind === "histogram" ? "mean" : m.kind}</span>
+                </td>
+                {[m.value, m.p50, m.p95, m.p99].map((value, at) => (
+                  // biome-ignore lint/suspicious/noArrayIndexKey: a column is its place
+                  <td key={at} className="right num">
+                    {inUnit(value, otlpUnit(m.unit))}
+                  </td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </Panel>
   );
 }

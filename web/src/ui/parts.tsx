@@ -1,6 +1,6 @@
 // The small parts that every view is made of.
 
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useRef } from "react";
 import { ApiFailure } from "../api/client";
 import { words } from "../lib/format";
 import { useNow } from "../lib/now";
@@ -215,12 +215,22 @@ export function Segments<T extends string>({
   options: readonly (readonly [T, string])[];
   onChange: (value: T) => void;
 }) {
+  const chosen = useRef<HTMLButtonElement>(null);
+  // On a narrow screen the chosen one may be beyond the edge.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another choice is another button
+  useEffect(() => {
+    const box = chosen.current?.parentElement;
+    if (!chosen.current || !box || box.scrollWidth <= box.clientWidth) return;
+    const [inner, outer] = [chosen.current.getBoundingClientRect(), box.getBoundingClientRect()];
+    box.scrollLeft += inner.left - outer.left - (outer.width - inner.width) / 2;
+  }, [value]);
   return (
     <fieldset className="segments">
       <legend className="sr-only">{label}</legend>
       {options.map(([option, name]) => (
         <button
           key={option}
+          ref={option === value ? chosen : undefined}
           type="button"
           aria-pressed={option === value}
           onClick={() => onChange(option)}

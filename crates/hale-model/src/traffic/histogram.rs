@@ -1,6 +1,7 @@
 //! Histograms as services send them, explicit buckets and exponential ones alike: of many points one
 //! distribution, of a count that only grows the part since it was sent before, and of that the quantiles.
-//! Within a bucket what was counted is taken to lie evenly, as Prometheus does.
+//! Within a bucket what was counted is taken to lie evenly, as Prometheus does; but where the buckets are too
+//! wide for what they hold, the mean says better how far up it can lie (Markov's inequality).
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -29,6 +30,8 @@ pub struct Distribution {
     pub cumulative: bool,
     /// By their bounds.
     buckets: Vec<Bucket>,
+    /// Of all values; 0: not told.
+    sum: f64,
     /// More buckets than are kept, or bounds that are none.
     unreadable: bool,
 }
@@ -86,6 +89,11 @@ impl Distribution {
         }
     }
 
+    /// Takes in the sum of a point's values.
+    pub fn sum(&mut self, sum: f64) {
+        self.sum += sum;
+    }
+
     /// Takes in what an exponential point counted as zero.
     pub fn zeros(&mut self, count: u64) {
         self.add(0.0, 0.0, count);
@@ -120,7 +128,22 @@ impl Distribution {
         })
     }
 
+    /// Values above zero cannot lie above their mean by more than this, so many of them.
+    fn bound(&self, share: f64) -> f64 {
+        let from_zero = self.buckets.iter().all(|b| b.bottom() >= 0.0);
+        let mean = self.sum / self.total() as f64;
+        if from_zero && mean.is_finite() && mean > 0.0 {
+            mean / (1.0 - share)
+        } else {
+            f64::INFINITY
+        }
+    }
+
     fn quantile(&self, share: f64) -> f64 {
+        self.within(share).min(self.bound(share))
+    }
+
+    fn within(&self, share: f64) -> f64 {
         let rank = share * self.total() as f64;
         let mut below = 0.0;
         let mut at = 0.0;
@@ -149,15 +172,20 @@ impl Distribution {
             bucket.count = bucket.count.checked_sub(was.count)?;
         }
         rest.buckets.retain(|b| b.count > 0);
+        rest.sum -= before.sum;
         Some(rest)
     }
 }
 
 impl Bucket {
+    fn bottom(&self) -> f64 {
+        if self.low == f64::NEG_INFINITY && self.high > 0.0 { 0.0 } else { self.low }
+    }
+
     /// The value so far into it. Of a bucket without an end, its other end; what begins nowhere begins at
     /// zero, where it ends above it.
     fn at(&self, share: f64) -> f64 {
-        let low = if self.low == f64::NEG_INFINITY && self.high > 0.0 { 0.0 } else { self.low };
+        let low = self.bottom();
         match (low.is_finite(), self.high.is_finite()) {
             (true, true) => low + (self.high - low) * share.clamp(0.0, 1.0),
             (true, false) => low,
@@ -248,6 +276,23 @@ mod tests {
         {
             assert_eq!(told(&explicit(bounds, counts)), None, "{bounds:?} {counts:?}");
         }
+    }
+
+    #[test]
+    fn where_buckets_are_too_wide_the_mean_bounds_the_quantiles() {
+        let mut seconds = explicit(&[0.0, 5.0, 10.0], &[0, 1000, 0, 0]);
+        seconds.sum(2.0);
+        assert_eq!(told(&seconds), Some((0.004, 0.04, 0.2)), "2 ms each cannot be 2.5 s");
+        let mut fitting = explicit(&[0.05, 0.1], &[50, 50, 0]);
+        fitting.sum(5.0);
+        assert_eq!(told(&fitting), Some((0.05, 0.095, 0.099)));
+        let mut below_zero = explicit(&[-5.0, 5.0], &[50, 50, 0]);
+        below_zero.sum(1.0);
+        assert_eq!(
+            told(&below_zero),
+            Some((-5.0, 4.0, 4.8)),
+            "says nothing where values may cancel"
+        );
     }
 
     #[test]

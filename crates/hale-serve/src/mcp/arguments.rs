@@ -43,6 +43,22 @@ pub(super) struct ById {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+pub(super) struct ByName {
+    /// The name.
+    #[schemars(length(min = 1, max = 256))]
+    pub name: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Sentence {
+    /// What is wanted, in English, French or Korean.
+    #[schemars(length(min = 1, max = 4096))]
+    pub sentence: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct AlertsOf {
     /// Only these states; empty: open and acknowledged.
     #[serde(default)]

@@ -10,9 +10,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::arguments::{
-    About, AlertsOf, ApprovalsOf, ById, ID_BYTES_MAX, IncidentsOf, LogHealthOf, Newest, Nothing,
-    OfAction, OfMachine, Proposal, RunbookOf, STATEMENT_BYTES_MAX, ShellCommand, Since, Statement,
-    TEXT_BYTES_MAX, Words, action, ago, bounded, entries, kind, span, told,
+    About, AlertsOf, ApprovalsOf, ById, ByName, ID_BYTES_MAX, IncidentsOf, LogHealthOf, Newest,
+    Nothing, OfAction, OfMachine, Proposal, RunbookOf, STATEMENT_BYTES_MAX, Sentence, ShellCommand,
+    Since, Statement, TEXT_BYTES_MAX, Words, action, ago, bounded, entries, kind, span, told,
 };
 
 /// A judged command would be ended after so long.
@@ -133,6 +133,12 @@ fn of_the_machine() -> Vec<ToolSpec> {
             },
         ),
         read(
+            "services",
+            "Services and who calls whom",
+            "Rates, errors and latencies of the services that send traces here, and the edges between them.",
+            |_: Nothing, _| query(Query::Services),
+        ),
+        read(
             "doctor",
             "Whether hale itself is well",
             "Files, permissions, sources, agent and models of hale.",
@@ -219,6 +225,15 @@ fn of_the_runbook() -> Vec<ToolSpec> {
             "As one file, to be taken in elsewhere with `hale runbook import`.",
             |_: Nothing, _| query(Query::RunbookExport),
         ),
+        read(
+            "playbooks",
+            "Treatments as data",
+            "Every playbook: which alerts it is for, and its steps.",
+            |_: Nothing, _| query(Query::Playbooks),
+        ),
+        read("playbook", "One playbook", "With its steps and checks.", |a: ByName, _| {
+            query(Query::Playbook { name: bounded("name", a.name, ID_BYTES_MAX)? })
+        }),
     ]
 }
 
@@ -246,6 +261,15 @@ fn of_the_guard() -> Vec<ToolSpec> {
             "The verdict on an action",
             "What the guard would say to it now: risk, decision, rules and reasons. Nothing is done or recorded.",
             |a: OfAction, _| query(Query::Judge { action: action(a.action)? }),
+        ),
+        read(
+            "ask",
+            "What a sentence would be done with",
+            "The commands, with the guard's verdict on each. Nothing is run; a model that hale has configured may be asked.",
+            |a: Sentence, _| {
+                let sentence = bounded("sentence", a.sentence, TEXT_BYTES_MAX)?;
+                query(Query::Ask { sentence, language: None })
+            },
         ),
         propose(),
     ]

@@ -172,7 +172,7 @@ fn histogram_message(temporality: i32, counts: &[u64], packed: bool) -> Vec<u8> 
             aggregation_temporality: temporality,
             data_points: vec![HistogramDataPoint {
                 count: counts.iter().sum(),
-                sum: Some(300.0),
+                sum: Some(10.0 * counts.iter().sum::<u64>() as f64),
                 bucket_counts: counts.to_vec(),
                 explicit_bounds: vec![10.0, 20.0],
                 ..HistogramDataPoint::default()
@@ -183,7 +183,7 @@ fn histogram_message(temporality: i32, counts: &[u64], packed: bool) -> Vec<u8> 
             aggregation_temporality: temporality,
             data_points: vec![ExponentialHistogramDataPoint {
                 count: counts.iter().sum(),
-                sum: Some(300.0),
+                sum: Some(10.0 * counts.iter().sum::<u64>() as f64),
                 scale: -1,
                 positive: Some(Buckets { offset: -1, bucket_counts: counts.to_vec() }),
                 ..ExponentialHistogramDataPoint::default()
@@ -229,10 +229,10 @@ fn buckets_become_quantiles_in_both_shapes_and_both_encodings() {
         quantiles(&TrafficBook::default(), METRICS_IN_JSON, body.as_bytes())
     };
     let explicit = r#""histogram":{"aggregationTemporality":"AGGREGATION_TEMPORALITY_DELTA","dataPoints":[
-        {"count":"100","sum":300,"bucketCounts":["50","50","0"],"explicitBounds":[10,20.0]}]}"#;
+        {"count":"100","sum":1000,"bucketCounts":["50","50","0"],"explicitBounds":[10,20.0]}]}"#;
     assert_eq!(json(explicit), Some((10.0, 19.0, 19.8)));
     let exponential = r#""exponentialHistogram":{"aggregationTemporality":1,"dataPoints":[
-        {"count":"100","sum":300,"scale":-1,"positive":{"offset":-1,"bucketCounts":["0","100","0"]}}]}"#;
+        {"count":"100","sum":1000,"scale":-1,"positive":{"offset":-1,"bucketCounts":["0","100","0"]}}]}"#;
     assert_eq!(json(exponential), Some((2.5, 3.85, 3.97)));
 }
 

@@ -32,6 +32,7 @@ pub(super) fn read(
             Shape::Exponential => exponential(point, into)?,
             Shape::Summary => count_and_sum(point)?,
         };
+        into.sum(sum);
         on(count, sum);
         Ok(())
     })?;

@@ -368,6 +368,7 @@ impl PointText {
             distribution.exponential(scale, offset, &counts(&side.bucket_counts), negative);
         }
         distribution.zeros(unsigned(self.zero_count));
+        distribution.sum(self.sum.map_or(0.0, Number::float));
     }
 }
 
