@@ -40,7 +40,27 @@ pub fn key(sentence: &str) -> Option<String> {
         .map(folded)
         .filter(|word| !POLITE.contains(&word.as_str()))
         .collect();
-    (!words.is_empty()).then(|| words.join(" "))
+    let first = words.first()?;
+    // `delete the old logs?` is not yet a wish to have them deleted.
+    let doubts = is_question(sentence) && !ASKING.contains(&first.as_str());
+    Some(if doubts { format!("{} ?", words.join(" ")) } else { words.join(" ") })
+}
+
+/// Words that begin a question, which is the same one without its mark.
+const ASKING: &[&str] = &[
+    "what", "which", "who", "where", "when", "why", "how", "is", "are", "does", "quel", "quelle",
+    "quels", "quelles", "qui", "où", "quand", "pourquoi", "comment", "combien", "est-ce", "y",
+];
+/// Words that make a request of a question.
+const ADDRESSING: &[&str] = &["you", "u", "tu", "vous", "toi"];
+
+/// Whether a sentence asks, and is no request in the form of a question (`could you …?`).
+fn is_question(sentence: &str) -> bool {
+    let asks = sentence.trim_end().ends_with(['?', '？']);
+    let lower = sentence.to_lowercase();
+    let mut words = lower.split(|c: char| c.is_whitespace() || c == '-');
+    asks && !words
+        .any(|word| ADDRESSING.contains(&word) || word.contains('줘') || word.contains('주'))
 }
 
 /// Lower case where capitals are mere style: `Show`, not `NGINX`, `Makefile.in` or `/Users/Bob`.
@@ -68,6 +88,15 @@ const TURNING: &[&str] = &[
     "undo",
     "unless",
     "if",
+    "why",
+    "who",
+    "when",
+    "did",
+    "was",
+    "should",
+    "may",
+    "might",
+    "must",
     "ne",
     "pas",
     "jamais",
@@ -76,6 +105,17 @@ const TURNING: &[&str] = &[
     "arrête",
     "désactive",
     "si",
+    "pourquoi",
+    "qui",
+    "quand",
+    "comment",
+    "faut",
+    "dois",
+    "puis",
+    "j'ai",
+    "왜",
+    "누가",
+    "언제",
     "말고",
     "마",
     "않고",
@@ -88,12 +128,13 @@ const TURNING: &[&str] = &[
 
 /// Whether what was done for one sentence may be proposed for the other: most words are the same, and
 /// every value, and every word that turns the meaning, is. Only ever a proposal.
-pub fn alike(a: &str, b: &str) -> bool {
-    let (Some(a), Some(b)) = (key(a), key(b)) else { return false };
+pub fn alike(first: &str, second: &str) -> bool {
+    let (Some(a), Some(b)) = (key(first), key(second)) else { return false };
     let words = |text: &str| text.split(' ').map(str::to_owned).collect::<BTreeSet<String>>();
     let (a, b) = (words(&a), words(&b));
     let decides = |word: &String| is_value(word) || TURNING.contains(&word.as_str());
-    let same = a.iter().filter(|w| decides(w)).eq(b.iter().filter(|w| decides(w)));
+    let turned = is_question(first) != is_question(second);
+    let same = !turned && a.iter().filter(|w| decides(w)).eq(b.iter().filter(|w| decides(w)));
     let (common, all) = (a.intersection(&b).count(), a.union(&b).count());
     same && common as f64 >= ALIKE_MIN * all as f64
 }
@@ -113,6 +154,8 @@ mod tests {
             ("Show the biggest files, please!", "show   the biggest files"),
             ("Hey hale, restart nginx", "restart nginx"),
             ("Montre les fichiers stp.", "montre les fichiers"),
+            ("which logs are big?", "which logs are big"),
+            ("could you clean the shop cache?", "could you clean the shop cache"),
         ] {
             assert_eq!(key(a), key(b), "{a}");
         }
@@ -122,6 +165,8 @@ mod tests {
             ("stop NGINX", "stop nginx"),
             ("kill 12", "kill 13"),
             ("delete it", "don't delete it"),
+            ("delete the old logs", "delete the old logs?"),
+            ("오래된 로그 삭제", "오래된 로그 삭제?"),
         ] {
             assert_ne!(key(a), key(b), "{a}");
         }
@@ -138,6 +183,11 @@ mod tests {
             ("restart the web server", "restart the mail server and the web server NOW"),
             ("stop the web server", "start the web server"),
             ("kill 12", "kill 13"),
+            ("restart the web server", "why restart the web server"),
+            ("restart the web server", "should I restart the web server"),
+            ("restart the web server", "restart the web server?"),
+            ("redémarre le serveur web", "qui redémarre le serveur web"),
+            ("웹 서버 캐시 비워줘", "왜 웹 서버 캐시 비워줘"),
         ] {
             assert!(!alike(a, b), "{a} / {b}");
         }

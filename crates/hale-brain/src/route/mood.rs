@@ -62,11 +62,13 @@ const LIGHT: [&str; 6] = [SOFT, "now", "all", "and", "then", "if"];
 pub(super) fn mark(tokens: &mut [Token], sentence: &str, lexicon: &Lexicon, language: Language) {
     let grammar = Grammar::new(lexicon);
     // Whoever asks how to do it is shown how.
-    if grammar.howto.is_some_and(|howto| tokens.iter().any(|token| token.is(howto))) {
-        return;
-    }
+    let asks_how = grammar.howto.is_some_and(|howto| tokens.iter().any(|token| token.is(howto)));
     let asks = sentence.trim_end().ends_with(['?', '？']);
     let told: Vec<usize> = match language {
+        Language::Ko if asks_how => Vec::new(),
+        Language::En | Language::Fr if asks_how => {
+            french::over(tokens, &grammar, language == Language::Fr)
+        }
         Language::Ko => korean::told(tokens, &grammar, asks),
         Language::En | Language::Fr => {
             let french = french::told(tokens, &grammar, asks, language == Language::Fr);

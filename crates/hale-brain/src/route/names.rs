@@ -7,7 +7,7 @@ use super::host::HostFacts;
 use super::lexicon::{Concept, Lexicon};
 use super::template::SlotKind;
 use super::tokens::Token;
-use super::values::VALUE_BYTES_MAX;
+use super::values::{VALUE_BYTES_MAX, Value};
 
 /// How sure it is that a token is the name: 0 is certain, 5 a guess.
 pub(super) type Rank = u8;
@@ -94,6 +94,11 @@ impl Names<'_> {
         }
         if kind == SlotKind::Text {
             return self.rank_text(token, at);
+        }
+        // `500M` says how large, it names no file.
+        let measures = token.value(|v| matches!(v, Value::Size(_) | Value::Since(_)).then_some(()));
+        if kind == SlotKind::Glob && measures.is_some() {
+            return None;
         }
         if token.hangul && !token.quoted && !token.alias {
             let called = kind == SlotKind::Glob && self.is_anchored(kind, at);

@@ -134,6 +134,16 @@ fn quoted(text: &str) -> Token {
 }
 
 fn read_chunk(chunk: &str, lexicon: &Lexicon, tokens: &mut Vec<Token>) {
+    // `> 500M`, `>=1G`: more than.
+    if let Some(rest) = chunk.strip_prefix('>').map(|rest| rest.trim_start_matches('='))
+        && rest.chars().next().is_none_or(|c| c.is_ascii_digit())
+    {
+        tokens.push(word("over", lexicon));
+        if !rest.is_empty() {
+            read_chunk(rest, lexicon, tokens);
+        }
+        return;
+    }
     let start = chunk.trim_start_matches(['(', '[', '{', '<', '¿', '¡', '-', '•', ',']);
     let pauses = [')', ']', '}', '>', '?', '!', ',', ';', '…', '。', '、'];
     let mut text = start.trim_end_matches(pauses);

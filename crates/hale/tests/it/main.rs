@@ -10,6 +10,7 @@ mod config;
 mod demo;
 mod detect;
 mod doctor;
+mod export;
 mod guard;
 mod history;
 mod kill;

@@ -47,6 +47,10 @@ const POLITE: [&str; 14] = [
 ];
 /// After them a gerund is asked for.
 const BEFORE_GERUNDS: [&str; 3] = ["try", "mind", "about"];
+const DETERMINERS: [&str; 9] = ["the", "my", "our", "your", "last", "this", "that", "every", "any"];
+/// Before a noun they ask for it: `do the update`.
+const LIGHT_VERBS: [&str; 12] =
+    ["bring", "do", "make", "run", "perform", "take", "want", "need", "like", "get", "give", "let"];
 /// The past of these is their base form.
 const SAME_IN_PAST: [&str; 8] = ["shut", "quit", "put", "cut", "set", "reset", "let", "hit"];
 
@@ -80,7 +84,12 @@ fn is_told(tokens: &[Token], grammar: &Grammar, at: usize, first: usize, english
         && !word.ends_with("ss")
         && !grammar.may_be_noun(token);
     let over = SAME_IN_PAST.contains(&word) && is_first && grammar.has_subject_before(tokens, at);
-    noun_use || gerund || has_subject || third || over
+    noun_use
+        || gerund
+        || has_subject
+        || third
+        || over
+        || (english && is_first && is_named_thing(tokens, grammar, at))
 }
 
 /// `the restart of nginx` is a thing, `the copy of` what is asked for.
@@ -88,6 +97,16 @@ fn is_noun_of(tokens: &[Token], grammar: &Grammar, at: usize) -> bool {
     let of = tokens.get(at + 1).is_some_and(|next| next.folded == "of");
     let rid = tokens[at].folded == "rid" || tokens[at].folded == "get";
     of && !rid && !grammar.may_be_noun(&tokens[at])
+}
+
+/// `the update broke nginx`, `apt upgrade stalls nginx`: a thing that something is said of.
+fn is_named_thing(tokens: &[Token], grammar: &Grammar, at: usize) -> bool {
+    let lead = at.checked_sub(1).map(|lead| tokens[lead].folded.as_str());
+    let has_article = lead.is_some_and(|lead| DETERMINERS.contains(&lead));
+    let is_done = tokens[..at].iter().any(|t| LIGHT_VERBS.contains(&t.folded.as_str()));
+    let says_more = tokens[at + 1..].iter().any(|token| !grammar.is_light(token));
+    let compound = grammar.may_be_noun(&tokens[at]) && grammar.has_subject_before(tokens, at);
+    !is_done && (has_article || (compound && says_more))
 }
 
 /// `do I need to`, `will it`, `can we`: at the beginning, or behind a greeting.

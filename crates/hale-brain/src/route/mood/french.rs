@@ -72,7 +72,7 @@ const POLITE: [&str; 20] = [
     "besoin",
 ];
 /// They ask whether to.
-const INVERTED: [&str; 12] = [
+const INVERTED: [&str; 15] = [
     "peut on",
     "puis je",
     "dois je",
@@ -85,6 +85,9 @@ const INVERTED: [&str; 12] = [
     "devrais je",
     "peux je",
     "est il",
+    "que fait",
+    "fait quoi",
+    "que font",
 ];
 /// Infinitives that do not end in -er or -ir.
 const INFINITIVES: [&str; 10] = [
@@ -121,6 +124,16 @@ pub(super) fn told(tokens: &[Token], grammar: &Grammar, asks: bool, french: bool
                         && grammar.has_subject_before(tokens, *at))))
     };
     verbs.into_iter().filter(told).collect()
+}
+
+/// Verbs that tell of what is over, which not even a question how to do it asks for.
+pub(super) fn over(tokens: &[Token], grammar: &Grammar, french: bool) -> Vec<usize> {
+    let over = |at: &usize| {
+        let verb = &tokens[*at];
+        is_participle(&verb.raw)
+            || (!is_infinitive(&verb.folded) && is_perfect(tokens, *at, french))
+    };
+    grammar.verbs_in(tokens).into_iter().filter(over).collect()
 }
 
 /// Whether a word as written is a participle: `arrêté`. `crée` is none.
