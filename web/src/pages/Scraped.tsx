@@ -48,8 +48,11 @@ export function Scraped() {
   return (
     <Answered of={asked} lines={10}>
       {({ data }) => {
-        const names = at ? [] : configured(settings.data?.data);
-        const targets = together(names, targetsOf(data.rows), !at && settings.data !== undefined);
+        const targets = together(
+          configured(settings.data?.data),
+          targetsOf(data.rows),
+          !at && settings.data !== undefined,
+        );
         const chosen = targets.find((t) => t.name === wanted) ?? targets[0];
         if (!chosen) {
           return (
@@ -112,12 +115,16 @@ export function Scraped() {
 
 type Target = Omit<ScrapedTarget, "up" | "at"> & { up: boolean | null; at: number | null };
 
-/** Those of the configuration in its order, before the first scrape too; of the past those that were read. */
-function together(names: string[], read: ScrapedTarget[], only: boolean): Target[] {
-  if (!only) return read;
-  return names.map(
+/**
+ * Those of the configuration in its order, before the first scrape too; of the past those that were read, in
+ * the same order as far as they are still configured.
+ */
+function together(names: string[], read: ScrapedTarget[], onlyConfigured: boolean): Target[] {
+  const known = names.map(
     (name) => read.find((t) => t.name === name) ?? { name, up: null, error: null, at: null },
   );
+  if (onlyConfigured) return known;
+  return [...known.filter((t) => t.up !== null), ...read.filter((t) => !names.includes(t.name))];
 }
 
 function configured(settings: SettingsView | undefined): string[] {
