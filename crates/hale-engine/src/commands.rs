@@ -275,7 +275,9 @@ impl Core {
                         self.warn("state", store_error(error).message);
                         continue;
                     }
-                    self.drop_asked(record, "nobody answered in time");
+                    let why = "nobody answered in time";
+                    self.audit_unused(&approval, why);
+                    self.drop_asked(record, why);
                 }
                 ApprovalState::Pending => {}
                 ApprovalState::Approved => self.use_approval(&approval, record, snapshot).await,
@@ -284,10 +286,9 @@ impl Core {
                     self.drop_asked(record, &why);
                 }
                 ApprovalState::Expired | ApprovalState::Voided | ApprovalState::Used => {
-                    self.drop_asked(
-                        record,
-                        &format!("its approval is {}", approval.state.as_str()),
-                    );
+                    let why = format!("its approval is {}", approval.state.as_str());
+                    self.audit_unused(&approval, &why);
+                    self.drop_asked(record, &why);
                 }
             }
         }
@@ -326,9 +327,15 @@ impl Core {
                 self.void(approval, record, "the target changed after it was approved");
                 return;
             }
-            Take::Expired => return self.drop_asked(record, "its approval lapsed"),
+            Take::Expired => {
+                let why = "its approval lapsed";
+                self.audit_unused(approval, why);
+                return self.drop_asked(record, why);
+            }
             Take::NotApproved(state) => {
-                return self.drop_asked(record, &format!("its approval is {}", state.as_str()));
+                let why = format!("its approval is {}", state.as_str());
+                self.audit_unused(approval, &why);
+                return self.drop_asked(record, &why);
             }
         }
         // The yes of a person answers the mode, not the rest of the guard.
@@ -338,6 +345,7 @@ impl Core {
         let incident = record.incident_id.clone();
         if record.verdict.decision != Decision::Allow {
             let why = record.verdict.reasons.first().map(|r| r.text.clone()).unwrap_or_default();
+            self.audit_unused(approval, &why);
             return self.drop_asked(record, &why);
         }
         match self.begin(record, snapshot, None).await {
@@ -361,13 +369,24 @@ impl Core {
         if let Err(error) = self.state.put_approval(&approval) {
             self.warn("state", store_error(error).message);
         }
+        self.audit_unused(&approval, why);
         let incident = record.incident_id.clone();
         self.end(record, ActionState::Refused, Some(why.to_owned()));
+        if let Some(incident) = &incident {
+            let text = format!("{} is void, nothing was done: {why}", approval.id);
+            self.think(incident, Agent::Guard, "verdict", text);
+        }
         // What holds now deserves a new look and, if need be, a new question.
         if let Some(case) = incident.as_ref().and_then(|id| self.cases.get_mut(id)) {
             case.plan = None;
             case.needs_diagnosis = true;
         }
+    }
+
+    /// A question that ended without its action, whatever was answered.
+    fn audit_unused(&self, approval: &Approval, why: &str) {
+        let details = json!({ "action": approval.action_id, "why": why });
+        self.audit("hale", "void", approval.id.as_str(), &details);
     }
 
     /// A person asks for an action directly.

@@ -9,6 +9,7 @@
 )]
 
 mod agent;
+mod approvals;
 mod consult;
 mod containers;
 mod cures;
