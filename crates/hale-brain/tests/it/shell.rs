@@ -45,6 +45,12 @@ fn every_held_out_case_has_its_level() {
     judge_file("round2.tsv", 300);
 }
 
+/// Cases of the third round: payloads of remote runs, packed code, other languages, look-alikes.
+#[test]
+fn every_case_of_the_third_round_has_its_level() {
+    judge_file("round3.tsv", 700);
+}
+
 fn judge_file(name: &str, count_min: usize) {
     let path = format!("{}/../../fixtures/shell/{name}", env!("CARGO_MANIFEST_DIR"));
     let cases = std::fs::read_to_string(path).unwrap();
@@ -138,6 +144,140 @@ fn no_disguise_lowers_a_deletion() {
             assert!(verdict.risk >= least, "{command}: {}", verdict.risk);
         }
     }
+}
+
+/// Commands of every level, none of which loses it inside a container.
+const COMMANDS: [&str; 24] = [
+    "uptime",
+    "df -h /srv",
+    "systemctl status nginx",
+    "cat /etc/resolv.conf",
+    "systemctl restart nginx",
+    "touch /srv/app/flag",
+    "docker restart web",
+    "git push origin main",
+    "chmod 640 /srv/app/app.conf",
+    "rm -rf /srv/shop",
+    "dropdb shop",
+    "iptables -F",
+    "systemctl stop sshd",
+    "chmod -R 777 /usr",
+    "truncate -s 0 /var/log/syslog",
+    "kubectl delete namespace shop",
+    "git push --force origin main",
+    "mkfs.ext4 /dev/vdb",
+    "rm -rf /etc",
+    "find /usr -delete",
+    "dd if=/dev/zero of=/dev/sda",
+    "chmod u+s /bin/bash",
+    "systemctl stop auditd",
+    "useradd -o -u 0 x",
+];
+
+/// Programs that run another command. `{}` is the command as it is, `{q}` quoted for a shell, `{j}`
+/// inside a string with double quotes.
+const WRAPPERS: [&str; 78] = [
+    "sudo {}",
+    "sudo -u root -E {}",
+    "doas {}",
+    "env A=1 {}",
+    "env -i {}",
+    "nohup {}",
+    "timeout 5 {}",
+    "nice -n 5 {}",
+    "ionice -c 3 {}",
+    "setsid {}",
+    "stdbuf -oL {}",
+    "flock /tmp/lock {}",
+    "strace -f {}",
+    "chpst -u root {}",
+    "setpriv --reuid=0 {}",
+    "time {}",
+    "command {}",
+    "exec {}",
+    "unshare -m {}",
+    "chroot / {}",
+    "nsenter -t 1 -m -- {}",
+    "ip netns exec blue {}",
+    "systemd-run {}",
+    "systemd-run --user --on-active=1m {}",
+    "machinectl shell web {}",
+    "ssh host {}",
+    "ssh host {q}",
+    "ssh jump ssh host {q}",
+    "ssh jump ssh host sudo sh -c {q}",
+    "ssh host sh -c {q}",
+    "gcloud compute ssh web --command={q}",
+    "az vm run-command invoke -g g -n vm --command-id RunShellScript --scripts {q}",
+    "aws ssm send-command --document-name AWS-RunShellScript --parameters commands={q}",
+    "vagrant ssh -c {q}",
+    "ansible all -m shell -a {q}",
+    "salt '*' cmd.run {q}",
+    "pdsh -w web1 {q}",
+    "clush -a -b {q}",
+    "parallel-ssh -i {q}",
+    "docker exec web {}",
+    "docker exec web sh -c {q}",
+    "lxc exec web -- {}",
+    "kubectl exec web -- {}",
+    "kubectl exec web -- sh -c {q}",
+    "oc rsh web {}",
+    "sh -c {q}",
+    "bash -lc {q}",
+    "eval {q}",
+    "su -c {q}",
+    "watch {q}",
+    "watch -n 5 {}",
+    "script -qc {q} /dev/null",
+    "screen -dm {}",
+    "screen -dmS x sh -c {q}",
+    "tmux new-session -d {q}",
+    "tmux send-keys -t 0 {q} Enter",
+    "parallel ::: {q}",
+    "find . -maxdepth 0 -exec {} \\;",
+    "echo {q} | sh",
+    "echo {q} | sudo bash",
+    "echo {q} | at now",
+    "sh <<< {q}",
+    "sh <<'E'\n{}\nE",
+    "printf 'x:\\n\\t%s\\n' {q} | make -f -",
+    "echo '@daily' {q} | crontab -",
+    "git -c alias.x='!{}' x",
+    "git -c core.pager='{}' log",
+    "tar cf /dev/null x --checkpoint=1 --checkpoint-action=exec={q}",
+    "vim -c ':!{}' -c q",
+    "awk 'BEGIN { system(\"{j}\") }'",
+    "sed '1e {}' file",
+    "psql -c '\\! {}'",
+    "sqlite3 x.db '.shell {}'",
+    "python3 -c 'import os; os.system(\"{j}\")'",
+    "perl -e 'exec qw({})'",
+    "ruby -e 'system(*%w[{}])'",
+    "node -e 'require(\"child_process\").execSync(\"{j}\")'",
+    "lua -e 'os.execute(\"{j}\")'",
+];
+
+fn wrapped(wrapper: &str, command: &str) -> String {
+    let quoted = format!("'{}'", command.replace('\'', "'\\''"));
+    let inner = command.replace('\\', "\\\\").replace('"', "\\\"");
+    wrapper.replace("{q}", &quoted).replace("{j}", &inner).replace("{}", command)
+}
+
+/// No wrapper makes a command cheaper than it is.
+#[test]
+fn no_wrapper_lowers_a_command() {
+    let mut lowered = Vec::new();
+    for command in COMMANDS {
+        let plain = judge(command).risk;
+        for wrapper in WRAPPERS {
+            let line = wrapped(wrapper, command);
+            let risk = judge(&line).risk;
+            if risk < plain {
+                lowered.push(format!("{plain} became {risk}: {line}"));
+            }
+        }
+    }
+    assert!(lowered.is_empty(), "{}", lowered.join("\n"));
 }
 
 /// Text that is only looked at stays text.
@@ -423,6 +563,19 @@ proptest! {
         for pair in verdict.rules.windows(2) {
             prop_assert!(pair[0].risk >= pair[1].risk);
         }
+    }
+
+    /// Two wrappers are no cheaper than one: shells within shells, each with its own quotes.
+    #[test]
+    fn wrappers_within_wrappers_do_not_lower_a_command(
+        outer in prop::sample::select(WRAPPERS.iter().filter(|w| w.contains("{q}")).collect::<Vec<_>>()),
+        inner in prop::sample::select(
+            WRAPPERS.iter().filter(|w| !w.contains('\n')).collect::<Vec<_>>()
+        ),
+        command in prop::sample::select(COMMANDS.to_vec()),
+    ) {
+        let line = wrapped(outer, &wrapped(inner, command));
+        prop_assert!(judge(&line).risk >= judge(command).risk, "{}", line);
     }
 
     /// Whatever stands before or after it in a list, a deletion of the root tree stays denied.

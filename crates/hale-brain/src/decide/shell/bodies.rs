@@ -29,6 +29,10 @@ pub(super) struct Body<'a> {
     pub(super) sends: bool,
     pub(super) forks: bool,
     pub(super) stdin: String,
+    /// Every string of the program, one a line.
+    pub(super) literals: String,
+    /// Whether it runs code that it does not hold.
+    pub(super) runs_unknown: bool,
     /// Functions that were called and judged.
     pub(super) judged: BTreeSet<String>,
 }
@@ -60,6 +64,7 @@ impl Body<'_> {
     fn shell_code(&mut self, code: &str) {
         self.shells |= is_shell(code.split_whitespace().next().unwrap_or_default());
         let code = code.to_owned();
+        self.runs_unknown |= text::has_unknown(&code);
         self.machine.in_subshell(|machine| {
             machine.stdin.get_or_insert_with(|| ANY.to_string());
             machine.run_text(&code)
@@ -67,6 +72,7 @@ impl Body<'_> {
     }
 
     fn words(&mut self, words: Vec<String>) {
+        self.runs_unknown |= words.first().is_some_and(|w| text::has_unknown(w));
         self.shells |= words.first().is_some_and(|w| is_shell(w)) && words.len() < 3;
         let interactive = self.shells && words.len() < 3;
         let part = std::mem::replace(&mut self.machine.part, simple::joined(&words));
@@ -191,7 +197,10 @@ impl Body<'_> {
             if last == "open" {
                 return true;
             }
-            self.command_of(arguments);
+            // IO.popen(code, "r")
+            let mode = matches!(arguments.get(1), Some(Value::Text(m)) if m.len() < 4);
+            let taken = if last == "popen" && mode { 1 } else { arguments.len() };
+            self.command_of(arguments.get(..taken).unwrap_or_default());
             return true;
         }
         if (module == "os" && (last.starts_with("exec") || last.starts_with("spawn")))
@@ -370,6 +379,7 @@ impl Body<'_> {
         if mode.starts_with(['w', 'x', 'a']) || mode.contains('+') {
             let append = mode.starts_with('a') || mode.starts_with('r');
             self.machine.write(&Write::new(path, "").appending(append));
+            self.machine.written_later(path, &self.literals);
             return Value::Name("file".to_owned());
         }
         self.content_of(path)
@@ -389,6 +399,7 @@ impl Body<'_> {
             }
             [mode, target, ..] if mode.starts_with(['>', '+']) => {
                 self.machine.write(&Write::new(target, "").appending(mode.starts_with(">>")));
+                self.machine.written_later(target, &self.literals);
             }
             [_, target, ..] => return self.content_of(target),
             [single] => {
@@ -400,6 +411,7 @@ impl Body<'_> {
                     let append = path.starts_with('>');
                     let path = path.trim_start_matches('>').trim().to_owned();
                     self.machine.write(&Write::new(&path, "").appending(append));
+                    self.machine.written_later(&path, &self.literals);
                 } else {
                     return self.content_of(trimmed.trim_start_matches('<').trim());
                 }
@@ -480,7 +492,8 @@ impl Body<'_> {
             }
             "remove" | "delete" if matches!(module, "os" | "File" | "posix") => {
                 for path in &texts {
-                    self.machine.delete(path, Delete::default());
+                    let bulk = text::has_glob(path);
+                    self.machine.delete(path, Delete { bulk, ..Delete::default() });
                 }
             }
             "writeFileSync" | "writeFile" | "appendFileSync" | "appendFile"

@@ -70,7 +70,11 @@ impl Machine {
             let path = path.to_owned();
             self.write(&Write::new(&path, &ANY.to_string()));
         }
-        text::residue(&self.stdin.clone().unwrap_or_default())
+        let mut output = text::residue(&self.stdin.clone().unwrap_or_default());
+        if statements.iter().any(|statement| reads_hashes(statement)) {
+            output.push(text::SECRET);
+        }
+        output
     }
 
     fn statements(&mut self, source: &str, client: &str) {
@@ -169,6 +173,11 @@ impl Machine {
             );
         }
         for script in scripts {
+            if script.contains("child_process") || script.contains("require(") {
+                self.critical_only(|machine| {
+                    machine.in_subshell(|machine| machine.run_body("node", &script))
+                });
+            }
             let (risk, id, text) = sql::mongo(&script);
             if risk > Risk::Info {
                 self.hit(
@@ -181,4 +190,23 @@ impl Machine {
         }
         ANY.to_string()
     }
+}
+
+/// Whether a statement reads what accounts sign in with.
+fn reads_hashes(statement: &str) -> bool {
+    let lower = statement.to_ascii_lowercase();
+    [
+        "mysql.user",
+        "pg_shadow",
+        "pg_authid",
+        "authentication_string",
+        "rolpassword",
+        "password_hash",
+        "passwordhash",
+        "encrypted_password",
+        "sys.user$",
+        "sys.sql_logins",
+    ]
+    .iter()
+    .any(|name| lower.contains(name))
 }

@@ -4,7 +4,7 @@ use hale_model::action::Risk;
 
 use super::machine::Machine;
 use super::paths::{self, Device};
-use super::text::{self, ANY, FETCHED, FETCHED_UNSAFE, HOME, SECRET, SHELL_OUTPUT};
+use super::text::{self, ANY, BELOW, FETCHED, FETCHED_UNSAFE, HOME, SECRET, SHELL_OUTPUT};
 
 /// A deletion.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,8 +61,15 @@ impl Machine {
         }
         let shown = text::shown(path);
         let whole = how.recursive || how.bulk;
-        if whole && !how.filtered && (paths::is_root(&resolved) || paths::is_system_top(&resolved))
-        {
+        // What a listing of a system directory gave, and names that hold an empty variable.
+        let plain: String = resolved.chars().filter(|c| *c != ANY).collect();
+        let spread = resolved.strip_suffix(BELOW).map(|top| top.trim_end_matches('/'));
+        let listed =
+            how.recursive && spread.is_some_and(|top| top.is_empty() || paths::is_system_top(top));
+        let split = inside_name(&resolved) && paths::is_system_top(&plain);
+        let system =
+            paths::is_root(&resolved) || paths::is_system_top(&resolved) || listed || split;
+        if whole && !how.filtered && system {
             return self.hit(
                 "shell.delete.system",
                 Risk::Deny,
@@ -335,8 +342,14 @@ impl Machine {
             }
             return true;
         }
+        let open_door = content.contains("pam_permit") || content.contains("nullok_secure");
+        if path.starts_with("/etc/pam.d/") && open_door {
+            self.hit("shell.persist.pam", Risk::Deny, "lets anybody in without a password", "");
+            return true;
+        }
         if matches!(path, "/etc/passwd" | "/etc/shadow" | "/etc/group") {
-            let edited = write.edit && path == "/etc/passwd" && content.contains(":0:");
+            let zero = [":0:", ":x:0"].iter().any(|uid| content.contains(uid));
+            let edited = write.edit && path == "/etc/passwd" && zero;
             let root_twin = edited
                 || content.lines().any(|line| {
                     let fields: Vec<&str> = line.split(':').collect();
@@ -362,6 +375,15 @@ impl Machine {
             return true;
         }
         false
+    }
+
+    /// What a program may put into a file that it opened to write: any of its literals.
+    pub(super) fn written_later(&mut self, path: &str, literals: &str) {
+        let resolved = self.resolve(path);
+        let write = Write::new(path, literals).appending(true);
+        if !self.is_throwaway(path) && !self.write_access(&resolved, &write) {
+            self.scheduled(&resolved, literals);
+        }
     }
 
     /// Files whose content runs later: its commands count.
@@ -540,6 +562,22 @@ impl Machine {
             self.hit("shell.permission.file", Risk::Warning, format!("{what} of {shown}"), "");
         }
     }
+}
+
+/// Whether what is not known stands between letters of one name: `/u${x}sr`.
+fn inside_name(path: &str) -> bool {
+    let mut pieces = path.split(ANY);
+    let first = pieces.next().unwrap_or_default();
+    let letter = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    let (mut before, mut count) = (first, 0);
+    for piece in pieces {
+        if !letter(before.chars().next_back()) || !letter(piece.chars().next()) {
+            return false;
+        }
+        before = piece;
+        count += 1;
+    }
+    count > 0
 }
 
 /// Unknown pieces that cannot climb out of a temporary directory.

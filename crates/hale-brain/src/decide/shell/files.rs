@@ -199,6 +199,10 @@ impl Machine {
         if paths::is_trail(&to) || (paths::is_log(&to) && from == "/dev/null") {
             let risk = if paths::is_trail(&to) { Risk::Deny } else { Risk::Critical };
             self.hit("shell.trail.link", risk, "sends a record to nowhere", "");
+        } else if let Some(unit) = masked(&from, &to) {
+            // What `systemctl mask` does.
+            let words = ["systemctl", "mask", &unit].map(str::to_owned);
+            self.execute(&words, (false, false));
         } else {
             self.write(&Write::new(&target, &ANY.to_string()));
         }
@@ -542,6 +546,13 @@ fn selected(places: &[String], parsed: &Parsed) -> Vec<String> {
         }
     }
     out
+}
+
+/// The unit that a link to nowhere masks.
+fn masked(from: &str, to: &str) -> Option<String> {
+    let directories = ["/etc/systemd/system/", "/run/systemd/system/", "/usr/lib/systemd/system/"];
+    let unit = directories.iter().find_map(|directory| to.strip_prefix(directory))?;
+    (from == "/dev/null" && unit.contains('.') && !unit.contains('/')).then(|| unit.to_owned())
 }
 
 /// A command line read as GNU tools do, for handlers that look into another's arguments.

@@ -252,6 +252,7 @@ impl Machine {
             .position(|a| matches!(a.as_str(), "-x" | "-X" | "--exec" | "--exec-batch"));
         if let Some(at) = at {
             let mut command: Vec<String> = arguments.get(at + 1..).unwrap_or_default().to_vec();
+            self.in_subshell(|machine| machine.execute(&command, (false, false)));
             if !command.iter().any(|a| a.contains("{}")) {
                 command.push("{}".to_owned());
             }

@@ -176,7 +176,15 @@ impl Machine {
         while let Some(argument) = rest.next() {
             match argument.as_str() {
                 "-" => {}
-                "-EncodedCommand" | "-enc" | "-ec" => self.unknown_code(&ANY.to_string()),
+                option
+                    if name_of_encoded(option)
+                        && (name.starts_with("pwsh") || name == "powershell") =>
+                {
+                    match rest.next().and_then(|packed| utf16_of(packed)) {
+                        Some(body) => bodies.push(body),
+                        None => self.unknown_code(&ANY.to_string()),
+                    }
+                }
                 "-Command" | "-command" | "-c"
                     if name.starts_with("pwsh") || name == "powershell" =>
                 {
@@ -382,6 +390,14 @@ impl Machine {
                             self.write(&Write::new(&path, "").appending(mode.contains('a')));
                         }
                     }
+                    // What is typed into the program that was started.
+                    "send" | "exp_send" => {
+                        let typed = rest.trim_start_matches("-- ").trim_matches(['"', '{', '}']);
+                        let code = typed.replace("\\r", "\n").replace("\\n", "\n");
+                        self.critical_only(|machine| {
+                            machine.in_subshell(|machine| machine.run_text(&code))
+                        });
+                    }
                     "file" => self.tcl_file(rest),
                     "eval" if rest.contains('$') => self.unknown_code(&ANY.to_string()),
                     _ => {}
@@ -494,6 +510,30 @@ impl Machine {
         };
         self.hit("shell.powershell", risk, why, "");
     }
+}
+
+/// `-EncodedCommand` and its abbreviations.
+fn name_of_encoded(option: &str) -> bool {
+    let lower = option.to_ascii_lowercase();
+    lower == "-ec" || (lower.len() > 1 && "-encodedcommand".starts_with(&lower))
+}
+
+/// The text of UTF-16 in base64.
+fn utf16_of(packed: &str) -> Option<String> {
+    if !text::is_literal(packed) {
+        return None;
+    }
+    let bytes = super::produce::decode_bytes(packed, false)?;
+    let units: Vec<u16> = bytes
+        .chunks_exact(2)
+        .map(|pair| {
+            u16::from_le_bytes([
+                pair.first().copied().unwrap_or_default(),
+                pair.last().copied().unwrap_or_default(),
+            ])
+        })
+        .collect();
+    Some(text::clean(&String::from_utf16_lossy(&units)))
 }
 
 /// A word without its quotes.

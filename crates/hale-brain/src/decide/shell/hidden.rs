@@ -10,6 +10,7 @@ use super::handlers::Handler;
 use super::machine::Machine;
 use super::paths;
 use super::registry::Command;
+use super::text;
 
 /// Arguments of one command that are looked at.
 const ARGUMENTS_MAX: usize = 64;
@@ -116,6 +117,7 @@ impl Machine {
         if TEXT.contains(&name) || arguments.len() > ARGUMENTS_MAX {
             return;
         }
+        self.configured(name, arguments);
         let handled = known.and_then(|c| c.handler);
         if handled.is_some_and(|h| {
             !matches!(h, Handler::SecretExport | Handler::Sender | Handler::RemoteCopy)
@@ -180,6 +182,52 @@ impl Machine {
         self.escapes(name);
     }
 
+    /// Code in the configuration or the special options of some programs.
+    fn configured(&mut self, name: &str, arguments: &[String]) {
+        let behind = |options: &[&str]| -> Vec<String> {
+            let pairs = arguments.windows(2).filter_map(|pair| match pair {
+                [option, value] if options.contains(&option.as_str()) => Some(value.clone()),
+                _ => None,
+            });
+            let attached = arguments.iter().filter_map(|argument| {
+                let (option, value) = argument.split_once('=')?;
+                options.contains(&option).then(|| value.to_owned())
+            });
+            pairs.chain(attached).collect()
+        };
+        let codes: Vec<String> = match name {
+            "logrotate" => {
+                let files = arguments.iter().filter(|a| !a.starts_with('-'));
+                files.flat_map(|file| rotation_scripts(&self.content(file))).collect()
+            }
+            "gdb" | "lldb" | "cgdb" => {
+                let options = ["-ex", "-iex", "-o", "-O", "--eval-command", "-eval-command"];
+                behind(&options).iter().filter_map(|command| debugger_code(command)).collect()
+            }
+            "gcc" | "g++" | "cc" | "c++" | "clang" => {
+                behind(&["-wrapper"]).iter().map(|words| words.replace(',', " ")).collect()
+            }
+            "start-stop-daemon" => {
+                let program = behind(&["--exec", "-x", "--startas", "-a"]);
+                let rest = arguments.iter().skip_while(|a| *a != "--").skip(1).cloned();
+                vec![program.into_iter().take(1).chain(rest).collect::<Vec<_>>().join(" ")]
+            }
+            "nmap" => {
+                for script in behind(&["--script"]) {
+                    let body = self.content(&script);
+                    if body.chars().any(|c| !text::is_mark(c)) {
+                        self.in_subshell(|machine| machine.run_body("lua", &body));
+                    }
+                }
+                return;
+            }
+            _ => return,
+        };
+        for code in codes.iter().filter(|code| !code.trim().is_empty()) {
+            self.critical_only(|machine| machine.in_subshell(|machine| machine.run_text(code)));
+        }
+    }
+
     /// `!command` lines for programs that take their commands from standard input.
     fn escapes(&mut self, name: &str) {
         if !matches!(
@@ -226,4 +274,41 @@ impl Machine {
 fn names_code(option: &str) -> bool {
     let option = option.to_ascii_lowercase();
     CODE_NAMES.iter().any(|name| option.contains(name))
+}
+
+/// The scripts in a configuration of logrotate.
+fn rotation_scripts(configuration: &str) -> Vec<String> {
+    let mut scripts = Vec::new();
+    let mut current: Option<String> = None;
+    for line in configuration.lines() {
+        let word = line.trim();
+        match (&mut current, word) {
+            (Some(script), "endscript") => {
+                scripts.push(std::mem::take(script));
+                current = None;
+            }
+            (Some(script), _) => {
+                script.push_str(line);
+                script.push('\n');
+            }
+            (None, "prerotate" | "postrotate" | "firstaction" | "lastaction" | "preremove") => {
+                current = Some(String::new())
+            }
+            (None, _) => {}
+        }
+    }
+    scripts
+}
+
+/// The shell code in a command of a debugger.
+fn debugger_code(command: &str) -> Option<String> {
+    let command = command.trim();
+    let shell = ["!", "shell ", "platform shell ", "pipe "]
+        .iter()
+        .find_map(|prefix| command.strip_prefix(prefix));
+    if let Some(code) = shell {
+        return Some(code.trim_start_matches(['!', '|']).to_owned());
+    }
+    let (_, call) = command.split_once("system").or_else(|| command.split_once("popen"))?;
+    call.split('"').nth(1).map(str::to_owned)
 }

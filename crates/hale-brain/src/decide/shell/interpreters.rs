@@ -5,7 +5,7 @@
     reason = "of the many tokens and values each place names the few that matter to it"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hale_model::action::Risk;
 
@@ -220,6 +220,8 @@ impl Machine {
             sends: false,
             forks: false,
             stdin,
+            literals: literals(language, source),
+            runs_unknown: false,
             judged: BTreeSet::new(),
         };
         script::fold(language, source, &mut body);
@@ -307,6 +309,12 @@ impl Machine {
                 _ => {}
             }
         }
+        if let Some(printed) = self.awk_constants(&tokens)
+            && !program.contains('$')
+            && program.contains("BEGIN")
+        {
+            return Some(printed);
+        }
         // BEGIN{print "…"} prints what it says.
         let literal: Vec<String> = tokens
             .windows(2)
@@ -328,8 +336,47 @@ impl Machine {
         awk_fields(program, input)
     }
 
+    /// What the print statements of a program give, where all of them are constant.
+    fn awk_constants(&self, tokens: &[script::Token]) -> Option<String> {
+        use script::Token;
+        let names = awk_names(tokens);
+        let mut out = String::new();
+        let mut printed = false;
+        for (at, token) in tokens.iter().enumerate() {
+            let Token::Name(name) = token else { continue };
+            if name != "print" && name != "printf" {
+                continue;
+            }
+            let mut arguments = vec![String::new()];
+            for token in tokens.get(at + 1..).unwrap_or_default() {
+                let last = arguments.last_mut()?;
+                match token {
+                    Token::Text(text, _) => last.push_str(text),
+                    Token::Number(number) => last.push_str(&number.to_string()),
+                    Token::Name(name) => match names.get(name.as_str()) {
+                        Some(value) => last.push_str(value),
+                        None => last.push_str(&self.peek(name)?),
+                    },
+                    Token::Sign(',') => arguments.push(String::new()),
+                    Token::Sign('(' | ')') => {}
+                    Token::Sign(';' | '}' | '|' | '>') | Token::Line => break,
+                    Token::Sign(_) | Token::Command(_) => return None,
+                }
+            }
+            printed = true;
+            if name == "printf" {
+                out.push_str(&awk_formatted(arguments));
+            } else {
+                out.push_str(&arguments.join(" "));
+                out.push('\n');
+            }
+        }
+        printed.then_some(out)
+    }
+
     /// The text of an AWK expression up to its closing parenthesis, unknown where it is not constant.
     fn awk_text(&self, tokens: &[script::Token], from: usize, input: &str) -> String {
+        let names = awk_names(tokens);
         let mut out = String::new();
         for token in tokens.get(from..).unwrap_or_default() {
             match token {
@@ -344,9 +391,10 @@ impl Machine {
                         out.push(ANY)
                     }
                 }
-                script::Token::Name(name) => {
-                    out.push_str(&self.peek(name).unwrap_or_else(|| ANY.to_string()))
-                }
+                script::Token::Name(name) => match names.get(name.as_str()) {
+                    Some(value) => out.push_str(value),
+                    None => out.push_str(&self.peek(name).unwrap_or_else(|| ANY.to_string())),
+                },
                 script::Token::Command(_)
                 | script::Token::Number(_)
                 | script::Token::Sign(_)
@@ -355,6 +403,35 @@ impl Machine {
         }
         out
     }
+}
+
+/// Variables that a program sets to a constant.
+fn awk_names(tokens: &[script::Token]) -> BTreeMap<&str, String> {
+    tokens
+        .windows(3)
+        .filter_map(|triple| match triple {
+            [script::Token::Name(name), script::Token::Sign('='), script::Token::Text(text, _)] => {
+                Some((name.as_str(), text.clone()))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// `printf` of AWK: `%c` of a number is that character.
+fn awk_formatted(mut arguments: Vec<String>) -> String {
+    let format = arguments.first().cloned().unwrap_or_default();
+    let directives = format.split('%').skip(1).filter(|d| !d.is_empty());
+    for (at, directive) in directives.enumerate() {
+        let letter = directive.chars().find(char::is_ascii_alphabetic);
+        if letter == Some('c')
+            && let Some(argument) = arguments.get_mut(at + 1)
+            && let Some(c) = argument.parse().ok().and_then(char::from_u32)
+        {
+            *argument = c.to_string();
+        }
+    }
+    super::produce::formatted(&arguments)
 }
 
 /// `{print $N}` over known input; `{print "text", $N}` with unknown fields.
@@ -409,7 +486,19 @@ fn body_option(language: Language, letters: &str) -> Option<String> {
         Language::Php => &['r', 'B', 'R'],
         Language::Awk => &[],
     };
+    // -MMIME::Base64, -rjson, -Ilib: what follows is a value.
+    let attached: &[char] = match language {
+        Language::Perl => &['M', 'm', 'I', 'F', 'x', 'd', 'D', 'C', 'V'],
+        Language::Ruby => &['r', 'I', 'C', 'E', 'K', 'F', 'x', 'T', 'W'],
+        Language::Python => &['W', 'X', 'm'],
+        Language::Php => &['d', 'c', 'z', 't', 'f'],
+        Language::Lua => &['l'],
+        Language::JavaScript | Language::Awk => &[],
+    };
     let at = letters.find(|c| option.contains(&c))?;
+    if letters.find(|c| attached.contains(&c)).is_some_and(|value| value < at) {
+        return None;
+    }
     let before = letters.get(..at)?;
     if before.contains(|c: char| !c.is_ascii_alphanumeric())
         || (language == Language::Perl && letters.starts_with('i'))
@@ -417,6 +506,16 @@ fn body_option(language: Language, letters: &str) -> Option<String> {
         return (letters.ends_with(option)).then(String::new);
     }
     letters.get(at + 1..).map(str::to_owned)
+}
+
+/// Every string of a program, one a line.
+fn literals(language: Language, source: &str) -> String {
+    let tokens = script::tokens(language, source).into_iter();
+    let texts = tokens.filter_map(|token| match token {
+        script::Token::Text(text, _) => Some(text),
+        _ => None,
+    });
+    texts.collect::<Vec<_>>().join("\n")
 }
 
 /// What a body prints, where that is one constant string: it may be piped to a shell.

@@ -18,7 +18,7 @@ const DEPTH_MAX: u32 = 48;
 /// Findings that are kept.
 const HITS_MAX: usize = 64;
 /// Characters of a part that is shown.
-const PART_CHARS_MAX: usize = 160;
+pub(super) const PART_CHARS_MAX: usize = 160;
 
 /// A variable: its elements, and what a branch not taken would have left instead.
 #[derive(Clone, Debug, Default)]
@@ -104,6 +104,8 @@ pub(super) struct Machine {
     pub part: String,
     /// Whether the number of a process that watches over the machine was looked up.
     pub guard_listed: bool,
+    /// As [`Machine::guard_listed`], of one that the machine stands on.
+    pub system_listed: bool,
     /// Which alternative of variables with several is looked at, and how many there are.
     pub alternative: usize,
     pub alternatives: usize,
@@ -143,6 +145,7 @@ impl Machine {
             run_nesting: 0,
             part: String::new(),
             guard_listed: false,
+            system_listed: false,
             alternative: 0,
             alternatives: 1,
             substitutions: 0,

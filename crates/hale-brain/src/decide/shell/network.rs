@@ -123,6 +123,12 @@ impl Machine {
                 self.in_subshell(|machine| machine.run_text(&code));
             }
         }
+        if matches!(name, "scp" | "sftp")
+            && let Some(code) = parsed.value(&["-S", "-D"])
+        {
+            let code = code.to_owned();
+            self.critical_only(|machine| machine.in_subshell(|machine| machine.run_text(&code)));
+        }
         let (operands, verb) = if name == "rclone" {
             (parsed.operands.get(1..).unwrap_or_default(), parsed.operand(0).unwrap_or_default())
         } else {
@@ -153,6 +159,17 @@ impl Machine {
                 ANY.to_string()
             };
             self.write(&Write::new(&target, &content).appending(true));
+        }
+        // A target without a remote is a place here: what is not in the source goes.
+        if name == "rclone"
+            && matches!(verb, "purge" | "delete" | "rmdirs" | "sync" | "bisync")
+            && !remote(&target)
+        {
+            let resolved = self.resolve(&target);
+            let filtered = verb == "rmdirs";
+            if paths::is_root(&resolved) || paths::is_system_top(&resolved) {
+                self.delete(&target, Delete { recursive: true, filtered, ..Delete::default() });
+            }
         }
         let deletes = parsed.options.iter().any(|(o, _)| o.starts_with("--delete") || o == "--del")
             || matches!(
@@ -234,6 +251,9 @@ impl Machine {
             "read",
         ];
         self.cloud_command(name, arguments);
+        if name.starts_with("etcd") {
+            return self.cluster_state(arguments);
+        }
         let mut output = self.carried(arguments);
         if arguments.iter().any(|a| PRINTS.contains(&a.as_str())) {
             output.push(text::SECRET);
@@ -256,8 +276,32 @@ impl Machine {
         output
     }
 
+    /// What etcd holds: every secret of the cluster.
+    fn cluster_state(&mut self, arguments: &[String]) -> String {
+        let has = |word: &str| arguments.iter().any(|a| a == word);
+        let everything = arguments
+            .iter()
+            .any(|a| matches!(a.as_str(), "/" | "" | "/registry") || a.contains("secrets"));
+        if has("snapshot") && has("save") {
+            if let Some(path) = arguments.last().cloned() {
+                let content = text::residue(&text::SECRET.to_string());
+                self.write(&Write::new(&path, &content).appending(true));
+            }
+        } else if has("get") && everything {
+            return text::residue(&text::SECRET.to_string());
+        }
+        self.carried(arguments)
+    }
+
     pub(super) fn openssl(&mut self, parsed: &Parsed, arguments: &[String]) -> String {
         let stdin = self.stdin.clone().unwrap_or_else(|| ANY.to_string());
+        if parsed.has(&["-d", "-decrypt"])
+            && let Some(path) = parsed.value(&["-out"])
+        {
+            let path = path.to_owned();
+            self.write(&Write::new(&path, &super::produce::undecoded(&stdin)));
+            return String::new();
+        }
         match parsed.operand(0) {
             Some("s_client") => {
                 self.send(&stdin, "the network", false);

@@ -1,7 +1,7 @@
 //! Parameter expansion: `${…}` in all its forms.
 
 use super::machine::Machine;
-use super::text::{self, ANY, HOME, SEGMENT};
+use super::text::{self, ANY, HOME, SEGMENT, START_DIRECTORY};
 use super::words::{Fields, ansi_c};
 
 impl Machine {
@@ -179,6 +179,20 @@ impl Machine {
         if text::has_unknown(value) && first != Some('@') {
             return text::residue(value);
         }
+        if value.starts_with([HOME, START_DIRECTORY]) && matches!(first, Some('#' | '%')) {
+            // An absolute path of which only the first character is known.
+            let pattern = self.operand(pattern);
+            let pattern = across(&pattern);
+            let root = first == Some('%')
+                && doubled
+                && ["x", "x/x"].iter().all(|rest| text::glob_matches(&pattern, rest));
+            let same = trimmed("/x/x", &pattern, first == Some('#'), doubled) == "/x/x";
+            return match (root, same) {
+                (true, _) => "/".to_owned(),
+                (false, true) => value.to_owned(),
+                (false, false) => text::residue(value),
+            };
+        }
         match first {
             Some('#') => {
                 let pattern = self.operand(pattern);
@@ -214,7 +228,7 @@ impl Machine {
             _ => (None, operand),
         };
         let split = unescaped_slash(operand);
-        let pattern = self.operand(operand.get(..split).unwrap_or_default());
+        let pattern = across(&self.operand(operand.get(..split).unwrap_or_default()));
         let replacement = self.operand(operand.get(split + 1..).unwrap_or_default());
         if pattern.is_empty() {
             return value.to_owned();
@@ -253,6 +267,11 @@ impl Machine {
     }
 }
 
+/// A pattern whose stars match slashes too, as they do in expansions.
+fn across(pattern: &str) -> String {
+    pattern.replace(text::STAR, &ANY.to_string())
+}
+
 fn unescaped_slash(operand: &str) -> usize {
     let bytes = operand.as_bytes();
     let mut at = 0;
@@ -272,6 +291,7 @@ fn first_changed(value: &str, change: impl Fn(char) -> char) -> String {
 }
 
 fn trimmed(value: &str, pattern: &str, front: bool, longest: bool) -> String {
+    let pattern = &across(pattern);
     let mut cuts: Vec<usize> = value.char_indices().map(|(at, _)| at).collect();
     cuts.push(value.len());
     let matching = |cut: &&usize| {
@@ -293,7 +313,7 @@ fn trimmed(value: &str, pattern: &str, front: bool, longest: bool) -> String {
 
 fn substring(value: &str, offset: i64, length: Option<i64>) -> String {
     // A home directory begins with a slash, whoever owns it.
-    if value.starts_with([HOME]) && offset == 0 && length == Some(1) {
+    if value.starts_with([HOME, START_DIRECTORY]) && offset == 0 && length == Some(1) {
         return "/".to_owned();
     }
     if !text::is_literal(value) {

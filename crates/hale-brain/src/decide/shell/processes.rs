@@ -21,6 +21,25 @@ const GUARDS: [&str; 11] = [
     "sysdig",
 ];
 
+/// Programs that the machine or the access to it stands on.
+const SYSTEM: [&str; 9] = [
+    "systemd",
+    "init",
+    "sshd",
+    "dbus",
+    "dbus-daemon",
+    "networkd",
+    "NetworkManager",
+    "systemd-networkd",
+    "agetty",
+];
+
+/// The program that a pid file is of.
+fn of_pid_file(path: &str) -> Option<&str> {
+    let name = path.strip_prefix("/run/").or_else(|| path.strip_prefix("/var/run/"))?;
+    name.strip_suffix(".pid")?.rsplit('/').next()
+}
+
 /// Whether these operands name a program that watches over the machine.
 pub(super) fn names_guard(operands: &[String]) -> bool {
     let found = |o: &String| GUARDS.iter().any(|g| o.trim_start_matches('^').starts_with(g));
@@ -28,6 +47,15 @@ pub(super) fn names_guard(operands: &[String]) -> bool {
 }
 
 impl Machine {
+    /// Notes whose process numbers a command looks up.
+    pub(super) fn looks_up(&mut self, names: &[String]) {
+        let plain =
+            |name: &String| of_pid_file(name).unwrap_or(name.trim_matches(['^', '$'])).to_owned();
+        let names: Vec<String> = names.iter().map(plain).collect();
+        self.guard_listed |= names_guard(&names);
+        self.system_listed |= names.iter().any(|name| SYSTEM.contains(&name.as_str()));
+    }
+
     pub(super) fn kill(&mut self, arguments: &[String]) -> String {
         let mut operands: Vec<&String> = Vec::new();
         let mut signal: Option<String> = None;
@@ -60,6 +88,14 @@ impl Machine {
         let group = operands.iter().any(|o| o.starts_with('-') && o.len() > 1);
         let first = operands.iter().any(|o| o.as_str() == "1");
         let glob = operands.iter().any(|o| text::has_glob(o));
+        if self.system_listed {
+            self.hit(
+                "processes.kill.system",
+                Risk::Critical,
+                "ends what the machine or its access stands on",
+                "systemctl restarts services",
+            );
+        }
         if self.guard_listed {
             self.hit("security.guard.kill", Risk::Deny, "ends what watches over this machine", "");
         } else if everything || glob {
@@ -156,22 +192,16 @@ impl Machine {
             "-s",
             "--session",
         ]) && (parsed.has(&["-u", "-U", "--user", "--uid", "--euid"]));
-        let pattern = parsed.operands.last().cloned().unwrap_or_default();
+        let mut pattern = parsed.operands.last().cloned().unwrap_or_default();
+        // The one process of a pid file.
+        let file = parsed.value(&["-F", "--pidfile"]).map(str::to_owned);
+        if let Some(file) = file.filter(|_| pattern.is_empty()) {
+            pattern = of_pid_file(&file).unwrap_or("one process").to_owned();
+        }
         let known = pattern.chars().filter(|c| c.is_ascii_alphanumeric()).count();
-        let system = [
-            "systemd",
-            "init",
-            "sshd",
-            "dbus",
-            "dbus-daemon",
-            "networkd",
-            "NetworkManager",
-            "systemd-networkd",
-            "agetty",
-        ];
         if GUARDS.iter().any(|g| pattern.trim_start_matches('^').starts_with(g)) {
             self.hit("security.guard.kill", Risk::Deny, "ends what watches over this machine", "");
-        } else if system.iter().any(|s| pattern.trim_matches(['^', '$']) == *s) {
+        } else if SYSTEM.contains(&pattern.trim_matches(['^', '$'])) {
             self.hit(
                 "processes.kill.system",
                 Risk::Critical,

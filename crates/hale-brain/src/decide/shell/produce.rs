@@ -8,7 +8,12 @@ use super::{packed, paths, simple};
 
 impl Machine {
     /// What a program reads: the files it names, else standard input.
-    pub(super) fn input(&self, files: &[String]) -> String {
+    pub(super) fn input(&mut self, files: &[String]) -> String {
+        let pid_files: Vec<String> =
+            files.iter().filter(|f| f.ends_with(".pid")).cloned().collect();
+        if !pid_files.is_empty() {
+            self.looks_up(&pid_files);
+        }
         if files.iter().all(|f| f == "-") {
             return self.stdin.clone().unwrap_or_else(|| ANY.to_string());
         }
@@ -118,22 +123,24 @@ impl Machine {
                 self.guard_listed = true;
                 SEGMENT.to_string()
             }
-            // Whatever matches: as many as there are.
-            "pgrep" | "pidof"
-                if parsed.has(&[
-                    "-u", "-U", "-f", "-G", "-g", "-P", "-t", "--euid", "--uid", "--full",
-                ]) || parsed.operands.is_empty() =>
-            {
-                text::BELOW.to_string()
+            "pgrep" | "pidof" => {
+                // The oldest or the newest is one; the option takes no value here.
+                let one = parsed.has(&["-o", "-n", "--oldest", "--newest"]);
+                let value = parsed.value(&["-o"]).map(str::to_owned);
+                let names: Vec<String> = parsed.operands.iter().cloned().chain(value).collect();
+                self.looks_up(&names);
+                // Whatever matches: as many as there are.
+                let wide = parsed
+                    .has(&["-u", "-U", "-f", "-G", "-g", "-P", "-t", "--euid", "--uid", "--full"])
+                    || names.is_empty();
+                if wide && !one { text::BELOW.to_string() } else { SEGMENT.to_string() }
             }
             "ps" | "lsof" => {
                 self.names_only(name, arguments);
                 text::residue(&text::BELOW.to_string())
             }
             "whoami" | "hostname" | "nproc" | "uname" | "date" | "id" | "arch" | "tty"
-            | "logname" | "pidof" | "pgrep" | "uuidgen" | "getconf" | "lsb_release" => {
-                SEGMENT.to_string()
-            }
+            | "logname" | "uuidgen" | "getconf" | "lsb_release" => SEGMENT.to_string(),
             "seq" => sequence(&parsed.operands),
             "yes" => {
                 let word = if parsed.operands.is_empty() {
@@ -220,7 +227,7 @@ impl Machine {
 }
 
 /// `printf`.
-fn formatted(arguments: &[String]) -> String {
+pub(super) fn formatted(arguments: &[String]) -> String {
     let Some((format, values)) = arguments.split_first() else { return String::new() };
     let mut output = String::new();
     let mut values = values.iter();
@@ -444,6 +451,11 @@ fn character_set(set: &str) -> Option<Vec<char>> {
 
 /// Base64 (both alphabets) or base32, blanks and rubbish left out as `-i` does.
 pub(super) fn decode_base(input: &str, base32: bool) -> Option<String> {
+    decode_bytes(input, base32).map(packed::from_bytes)
+}
+
+/// As [`decode_base`]: the bytes.
+pub(super) fn decode_bytes(input: &str, base32: bool) -> Option<Vec<u8>> {
     let value = |c: char| -> Option<u32> {
         let code = match c {
             'A'..='Z' => u32::from(c) - 65,
@@ -468,7 +480,7 @@ pub(super) fn decode_base(input: &str, base32: bool) -> Option<String> {
             buffer &= (1 << bits) - 1;
         }
     }
-    Some(packed::from_bytes(bytes))
+    Some(bytes)
 }
 
 /// Hexadecimal digits, everything else left out.

@@ -252,6 +252,14 @@ impl Registry {
             if command.id.is_empty() {
                 command.id = format!("{file}.{first}");
             }
+            for option in &command.value_options {
+                if let Some((sub, option)) = option.split_once(':')
+                    && sub.starts_with('-')
+                    && option != "none"
+                {
+                    self.problems.push(format!("{file}: {first}: write {option}:{sub}"));
+                }
+            }
             for rule in &mut command.rule {
                 if rule.id.is_empty() {
                     let sub = rule.sub.first().and_then(|s| s.split([' ', '|']).next());

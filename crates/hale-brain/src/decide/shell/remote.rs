@@ -68,17 +68,25 @@ impl Machine {
                 }
             };
         }
-        let mut output = self.elsewhere(root, |machine| machine.run_text(&code));
         let command = command.to_vec();
-        output.push_str(&self.elsewhere(root, |machine| machine.as_written(&command)));
+        let mut output = self.elsewhere(root, |machine| machine.as_written(&command));
+        let before = self.hits.len();
+        output.push_str(&self.elsewhere(root, |machine| machine.run_text(&code)));
+        if quoted(&command) {
+            // What is no shell once its quotes are gone does not run: the other reading counts.
+            let mut at = 0;
+            self.hits.retain(|hit| {
+                at += 1;
+                at <= before || hit.id != "shell.parse"
+            });
+        }
         output
     }
 
     /// Judges words that are joined to one line of code as if they stayed apart, too: the quotes of the
     /// line that was written are lost on the way, and which reading its writer had in mind is not known.
     pub(super) fn as_written(&mut self, words: &[String]) -> String {
-        let quoted = words.iter().skip(1).any(|w| w.contains(char::is_whitespace));
-        if words.len() < 2 || !quoted {
+        if !quoted(words) {
             return String::new();
         }
         let words = words.to_vec();
@@ -284,6 +292,11 @@ impl Machine {
     }
 }
 
+/// Whether words hold blanks that joining them would make separators of.
+fn quoted(words: &[String]) -> bool {
+    words.iter().skip(1).any(|word| word.contains(char::is_whitespace))
+}
+
 /// The free form of ansible's command and shell: `cmd="…" chdir=/srv`, JSON, or the plain command.
 fn free_form(arguments: &str) -> String {
     const OPTIONS: [&str; 8] = [
@@ -372,7 +385,10 @@ fn ssm_commands(parameters: &str) -> Vec<String> {
         // The short form: `[a,b]`, with or without quotes.
         Err(_) => {
             let inner = value.trim().trim_start_matches('[').trim_end_matches(']');
-            vec![inner.trim_matches(['"', '\'']).to_owned()]
+            let whole = ['"', '\''].iter().find_map(|quote| {
+                inner.strip_prefix(*quote)?.strip_suffix(*quote).filter(|i| !i.contains(*quote))
+            });
+            vec![whole.unwrap_or(inner).to_owned()]
         }
     }
 }

@@ -210,6 +210,17 @@ impl Folder<'_> {
                     let right = self.postfix();
                     value = percent(&value.text(), &right);
                 }
+                Some('/')
+                    if self.language == Language::Python && matches!(value, Value::Text(_)) =>
+                {
+                    self.at += 1;
+                    let right = self.postfix().text();
+                    value = Value::Text(if right.starts_with('/') {
+                        right
+                    } else {
+                        format!("{}/{right}", value.text().trim_end_matches('/'))
+                    });
+                }
                 Some('^' | '-' | '/') => {
                     self.at += 1;
                     self.postfix();
@@ -260,6 +271,9 @@ impl Folder<'_> {
             Value::Name(name) => Some(format!("{name}.{method}")),
             _ => None,
         };
+        if self.binds_block(value, method) {
+            return Value::Unknown;
+        }
         if self.sign(0) != Some('(') {
             return match full {
                 Some(full) => self.names.get(&full).cloned().unwrap_or(Value::Name(full)),
@@ -753,7 +767,9 @@ impl Folder<'_> {
                 (String::new(), 0)
             };
             if found.len() > usize::from(shell) {
+                let quoted = found.trim_matches(['"', '\'']);
                 match self.names.get(&found) {
+                    None if braces && quoted.len() + 2 == found.len() => out.push_str(quoted),
                     Some(value) => out.push_str(&value.text()),
                     None if found.parse::<i64>().is_ok() => out.push_str(&found),
                     None => out.push(ANY),

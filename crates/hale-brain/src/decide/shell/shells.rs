@@ -3,7 +3,7 @@
 use hale_model::action::Risk;
 
 use super::effects::Write;
-use super::machine::Machine;
+use super::machine::{Machine, PART_CHARS_MAX};
 use super::options::{Parsed, Style};
 use super::simple;
 use super::text::{self, ANY, SHELL_OUTPUT};
@@ -137,6 +137,11 @@ impl Machine {
             || arguments.iter().any(|a| matches!(a.as_str(), "-es" | "-e" | "-s"));
         while let Some(argument) = rest.next() {
             match argument.as_str() {
+                "-sc" | "-ec" | "-nc" | "-esc" | "-Esc" | "-Ec"
+                    if !matches!(name, "nano" | "ed") =>
+                {
+                    commands.extend(rest.next().cloned());
+                }
                 "-c" | "--cmd" | "--eval" | "-eval" | "--execute"
                     if !matches!(name, "nano" | "ed") =>
                 {
@@ -370,6 +375,9 @@ impl Machine {
         {
             if let Some((key, value)) = setting.split_once('=') {
                 self.git_setting(key, value);
+                if key.to_ascii_lowercase().strip_prefix("alias.") == Some(sub.as_str()) {
+                    self.git_alias(value, rest);
+                }
             }
         }
         match sub.as_str() {
@@ -391,6 +399,23 @@ impl Machine {
             _ => {}
         }
         self.carried(arguments)
+    }
+
+    /// A call of an alias that was made on the spot: what it stands for is judged, not its name.
+    fn git_alias(&mut self, value: &str, rest: &[String]) {
+        let part: String = text::shown(&self.part).chars().take(PART_CHARS_MAX).collect();
+        self.hits.retain(|hit| hit.id != "git.change" || hit.part != part);
+        if rest.is_empty() {
+            return;
+        }
+        let words: Vec<String> =
+            rest.iter().map(|w| format!("'{}'", w.replace('\'', ""))).collect();
+        let value = match value.strip_prefix('!') {
+            Some(code) => code.to_owned(),
+            None => format!("git {value}"),
+        };
+        let code = format!("{value} {}", words.join(" "));
+        self.in_subshell(|machine| machine.run_text(&code));
     }
 
     fn git_commands(&mut self, sub: &str, rest: &[String]) {

@@ -3,6 +3,7 @@
 use brush_parser::ast::{self, CommandPrefixOrSuffixItem as Item};
 use hale_model::action::Risk;
 
+use super::effects::Write;
 use super::handlers;
 use super::machine::{Machine, Variable};
 use super::options::Parsed;
@@ -286,6 +287,11 @@ impl Machine {
                 let code = value.to_owned();
                 self.critical_only(|machine| machine.in_subshell(|machine| machine.run(&code)));
             }
+            _ if name.starts_with("GIT_CONFIG_VALUE_") || name == "GIT_CONFIG_PARAMETERS" => {
+                let code = value.rsplit("='").next().unwrap_or(value);
+                let code = code.trim_matches(['\'', ' ']).trim_start_matches('!').to_owned();
+                self.critical_only(|machine| machine.in_subshell(|machine| machine.run(&code)));
+            }
             "BASH_ENV" | "ENV" | "PYTHONSTARTUP" | "PERL5OPT" | "RUBYOPT" | "NODE_OPTIONS" => {
                 let content = self.content(value);
                 if text::is_literal(&content) {
@@ -388,6 +394,14 @@ impl Machine {
                 return self.run_script(&content, plain, rest);
             }
         }
+        // The older program is the newer one's subcommand.
+        if let Some(engine) = plain.strip_suffix("-compose")
+            && matches!(engine, "docker" | "podman" | "nerdctl")
+        {
+            let words: Vec<String> =
+                std::iter::once("compose".to_owned()).chain(rest.iter().cloned()).collect();
+            return self.judge_program(engine, engine, &words, network);
+        }
         match registry().find(plain) {
             Some(Known::ReadOnly) => self.carried(rest),
             Some(Known::Command(command)) => self.described(command, plain, rest, network),
@@ -455,6 +469,11 @@ impl Machine {
             .is_some_and(|runs| runs.operands_from.is_some() || runs.shell_from.is_some());
         let help = parsed.options.iter().any(asks) && (!wraps || parsed.operands.is_empty());
         if help || parsed.options.iter().any(|o| harmless(o) && !denied(o)) {
+            for (_, value) in parsed.options.iter().filter(|(o, _)| command.writes.contains(o)) {
+                if let Some(path) = value.clone().filter(|_| !help) {
+                    self.write(&Write::new(&path, &ANY.to_string()));
+                }
+            }
             return self.carried(rest);
         }
         let stdin = self.stdin.clone();

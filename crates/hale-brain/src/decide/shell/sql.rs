@@ -68,6 +68,13 @@ fn meta_commands(source: &str, client: &str, out: &mut Vec<Finding>) -> String {
                     .strip_prefix("system ")
                     .filter(|_| client.starts_with("my") || client.starts_with("maria"))
             })
+            .or_else(|| {
+                [".once", ".output", ".import", ".excel", ".read"]
+                    .iter()
+                    .find_map(|command| trimmed.strip_prefix(command))
+                    .map(|rest| rest.trim_start().trim_start_matches(['"', '\'']))
+                    .and_then(|rest| rest.strip_prefix('|'))
+            })
             .or_else(|| trimmed.strip_prefix("!!"))
             .or_else(|| trimmed.split_once("\\g |").map(|(_, code)| code))
             .or_else(|| trimmed.split_once("\\o |").map(|(_, code)| code));

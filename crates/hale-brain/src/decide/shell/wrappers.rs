@@ -188,7 +188,13 @@ impl Machine {
             return;
         }
         let command = command.to_vec();
+        let host = name == "nsenter" && parsed.value(&["-t", "--target"]) == Some("1");
         self.in_subshell(|machine| {
+            if host {
+                // Out of whatever container this is.
+                machine.state.place = Place::Real;
+                machine.state.mounts.clear();
+            }
             if let Some(directory) = directory {
                 machine.state.cwd = directory;
             }
@@ -344,7 +350,7 @@ impl Machine {
     pub(super) fn kubectl(&mut self, _name: &str, parsed: &Parsed, arguments: &[String]) -> String {
         let sub = parsed.operand(0).unwrap_or_default();
         match sub {
-            "exec" | "run" | "debug" => {
+            "exec" | "run" | "debug" | "rsh" => {
                 let dashes = arguments.iter().position(|a| a == "--");
                 let at = dashes.map(|at| at + 1).or_else(|| parsed.positions.get(2).copied());
                 let command = at.and_then(|at| arguments.get(at..)).unwrap_or_default().to_vec();

@@ -159,7 +159,7 @@ impl Body<'_> {
                 "STDIN,",
                 "dup2",
             ]);
-        if sockets && shells {
+        if sockets && (shells || self.runs_unknown) {
             self.machine.hit(
                 "shell.reverse_shell",
                 Risk::Deny,

@@ -55,7 +55,10 @@ impl Folder<'_> {
                 self.add_to(&name, vec![value], false);
                 return;
             }
-            if self.sign(1) == Some('+') && self.sign(2) == Some('=') {
+            let adds = self.sign(1) == Some('+')
+                || (self.sign(1) == Some('.')
+                    && matches!(self.language, Language::Perl | Language::Php));
+            if adds && self.sign(2) == Some('=') {
                 self.at += 3;
                 let added = self.expression();
                 let before = self.names.get(&name).cloned().unwrap_or(Value::Unknown);
@@ -69,6 +72,62 @@ impl Folder<'_> {
             return;
         }
         self.expression();
+    }
+
+    /// `list.each { |x| … }`, `list.forEach(x => …)`: the name stands for any of them. Whether it was
+    /// one; what the block does is looked at next.
+    pub(super) fn binds_block(&mut self, value: &Value, method: &str) -> bool {
+        const EACH: [&str; 12] = [
+            "each",
+            "map",
+            "forEach",
+            "each_entry",
+            "select",
+            "filter",
+            "collect",
+            "flat_map",
+            "flatMap",
+            "each_line",
+            "times",
+            "reject",
+        ];
+        if !EACH.contains(&method) || matches!(value, Value::Name(_) | Value::Unknown) {
+            return false;
+        }
+        let sign = |offset: usize, c: char| self.sign(offset) == Some(c);
+        let (name, skip) = match self.language {
+            Language::Ruby if sign(0, '{') && sign(1, '|') => (2, 3),
+            Language::Ruby if self.name(0) == Some("do") && sign(1, '|') => (2, 3),
+            Language::JavaScript if sign(0, '(') && sign(1, '(') => (2, 3),
+            Language::JavaScript if sign(0, '(') && sign(2, '=') && sign(3, '>') => (1, 4),
+            Language::JavaScript
+                if sign(0, '(') && self.name(1) == Some("function") && sign(2, '(') =>
+            {
+                (3, 4)
+            }
+            _ => return false,
+        };
+        let Some(name) = self.name(name).map(str::to_owned) else { return false };
+        let element = match value {
+            Value::List(items) if !items.is_empty() => {
+                self.longest = self.longest.max(items.len());
+                items.get(self.turn.min(items.len() - 1)).cloned().unwrap_or(Value::Unknown)
+            }
+            other => other.clone(),
+        };
+        self.names.insert(name, element);
+        self.at += skip;
+        // The rest of the parameters.
+        for _ in 0..8 {
+            if matches!(self.sign(0), Some('|' | ')' | '=' | '>' | ','))
+                || (self.name(0).is_some() && matches!(self.sign(1), Some('|' | ')' | ',')))
+            {
+                self.at += 1;
+            } else {
+                break;
+            }
+        }
+        true
     }
 
     /// `list.append(x)`, `push @list, x`: the list grows.
