@@ -195,6 +195,12 @@ impl Process {
         self.state == 'Z'
     }
 
+    /// Its process group. None where its leader is in another pid namespace (the kernel says 0 then), and for
+    /// threads of the kernel.
+    pub fn process_group(&self) -> Option<i32> {
+        (self.pgid > 0).then_some(self.pgid)
+    }
+
     /// Its command line; `[name]` for kernel threads and zombies, as `ps` writes it.
     pub fn command(&self) -> String {
         if self.info.cmdline.is_empty() {

@@ -119,13 +119,18 @@ pub fn signalled<'a>(action: &Action, snapshot: &'a Snapshot) -> Vec<&'a Process
     let targets: Vec<&Process> =
         action.processes().iter().filter_map(|t| snapshot.living(t)).collect();
     let whole_groups = matches!(action, Action::ProcessKill { group: true, .. });
-    let pgids: Vec<i32> =
-        if whole_groups { targets.iter().map(|p| p.pgid).collect() } else { Vec::new() };
+    // A group that cannot be told apart from others is not followed: its number is 0 for all of them.
+    let groups: Vec<i32> = if whole_groups {
+        targets.iter().filter_map(|p| p.process_group()).collect()
+    } else {
+        Vec::new()
+    };
+    let in_group = |p: &Process| p.process_group().is_some_and(|group| groups.contains(&group));
     snapshot
         .processes
         .iter()
         .filter(|p| !p.is_zombie())
-        .filter(|p| targets.iter().any(|t| t.pid == p.pid) || pgids.contains(&p.pgid))
+        .filter(|p| targets.iter().any(|t| t.pid == p.pid) || in_group(p))
         .collect()
 }
 

@@ -47,7 +47,7 @@ fn claim(view: &View<'_>, members: &[&Process], limit: usize) -> Claim {
     let memory: u64 = members.iter().map(|p| p.rss_bytes).fold(0, u64::saturating_add);
     let count = members.len();
     let pids: Vec<i32> = members.iter().map(|p| p.pid).collect();
-    let mut pgids: Vec<i32> = members.iter().map(|p| p.pgid).collect();
+    let mut pgids: Vec<i32> = members.iter().filter_map(|p| p.process_group()).collect();
     pgids.sort_unstable();
     pgids.dedup();
     let one_cgroup = members.iter().all(|p| p.info.cgroup == first.info.cgroup);

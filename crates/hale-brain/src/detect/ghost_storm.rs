@@ -89,8 +89,10 @@ fn claim(view: &View<'_>, storm: &Storm<'_>) -> Option<Claim> {
         return None;
     }
     let pids: Vec<i32> = members.iter().map(|p| p.pid).collect();
-    let pgids: Vec<i32> =
-        members.iter().map(|p| p.pgid).collect::<BTreeSet<_>>().into_iter().collect();
+    let groups: BTreeSet<_> = members.iter().map(|p| p.process_group()).collect();
+    let shown: Vec<serde_json::Value> =
+        groups.iter().map(|group| group.map_or_else(|| "?".into(), Into::into)).collect();
+    let pgids: Vec<i32> = groups.into_iter().flatten().collect();
     let parents: BTreeSet<&str> = members
         .iter()
         .filter_map(|p| p.original_parent.as_deref())
@@ -107,7 +109,7 @@ fn claim(view: &View<'_>, storm: &Storm<'_>) -> Option<Claim> {
             group_key: storm.group_key.clone(),
             label: format!("{count} × {}", storm.label),
             members: members.iter().map(|p| p.proc_ref()).collect(),
-            pgids: pgids.clone(),
+            pgids,
             cgroup: cgroup.clone(),
         },
         vars: vars([
@@ -116,7 +118,7 @@ fn claim(view: &View<'_>, storm: &Storm<'_>) -> Option<Claim> {
             ("memory", memory.into()),
             ("percent", percent.into()),
             ("parents", parents.as_str().into()),
-            ("pgids", pgids.into()),
+            ("pgids", shown.into()),
             ("pid_list", pid_list(&pids).into()),
             ("pids", pids.into()),
             ("cgroup", cgroup.into()),

@@ -64,7 +64,7 @@ fn claim(view: &View<'_>, ppid: i32, dead: &[(&Process, u64, Timestamp)]) -> Cla
             group_key: identity,
             label: format!("{count} zombies of {ppid} ({name})"),
             members: dead.iter().map(|(p, ..)| p.proc_ref()).collect(),
-            pgids: parent.map(|p| p.pgid).into_iter().collect(),
+            pgids: parent.and_then(Process::process_group).into_iter().collect(),
             cgroup: parent.and_then(|p| p.info.cgroup.clone()),
         },
         vars: vars([

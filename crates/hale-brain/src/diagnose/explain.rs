@@ -133,7 +133,14 @@ fn state_name(state: char) -> &'static str {
 
 fn process_facts(process: &Process, snapshot: &Snapshot) -> Vec<(String, String)> {
     let children = snapshot.processes.iter().filter(|p| p.ppid == process.pid).count();
-    let group = snapshot.processes.iter().filter(|p| p.pgid == process.pgid).count();
+    let group = match process.process_group() {
+        Some(group) => {
+            let of_it = |p: &&Process| p.process_group() == Some(group);
+            format!("{group} ({} processes)", snapshot.processes.iter().filter(of_it).count())
+        }
+        None if process.info.kernel_thread => "none".to_owned(),
+        None => "of another pid namespace".to_owned(),
+    };
     let share = process.mem_percent.map(|m| format!(" ({m:.1} % of memory)")).unwrap_or_default();
     let optional = [
         ("cpu", process.cpu_percent.map(|cpu| format!("{cpu:.1} % of one core"))),
@@ -153,7 +160,7 @@ fn process_facts(process: &Process, snapshot: &Snapshot) -> Vec<(String, String)
         ("nice".to_owned(), process.nice.to_string()),
         ("parents".to_owned(), lineage(process, snapshot)),
         ("children".to_owned(), children.to_string()),
-        ("process group".to_owned(), format!("{} ({group} processes)", process.pgid)),
+        ("process group".to_owned(), group),
     ];
     let given =
         optional.into_iter().filter_map(|(name, value)| value.map(|v| (name.to_owned(), v)));

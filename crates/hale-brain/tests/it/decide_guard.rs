@@ -467,6 +467,13 @@ bob joins it                                   deny  deny     guard.not_own_user
 sshd joins it                                  deny  deny     guard.own_process guard.protected_command guard.protected_unit guard.not_own_user
 "#);
     assert_eq!(Ask::new(nothing).judge(&group(750)).blast_radius, 2);
+    // The number 0 is that of every group whose leader is in another pid namespace, and of none.
+    let outside = Ask::new(|a| {
+        let some =
+            a.snapshot.processes.iter_mut().filter(|p| [750, 751, 100, 600].contains(&p.pid));
+        some.for_each(|p| p.pgid = 0);
+    });
+    assert_eq!(outside.judge(&group(750)).blast_radius, 1);
 }
 
 #[test]

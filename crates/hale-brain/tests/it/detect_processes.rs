@@ -75,6 +75,23 @@ fn two_kinds_of_helpers_that_one_agent_left_behind_are_one_storm() {
 }
 
 #[test]
+fn a_group_whose_leader_is_in_another_pid_namespace_has_no_number() {
+    let mut w = World::new();
+    for (pid, group) in [(1001, 0), (1002, 0), (1003, 1003)] {
+        let mut p = process(pid, 1, "node a.js");
+        p.rss_bytes = 200 * MIB;
+        p.pgid = group;
+        w.add(p);
+        w.orphan(pid, "claude");
+    }
+    w.rest(20);
+    let storm = w.book.open().find(|a| a.kind.as_str() == "process.ghost_storm").cloned().unwrap();
+    assert!(storm.summary.ends_with("process groups ? 1003"), "{}", storm.summary);
+    let Subject::ProcessGroup { pgids, .. } = storm.subject else { panic!("{}", storm.summary) };
+    assert_eq!(pgids, [1003]);
+}
+
+#[test]
 fn orphans_that_hold_little_memory_are_no_storm() {
     let mut w = World::new();
     for pid in 1001..=1012 {
