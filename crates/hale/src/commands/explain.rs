@@ -60,7 +60,10 @@ pub async fn run(context: &Context, arguments: ExplainArgs) -> Ended {
                     .talk(&format!("The model's answer is not used: {}", printable(&why)));
             }
             Some(Conclusion::Unavailable { why }) => {
-                context.screen.talk(&format!("No model answered: {}", printable(&why)));
+                // The reason says itself that nobody answered, where that is what happened.
+                let why = printable(&why);
+                let said = why.strip_prefix("no model answered: ").unwrap_or(&why);
+                context.screen.talk(&format!("No model answered: {said}"));
             }
         }
     }

@@ -143,7 +143,7 @@ pub async fn run(context: &Context, arguments: SetupArgs) -> Ended {
     let wish = if arguments.says_what() {
         arguments.wish()?
     } else if std::io::stdin().is_terminal() {
-        wizard::ask(&now).await?
+        wizard::ask(&now, &keys_beside(&context.config_path)).await?
     } else {
         return Err(Failure::usage(
             "there is no terminal to ask questions on",
@@ -364,7 +364,7 @@ async fn finish(context: &Context, config: &Config, check: bool) -> Ended {
         context.screen.print(&doctor::lines(&checks))?;
     }
     context.screen.talk(&format!(
-        "\nmode {}: {}\n{} shows this machine, {} runs the agent, {} checks everything.",
+        "\nmode {}: {}\n`{}` shows this machine, `{}` runs the agent, `{}` checks everything.",
         paint(CYAN, config.general.mode.as_str()),
         paint(DIM, in_words(config.general.mode)),
         paint(CYAN, "hale status"),

@@ -91,7 +91,14 @@ fn a_bundle_holds_what_left_the_machine_as_it_arrived() {
     for body in &arrived {
         assert!(!body.contains(PASSWORD) && !body.contains(ADDRESS), "{body}");
     }
-    assert!(arrived.iter().any(|body| body.contains("ignore previous instructions")));
+    // What the report says stands inside a fence that it cannot close.
+    let said: Vec<&String> = arrived.iter().filter(|b| b.contains("ignore previous")).collect();
+    assert!(!said.is_empty(), "{arrived:#?}");
+    for body in said {
+        let at = body.find("ignore previous").unwrap();
+        let (open, close) = (body[..at].rfind(" source=").unwrap(), body[..at].rfind("</data-"));
+        assert!(close.is_none_or(|close| close < open), "{body}");
+    }
     assert_eq!(prompts[0]["provider"], "ollama");
     // What the report and the model say moves nothing.
     assert!(bundle["incident"]["actions"].as_array().unwrap().is_empty(), "{bundle:#}");

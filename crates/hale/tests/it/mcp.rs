@@ -92,6 +92,10 @@ fn reads() -> Vec<(&'static str, Value, &'static str)> {
         ("guard", json!({ "command": "rm -rf /" }), "verdict"),
         ("judge", json!({ "action": restart }), "verdict"),
         ("log_health", json!({ "since": "1m", "past": "1m" }), "log_health"),
+        ("services", json!({}), "services"),
+        ("playbooks", json!({}), "playbooks"),
+        ("playbook", json!({ "name": "disk-space" }), "playbook"),
+        ("ask", json!({ "sentence": "show disk usage" }), "ask"),
     ]
 }
 

@@ -56,7 +56,7 @@ fn from_nothing_by_flags_the_key_goes_to_its_own_file_and_is_shown_nowhere() {
 
 
     mode suggest: watch, tell, and say what to do
-    hale status shows this machine, hale up runs the agent, hale doctor checks everything.
+    `hale status` shows this machine, `hale up` runs the agent, `hale doctor` checks everything.
     "#);
     assert!(ended.stdout.contains("✓  model anthropic  claude-sonnet-4-5 at "), "{}", ended.stdout);
     insta::assert_snapshot!(read(&bed, "config.toml"), @r#"
@@ -169,6 +169,28 @@ fn at_a_terminal_it_asks_and_does_not_show_the_key() {
     [notifications]
     desktop = false
     "#);
+}
+
+#[test]
+fn where_there_is_no_key_nobody_asks_whether_the_provider_takes_it() {
+    let bed = Bed::new();
+    let Some(mut terminal) = OnTerminal::start(&bed, "setup") else { return };
+    for (question, answer) in [
+        ("1 to 5 [1] ", "anthropic\r"),
+        ("Model", "\r"),
+        ("Its key", "\r"),
+        ("1 to 4 [1] ", "\r"),
+        ("through the desktop?", "\r"),
+        ("A webhook", "\r"),
+        ("Write this?", "\r"),
+    ] {
+        terminal.wait_for(question);
+        terminal.type_in(answer);
+    }
+    let (code, said) = terminal.end();
+    assert_eq!(code, 0, "{said}");
+    assert!(!said.contains("takes the key?"), "{said}");
+    assert!(said.contains("no key; hale works without a model"), "{said}");
 }
 
 #[test]

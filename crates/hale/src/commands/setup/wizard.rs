@@ -1,5 +1,6 @@
 //! The questions of `hale setup`. Enter keeps what is in brackets; nothing is written in here.
 
+use hale_engine::sign_in::{Keys, SignInState};
 use hale_model::config::{Config, Mode, ProviderKind};
 
 use super::draft::{Choices, ProviderChoice};
@@ -19,7 +20,7 @@ const PROVIDERS: [(ProviderKind, &str); 4] = [
 const MODES: [Mode; 4] = [Mode::Observe, Mode::Suggest, Mode::Approve, Mode::Auto];
 
 /// Asks everything, one after the other. `now` is what holds at present.
-pub async fn ask(now: &Config) -> Result<Wish, Failure> {
+pub async fn ask(now: &Config, keys: &Keys) -> Result<Wish, Failure> {
     anstream::eprintln!(
         "{}\nA language model is a help, not a need: hale watches and cures without one.\n",
         paint(BOLD, "hale setup")
@@ -28,10 +29,20 @@ pub async fn ask(now: &Config) -> Result<Wish, Failure> {
     provider(now, &mut wish)?;
     wish.choices.mode = Some(mode(now.general.mode)?);
     notifications(now, &mut wish.choices)?;
-    if wish.choices.provider.is_some() {
+    if can_be_asked(&wish, keys).await {
         wish.check = yes("Ask the provider whether it takes the key? (costs nothing)", true)?;
     }
     Ok(wish)
+}
+
+/// Whether there is anything to ask the chosen provider with; without a key it would say no.
+async fn can_be_asked(wish: &Wish, keys: &Keys) -> bool {
+    let Some(choice) = &wish.choices.provider else { return false };
+    let name = choice.key_env.as_deref().unwrap_or(choice.kind.key_name());
+    let signed_in = choice.kind == ProviderKind::Gemini
+        && matches!(keys.sign_in_state().await, Ok(SignInState::Kept(_)));
+    let has_key = wish.key.is_some() || !matches!(keys.find(name).await, Ok(None));
+    name.is_empty() || signed_in || has_key
 }
 
 fn provider(now: &Config, wish: &mut Wish) -> Result<(), Failure> {
