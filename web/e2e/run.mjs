@@ -141,10 +141,6 @@ try {
 name = "hale"
 url = "http://127.0.0.1:${port}/metrics"
 interval_secs = 1
-[[scrape]]
-name = "gone"
-url = "http://127.0.0.1:9/metrics"
-interval_secs = 1
 `,
   );
 

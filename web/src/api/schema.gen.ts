@@ -1276,6 +1276,11 @@ export interface components {
             inode_free_percent?: number | null;
             /** @description Mounted read-only. */
             read_only: boolean;
+            /**
+             * Format: double
+             * @description Bytes a second by which what is available became less since the sample before; none if it did not, or there was none.
+             */
+            filling_bytes_per_sec?: number | null;
         };
         /** @description A block device over one interval. */
         Device: {
@@ -2576,7 +2581,7 @@ export interface components {
             actor: string;
             /**
              * @description What: `verdict`, `intent`, `outcome`, `undo`, `approve`, `reject`, `pause`, `resume`, `ack`,
-             *     `close`, `note`, `autonomy`, `vacuum`, `config`.
+             *     `close`, `note`, `autonomy`, `vacuum`, `config`, `refused`.
              */
             kind: string;
             /** @description On what: an id, a target. */
@@ -4204,6 +4209,13 @@ export interface components {
              * @description Wanted.
              */
             replicas: number;
+        } | {
+            /** @enum {string} */
+            type: "reports_over";
+            /** @description Which kind. */
+            alert_kind: components["schemas"]["AlertKind"];
+            /** @description About what. */
+            subject: components["schemas"]["Subject"];
         };
         /** @description A sentence from end to end: the plan, the ways on after failures, and how it ended. */
         AskView: {

@@ -1,12 +1,13 @@
 //! What was refused is on record: who wanted what, and why it did not happen.
 
-use hale_model::action::{Action, Actor};
+use hale_model::action::{Action, Actor, Decision, Risk, Verdict};
 use hale_model::api::{Command as Wish, ErrorKind, Query, View};
 use hale_model::config::Mode;
 use hale_model::run::{AskPlan, AskStep, PlanOrigin};
 use hale_model::{PlanId, Timestamp};
 use serde_json::Value;
 
+use crate::isolated::isolated;
 use crate::world::{World, me};
 
 /// Actor, kind, subject and details of what is on record, the oldest first.
@@ -24,7 +25,7 @@ async fn record(world: &World) -> Vec<(String, String, String, Value)> {
 /// A question about something critical; nothing of it is ever done here.
 async fn critical_question(world: &World) -> hale_model::ApprovalId {
     let action = Action::CommandRun {
-        command: "rm -rf ./build".to_owned(),
+        command: "rm -rf /srv/shop".to_owned(),
         working_dir: Some("/nonexistent".to_owned()),
         timeout_secs: 5,
     };
@@ -34,9 +35,16 @@ async fn critical_question(world: &World) -> hale_model::ApprovalId {
     approval.id.as_str().into()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn critical_takes_a_yes_whoever_asks_and_trying_without_is_on_record() {
-    let world = World::start(Mode::Observe).await;
+#[test]
+fn critical_takes_a_yes_whoever_asks_and_trying_without_is_on_record() {
+    isolated(
+        "refusals::critical_takes_a_yes_whoever_asks_and_trying_without_is_on_record",
+        critical_takes_a_yes(),
+    );
+}
+
+async fn critical_takes_a_yes() {
+    let world = World::start(Mode::Approve).await;
     let id = critical_question(&world).await;
     let browser = Actor::Browser;
     for actor in [browser.clone(), me(), Actor::Token { name: "ci".to_owned() }] {
@@ -75,16 +83,12 @@ async fn critical_takes_a_yes_whoever_asks_and_trying_without_is_on_record() {
 async fn steps_that_the_guard_refuses_are_on_record_whatever_their_plan_claims() {
     let world = World::start(Mode::Observe).await;
     // A plan that calls everything harmless: what it says of itself is not read.
-    let claimed = {
-        let View::Approval(question) = world
-            .handle
-            .query(Query::Approval { id: critical_question(&world).await })
-            .await
-            .unwrap()
-        else {
-            panic!("approval gave another answer")
-        };
-        question.verdict
+    let claimed = Verdict {
+        decision: Decision::Allow,
+        risk: Risk::Info,
+        reasons: Vec::new(),
+        reversible: true,
+        blast_radius: 0,
     };
     let step = |command: &str| AskStep {
         command: command.to_owned(),

@@ -282,7 +282,10 @@ mod tests {
     fn where_buckets_are_too_wide_the_mean_bounds_the_quantiles() {
         let mut seconds = explicit(&[0.0, 5.0, 10.0], &[0, 1000, 0, 0]);
         seconds.sum(2.0);
-        assert_eq!(told(&seconds), Some((0.004, 0.04, 0.2)), "2 ms each cannot be 2.5 s");
+        let (p50, p95, p99) = told(&seconds).unwrap();
+        let near = |a: f64, b: f64| (a - b).abs() < 1e-9;
+        // 2 ms each cannot be 2.5 s.
+        assert!(near(p50, 0.004) && near(p95, 0.04) && near(p99, 0.2), "{p50} {p95} {p99}");
         let mut fitting = explicit(&[0.05, 0.1], &[50, 50, 0]);
         fitting.sum(5.0);
         assert_eq!(told(&fitting), Some((0.05, 0.095, 0.099)));

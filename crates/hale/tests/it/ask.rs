@@ -434,7 +434,7 @@ fn a_plan_that_is_refused_is_on_record_over_http_as_on_a_terminal() {
     let ended = bed.hale(&["ask", "wipe this machine clean"]);
     assert_eq!(ended.code, 3, "{} {}", ended.stdout, ended.stderr);
     let entries: Value = serde_json::from_str(&audit(&bed)).unwrap();
-    let verdicts: Vec<(Value, Value)> = entries["entries"]
+    let verdicts: Vec<(Value, Value)> = entries
         .as_array()
         .unwrap()
         .iter()
