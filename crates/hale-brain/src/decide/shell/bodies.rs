@@ -148,6 +148,15 @@ impl Body<'_> {
     /// Calls that run code; whether it was one.
     fn runs_code(&mut self, name: &str, last: &str, module: &str, arguments: &[Value]) -> bool {
         let python = self.language == Language::Python;
+        if name.starts_with('.') && self.queries(last, arguments) {
+            return true;
+        }
+        // The module `sh`: its functions are programs.
+        if python && module == "sh" {
+            let program = std::iter::once(last.to_owned());
+            self.words(program.chain(arguments.iter().map(Value::text)).collect());
+            return true;
+        }
         let script = self.language == Language::JavaScript;
         let shell = match last {
             "system" => !script,
@@ -177,6 +186,7 @@ impl Body<'_> {
             | "create_subprocess_exec"
             | "execa"
             | "pipeline" => true,
+            "exec_command" | "create_remote_shell" => true,
             "run" | "call" => module.contains("subprocess") || module == "pexpect",
             "spawn" => {
                 module.contains("child_process")
@@ -195,6 +205,25 @@ impl Body<'_> {
         };
         if shell {
             if last == "open" {
+                return true;
+            }
+            // A method of something that is not known: what it is called on comes first.
+            let arguments = match arguments {
+                [Value::Unknown | Value::Name(_), rest @ ..]
+                    if name.starts_with('.') && !rest.is_empty() =>
+                {
+                    rest
+                }
+                all => all,
+            };
+            if last == "create_subprocess_exec" {
+                self.words(
+                    arguments
+                        .iter()
+                        .filter(|a| matches!(a, Value::Text(_)))
+                        .map(Value::text)
+                        .collect(),
+                );
                 return true;
             }
             // IO.popen(code, "r")
@@ -273,6 +302,30 @@ impl Body<'_> {
             self.forks = true;
         }
         false
+    }
+
+    /// Methods that send a statement to a database; whether it was one.
+    fn queries(&mut self, method: &str, arguments: &[Value]) -> bool {
+        const METHODS: [&str; 7] =
+            ["execute", "executescript", "executemany", "exec", "query", "run", "prepare"];
+        const VERBS: [&str; 14] = [
+            "select", "insert", "update", "delete", "drop", "truncate", "alter", "create",
+            "replace", "grant", "revoke", "pragma", "with", "vacuum",
+        ];
+        if !METHODS.contains(&method) {
+            return false;
+        }
+        let statement = arguments.iter().skip(1).find_map(|a| match a {
+            Value::Text(text) => Some(text.clone()),
+            _ => None,
+        });
+        let Some(statement) = statement else { return false };
+        let verb = statement.split_whitespace().next().unwrap_or_default().to_ascii_lowercase();
+        let sql = VERBS.contains(&verb.as_str());
+        if sql {
+            self.machine.statements(&statement, "sqlite3");
+        }
+        sql
     }
 
     /// Calls that give back the content of something.
@@ -407,6 +460,14 @@ impl Body<'_> {
                 if let Some(code) = trimmed.strip_suffix('|').or_else(|| trimmed.strip_prefix('|'))
                 {
                     self.shell_code(code);
+                    if trimmed.starts_with('|') && is_shell(code.trim()) {
+                        // What is printed there is run.
+                        for line in self.literals.clone().lines().filter(|l| l.trim() != trimmed) {
+                            self.machine.critical_only(|machine| {
+                                machine.in_subshell(|machine| machine.run_text(line))
+                            });
+                        }
+                    }
                 } else if let Some(path) = trimmed.strip_prefix('>') {
                     let append = path.starts_with('>');
                     let path = path.trim_start_matches('>').trim().to_owned();

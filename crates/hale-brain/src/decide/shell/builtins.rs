@@ -20,6 +20,12 @@ pub(super) fn run(
         | "jobs" | "fg" | "bg" | "times" | "getopts" | "hash" | "shopt" | "disown" | "suspend"
         | "logout" | "caller" | "compgen" | "complete" | "compopt" | "ulimit" | "umask"
         | "bind" | "enable" | "help" | "let" | "type" | "dirs" | "sleep" => {
+            if name == "hash"
+                && let [option, path, name] = arguments
+                && option == "-p"
+            {
+                machine.state.aliases.insert(name.clone(), path.clone());
+            }
             if name == "let" {
                 for argument in arguments {
                     if let Some((name, value)) = argument.split_once('=') {

@@ -77,7 +77,7 @@ impl Machine {
         output
     }
 
-    fn statements(&mut self, source: &str, client: &str) {
+    pub(super) fn statements(&mut self, source: &str, client: &str) {
         if source.chars().all(|c| text::is_mark(c) || c.is_whitespace()) && !source.is_empty() {
             self.hit(
                 "databases.unknown",

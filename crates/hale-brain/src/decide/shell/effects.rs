@@ -476,6 +476,10 @@ impl Machine {
             machine.state.root |= root;
             machine.stdin = None;
             machine.run(code);
+            // What an alias stands for runs whenever somebody types its name.
+            for value in machine.state.aliases.clone().into_values() {
+                machine.critical_only(|machine| machine.run(&value));
+            }
         });
         let fetched = self.hits.iter().skip(before).any(|hit| hit.id == "shell.remote_code");
         if fetched {

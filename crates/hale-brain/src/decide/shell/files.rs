@@ -414,6 +414,12 @@ impl Machine {
         if sources.iter().any(|s| paths::is_secret(&self.resolve(s))) {
             output.push(text::SECRET);
         }
+        if name == "zip" && parsed.has(&["-m", "--move"]) {
+            let recursive = parsed.has(&["-r", "-R", "--recurse-paths"]);
+            for source in sources.iter().skip(1) {
+                self.delete(source, Delete { recursive, ..Delete::default() });
+            }
+        }
         if parsed.has(&["--remove-files"]) {
             let old_style = usize::from(!bundle.starts_with('-')) * 2;
             for source in sources.iter().skip(old_style) {

@@ -125,8 +125,11 @@ impl Machine {
         let named =
             tests.iter().position(|t| t == "-name").and_then(|at| tests.get(at + 1)).cloned();
         // Caches and build directories are made again, wherever they are found.
-        let artefact =
-            named.as_deref().is_some_and(paths::is_artefact) && !roots.iter().any(|r| r == "/");
+        let compiled = named.as_deref().is_some_and(|n| {
+            matches!(text::unglobbed(n).as_str(), "*.pyc" | "*.pyo" | "*.py[co]" | "*.class")
+        });
+        let artefact = (compiled || named.as_deref().is_some_and(paths::is_artefact))
+            && !roots.iter().any(|r| r == "/");
         let shallow = tests.windows(2).any(|w| matches!(w, [a, b] if a == "-maxdepth" && b == "1"));
         if let (true, Some(pattern)) = (shallow, &named) {
             let wide: Vec<String> = roots

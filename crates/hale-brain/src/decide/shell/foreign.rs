@@ -171,6 +171,10 @@ impl Found {
 impl Machine {
     /// An interpreter of a language that is not folded.
     pub(super) fn foreign(&mut self, name: &str, arguments: &[String]) -> String {
+        let asks = ["-v", "-V", "-version", "--version", "--help", "-h"];
+        if matches!(arguments, [only] if asks.contains(&only.as_str())) {
+            return ANY.to_string();
+        }
         let mut bodies = Vec::new();
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {

@@ -9,7 +9,7 @@ use hale_model::action::Risk;
 use super::handlers::Handler;
 use super::machine::Machine;
 use super::paths;
-use super::registry::Command;
+use super::registry::{Command, Known, registry};
 use super::text;
 
 /// Arguments of one command that are looked at.
@@ -132,6 +132,7 @@ impl Machine {
         }
         let subcommands =
             known.is_some_and(|c| c.rule.iter().any(|r| !r.sub.is_empty()) || handled.is_some());
+        self.packaged(name, arguments);
         let mut led = known.is_none() || !subcommands;
         for (at, argument) in arguments.iter().enumerate() {
             let before = at.checked_sub(1).and_then(|at| arguments.get(at));
@@ -180,6 +181,36 @@ impl Machine {
             led |= LEADS.contains(&argument.as_str());
         }
         self.escapes(name);
+    }
+
+    /// Tools that a package manager runs: `npx prisma migrate reset`, `poetry run alembic downgrade`.
+    fn packaged(&mut self, name: &str, arguments: &[String]) {
+        const AT_ONCE: [&str; 4] = ["npx", "bunx", "uvx", "pnpx"];
+        const BY_WORD: [&str; 13] = [
+            "npm", "pnpm", "yarn", "bun", "poetry", "uv", "pipenv", "pdm", "hatch", "pipx",
+            "bundle", "conda", "mise",
+        ];
+        let from = if AT_ONCE.contains(&name) {
+            0
+        } else if BY_WORD.contains(&name) {
+            let lead = |a: &String| matches!(a.as_str(), "run" | "exec" | "dlx" | "x");
+            match arguments.iter().position(lead) {
+                Some(at) => at + 1,
+                None => return,
+            }
+        } else {
+            return;
+        };
+        let words: Vec<String> =
+            arguments.iter().skip(from).skip_while(|a| a.starts_with('-')).cloned().collect();
+        let described = words.first().is_some_and(|tool| {
+            matches!(registry().find(paths::base(tool)), Some(Known::Command(_)))
+        });
+        if described {
+            self.critical_only(|machine| {
+                machine.in_subshell(|machine| machine.execute(&words, (false, false)))
+            });
+        }
     }
 
     /// Code in the configuration or the special options of some programs.

@@ -123,7 +123,7 @@ impl Machine {
             return self.in_subshell(|machine| machine.run_body(name, &body));
         }
         if let Some(script) = script {
-            return self.interpreted_file(name, &script);
+            return self.interpreted_file(name, &script, rest.as_slice());
         }
         match self.stdin.clone() {
             Some(body) if body.chars().any(|c| !text::is_mark(c)) => self.in_subshell(|machine| {
@@ -147,12 +147,16 @@ impl Machine {
         }
     }
 
-    fn interpreted_file(&mut self, name: &str, script: &str) -> String {
+    fn interpreted_file(&mut self, name: &str, script: &str, rest: &[String]) -> String {
         let content = self.content(script);
         if content.contains([FETCHED, FETCHED_UNSAFE]) {
             self.remote_code(&content);
         } else if content.chars().any(|c| !text::is_mark(c)) {
             return self.in_subshell(|machine| machine.run_body(name, &content));
+        } else if let Some(tool) = project_tool(script) {
+            let words: Vec<String> =
+                std::iter::once(tool.to_owned()).chain(rest.iter().cloned()).collect();
+            return self.execute(&words, (false, false));
         } else if Machine::is_substitution(script)
             || text::has_unknown(script)
             || content.contains(text::DECODED)
@@ -171,6 +175,12 @@ impl Machine {
 
     fn python_module(&mut self, arguments: &[String]) -> String {
         let Some((module, rest)) = arguments.split_first() else { return ANY.to_string() };
+        // Modules that run a statement they are given.
+        if matches!(module.as_str(), "timeit" | "cProfile" | "profile" | "pdb" | "trace") {
+            for body in rest.iter().filter(|a| !a.starts_with('-')) {
+                self.in_subshell(|machine| machine.run_body("python3", body));
+            }
+        }
         match module.as_str() {
             "json.tool" | "this" | "platform" | "sysconfig" | "site" | "calendar" | "timeit"
             | "dis" | "ast" | "tokenize" | "base64" | "pydoc" | "py_compile" | "tabnanny"
@@ -573,6 +583,12 @@ fn with_parentheses(source: &str) -> String {
         })
         .collect::<Vec<_>>()
         .join(";")
+}
+
+/// Scripts of projects that the registry describes by their name.
+fn project_tool(script: &str) -> Option<&'static str> {
+    const TOOLS: [&str; 6] = ["artisan", "manage.py", "rails", "symfony", "drush", "wp"];
+    TOOLS.into_iter().find(|tool| *tool == paths::base(script))
 }
 
 /// Functions that delete for good or run commands: a program that names one is never harmless.

@@ -376,7 +376,13 @@ impl Machine {
             return name.to_owned();
         }
         let resolved = self.resolve(name);
-        self.programs.get(&resolved).cloned().unwrap_or_else(|| paths::base(name).to_owned())
+        // A link made here is what it leads to.
+        let known = self.programs.get(&resolved).cloned();
+        known.unwrap_or_else(|| {
+            let base = paths::base(&resolved);
+            let plain = !base.is_empty() && text::is_literal(base);
+            if plain { base } else { paths::base(name) }.to_owned()
+        })
     }
 
     fn judge_program(
@@ -388,6 +394,17 @@ impl Machine {
     ) -> String {
         if name.contains('/') {
             let resolved = self.resolve(name);
+            if let Some(service) = ["/etc/init.d/", "/etc/rc.d/init.d/", "/etc/rc.d/"]
+                .iter()
+                .find_map(|directory| resolved.strip_prefix(directory))
+                .filter(|service| !service.contains('/') && !self.files.contains_key(&resolved))
+            {
+                let words: Vec<String> = ["service".to_owned(), service.to_owned()]
+                    .into_iter()
+                    .chain(rest.iter().cloned())
+                    .collect();
+                return self.execute(&words, network);
+            }
             if !self.programs.contains_key(&resolved)
                 && let Some(content) = self.files.get(&resolved).cloned()
             {

@@ -193,6 +193,18 @@ impl Folder<'_> {
         {
             return false;
         }
+        let renamed: Vec<(String, String)> = self
+            .tokens
+            .get(self.at..close)
+            .unwrap_or_default()
+            .windows(3)
+            .filter_map(|triple| match triple {
+                [Token::Name(member), Token::Sign(':'), Token::Name(name)] => {
+                    Some((member.clone(), name.clone()))
+                }
+                _ => None,
+            })
+            .collect();
         let names: Vec<String> = self
             .tokens
             .get(self.at..close)
@@ -208,6 +220,9 @@ impl Folder<'_> {
         if let Value::Name(module) = value {
             for name in names {
                 self.names.insert(name.clone(), Value::Name(format!("{module}.{name}")));
+            }
+            for (member, name) in renamed {
+                self.names.insert(name, Value::Name(format!("{module}.{member}")));
             }
         }
         true
@@ -253,7 +268,17 @@ impl Folder<'_> {
 
     /// `for x in VALUES`, `foreach my $x (VALUES)`: the name stands for any of them.
     pub(super) fn loop_variable(&mut self) {
+        let word = self.name(0).map(str::to_owned);
         self.at += 1;
+        match self.language {
+            Language::Php if word.as_deref() == Some("foreach") => return self.php_loop(),
+            // `for (LIST) { … }` and `… for LIST`: the name is `$_`.
+            Language::Perl if !self.name(0).is_some_and(|n| n == "my" || n.starts_with('$')) => {
+                let value = self.expression();
+                return self.bind("$_", value, 1);
+            }
+            _ => {}
+        }
         while matches!(self.name(0), Some("my" | "const" | "let" | "var"))
             || self.sign(0) == Some('(')
         {
@@ -266,15 +291,34 @@ impl Folder<'_> {
             _ => return,
         };
         self.at += skip;
-        let value = match self.expression() {
+        let value = self.expression();
+        self.bind(&variable, value, 0);
+    }
+
+    /// `foreach (LIST as $x)`, `foreach (LIST as $k => $x)`.
+    fn php_loop(&mut self) {
+        self.eat('(');
+        let value = self.expression();
+        if self.name(0) != Some("as") {
+            return;
+        }
+        let skip = if self.sign(2) == Some('=') && self.sign(3) == Some('>') { 4 } else { 1 };
+        let Some(variable) = self.name(skip).map(str::to_owned) else { return };
+        self.at += skip + 1;
+        self.bind(&variable, value, 0);
+    }
+
+    /// A name for one element after the other; `more` turns than there are elements.
+    fn bind(&mut self, name: &str, value: Value, more: usize) {
+        let value = match value {
             Value::List(mut values) if !values.is_empty() => {
-                self.longest = self.longest.max(values.len());
+                self.longest = self.longest.max(values.len() + more);
                 values.swap_remove(self.turn.min(values.len() - 1))
             }
             Value::List(_) => Value::Unknown,
             other => other,
         };
-        self.names.insert(variable, value);
+        self.names.insert(name.to_owned(), value);
     }
 }
 
