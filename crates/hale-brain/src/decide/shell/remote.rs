@@ -93,7 +93,10 @@ impl Machine {
         let kept = std::mem::take(&mut self.hits);
         let output = self.in_subshell(|machine| machine.execute(&words, (false, false)));
         let found = std::mem::replace(&mut self.hits, kept);
-        self.hits.extend(found.into_iter().filter(|hit| !hit.id.starts_with("shell.unresolved")));
+        // A name with blanks in it is the other reading's line.
+        self.hits.extend(found.into_iter().filter(|hit| {
+            !hit.id.starts_with("shell.unresolved") && hit.id != "shell.unknown_program"
+        }));
         output
     }
 
@@ -260,6 +263,13 @@ impl Machine {
                 }
                 parameters.iter().flat_map(|p| ssm_commands(p)).collect()
             }
+            "gcloud" if has("ssh") => match words.iter().position(|word| *word == "--") {
+                Some(at) => {
+                    let command = arguments.get(at + 1..).unwrap_or_default();
+                    vec![simple::joined(command)]
+                }
+                None => return false,
+            },
             "aws" if has("ecs") && has("execute-command") => values_of(arguments, &["--command"]),
             "az" if has("run-command") || (has("command") && has("invoke")) || has("exec") => {
                 let scripts =
