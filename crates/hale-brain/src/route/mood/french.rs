@@ -49,7 +49,7 @@ const BETWEEN: [&str; 32] = [
 ];
 const REFLEXIVE: [&str; 2] = ["se", "s"];
 /// They make a request of what looks like a question or a statement.
-const POLITE: [&str; 20] = [
+const POLITE: [&str; 19] = [
     "stp",
     "svp",
     "plait",
@@ -69,7 +69,6 @@ const POLITE: [&str; 20] = [
     "tu pourrais",
     "vous pourriez",
     "please",
-    "besoin",
 ];
 /// They ask whether to.
 const INVERTED: [&str; 15] = [
