@@ -22,11 +22,11 @@ async fn record(world: &World) -> Vec<(String, String, String, Value)> {
         .collect()
 }
 
-/// A question about something critical; nothing of it is ever done here.
+/// A question about something critical, which nobody says yes to here.
 async fn critical_question(world: &World) -> hale_model::ApprovalId {
     let action = Action::CommandRun {
-        command: "rm -rf /srv/shop".to_owned(),
-        working_dir: Some("/nonexistent".to_owned()),
+        command: "rm -rf /srv/hale-test-of-refusals".to_owned(),
+        working_dir: Some("/".to_owned()),
         timeout_secs: 5,
     };
     let proposed = world.wish(Wish::Propose { action, why: "it is old".to_owned() }).await;

@@ -291,11 +291,9 @@ mod tests {
         assert_eq!(told(&fitting), Some((0.05, 0.095, 0.099)));
         let mut below_zero = explicit(&[-5.0, 5.0], &[50, 50, 0]);
         below_zero.sum(1.0);
-        assert_eq!(
-            told(&below_zero),
-            Some((-5.0, 4.0, 4.8)),
-            "says nothing where values may cancel"
-        );
+        let (p50, p95, p99) = told(&below_zero).unwrap();
+        // The mean says nothing where values may cancel each other.
+        assert!(near(p50, -5.0) && near(p95, 4.0) && near(p99, 4.8), "{p50} {p95} {p99}");
     }
 
     #[test]
