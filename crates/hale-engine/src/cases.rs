@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use hale_act::notify::{Notification, NotificationKind};
 use hale_brain::decide;
 use hale_brain::diagnose::{self, Correlation, DiagnoseInput, Diagnosed, Plays};
+use hale_brain::verify;
 use hale_model::action::{Action, ActionRecord, ActionState, Decision, Plan};
 use hale_model::alert::{Alert, AlertKind, AlertState, Severity};
 use hale_model::incident::{Agent, IncidentState};
@@ -21,8 +22,6 @@ use crate::telemetry::store_error;
 const PLANS_PER_INCIDENT_MAX: u32 = 3;
 /// A target that changes under every plan, so many times in a row, is somebody else's business.
 const OVERTAKEN_MAX: u32 = 3;
-/// What ended with a cure, but is judged over some time, shows that within so many seconds.
-const SETTLE_SECS: i64 = 5;
 
 impl Core {
     /// New alerts join what they belong to, or begin an incident.
@@ -48,6 +47,8 @@ impl Core {
                         case.incident.alerts.push(alert.clone());
                     }
                     case.needs_diagnosis = true;
+                    // News after a cure is not what was before it.
+                    case.waits.take_if(|wait| wait.keys.is_empty());
                     (incident, vec![alert])
                 }
             };
@@ -103,6 +104,12 @@ impl Core {
 
     /// Whether it waits for what is being done to its target, or for that to show its effect.
     fn waits(&mut self, id: &IncidentId) -> bool {
+        let Some(case) = self.cases.get(id).filter(|case| case.waits.is_some()) else {
+            return false;
+        };
+        let open = self.alerts_of(case).into_iter().filter(|a| a.state != AlertState::Closed);
+        // What takes the least time tells first.
+        let settle_secs = open.map(|alert| verify::settle_secs(&alert.kind)).min().unwrap_or(0);
         let Some(case) = self.cases.get_mut(id) else { return false };
         let Some(wait) = &mut case.waits else { return false };
         let busy = |keys: &[String]| keys.iter().any(|key| wait.keys.contains(key));
@@ -111,7 +118,7 @@ impl Core {
             return true;
         }
         let ended_at = *wait.ended_at.get_or_insert_with(Timestamp::now);
-        if Timestamp::now().duration_since(ended_at).as_secs() < SETTLE_SECS {
+        if Timestamp::now().duration_since(ended_at).as_secs() < settle_secs {
             return true;
         }
         case.waits = None;

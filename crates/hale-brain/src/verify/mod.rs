@@ -27,6 +27,12 @@ const MIN_SPACING_NS: u64 = 5 * NANOS_PER_SEC;
 /// Gaps that move the deadline; after these, time in which nobody looked is counted like any other.
 const MAX_GAPS_EXCUSED: u32 = 3;
 
+/// How long after a cure that was proved an alert of this kind beside it may still be open for what was before:
+/// requests are judged over the last half minute, and whoever asked the service that was cured has failed with it.
+pub fn settle_secs(kind: &AlertKind) -> i64 {
+    if matches!(kind, AlertKind::HttpErrors | AlertKind::HttpLatency) { 30 } else { 5 }
+}
+
 /// Whether this looks back over some time by itself: requests that fail or are slow are judged by all of
 /// the last seconds, so that waiting once more as long would count the same time twice.
 fn looks_back(condition: &Condition) -> bool {

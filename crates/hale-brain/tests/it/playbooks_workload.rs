@@ -5,9 +5,12 @@ use crate::playbooks::{about_service, asked, climb, told};
 use hale_brain::decide::{GuardInput, judge};
 use hale_brain::playbook::Playbooks;
 use hale_brain::verify::Watch;
-use hale_model::action::{Action, Actor, Condition, Decision, Risk};
-use hale_model::alert::AlertKind;
+use hale_model::EvidenceId;
+use hale_model::action::{Action, Actor, Condition, Decision, Expectation, Risk};
+use hale_model::alert::{AlertKind, Evidence};
 use hale_model::config::{Config, Mode};
+use hale_model::report::OpenReport;
+use hale_model::sample::{Source, SourceState, SourceStatus};
 use hale_model::snapshot::Snapshot;
 use hale_model::workload::{Workload, WorkloadKind, WorkloadRef};
 
@@ -155,7 +158,7 @@ fn a_rollout_is_complete_when_every_pod_of_the_new_template_is_available() {
     let watch = |change: fn(&mut Workload)| {
         let mut snapshot = later(&with_workload(3), 30);
         change(&mut snapshot.workloads[0]);
-        let expectation = hale_model::action::Expectation {
+        let expectation = Expectation {
             conditions: vec![Condition::RolloutComplete { workload: judged.clone() }],
             hold_secs: 0,
             within_secs: 10,
@@ -174,4 +177,70 @@ fn a_rollout_is_complete_when_every_pod_of_the_new_template_is_available() {
         (w.workload.generation, w.observed_generation) = (5, 5);
         w.existing = 4;
     }));
+}
+
+/// Later, where reports come in.
+fn heard(secs: u64) -> Snapshot {
+    let mut snapshot = later(&with_workload(3), secs);
+    snapshot.sources.push(SourceStatus {
+        source: Source::Webhook,
+        state: SourceState::Fresh,
+        last_fresh_at: Some(at(0)),
+        took_us: 1,
+        note: None,
+        lost: 0,
+    });
+    snapshot
+}
+
+#[test]
+fn what_only_others_report_is_over_when_nobody_reports_it_any_more() {
+    let playbooks = Playbooks::shipped();
+    let mut config = Config::default();
+    config.kubernetes.enabled = true;
+    let mut alert = about_service(AlertKind::HttpErrors, "checkout");
+    alert.evidence = vec![Evidence {
+        id: EvidenceId::of(&alert.machine_id, "checkout", "report", at(1)),
+        source: Source::Webhook,
+        observed_at: at(1),
+        text: "4 of 10 sales fail".to_owned(),
+        value: None,
+        unit: None,
+    }];
+    let reported = |secs| {
+        let report = OpenReport {
+            id: "in-1".into(),
+            report: serde_json::from_value(serde_json::json!({
+                "source": "alertmanager", "external_id": "f1", "service": "checkout",
+                "kind_text": "http.errors", "kind": "http.errors", "severity": "high",
+                "message": "4 of 10 sales fail", "received_at": at(1),
+            }))
+            .unwrap(),
+            subject: alert.subject.clone(),
+            since: at(1),
+            reporters: 1,
+            cured_before_at: None,
+        };
+        Snapshot { reports: vec![report], ..heard(secs) }
+    };
+    let diagnosed = asked(&alert, &reported(0), &config, &playbooks, &[], 5);
+    let conditions = diagnosed.plan.unwrap().steps.remove(0).expectation.conditions;
+    let [Condition::RolloutComplete { .. }, over @ Condition::ReportsOver { .. }] = &*conditions
+    else {
+        panic!("{conditions:?}")
+    };
+    let within = |within_secs, snapshot: &Snapshot| {
+        let expectation = Expectation { conditions: vec![over.clone()], hold_secs: 0, within_secs };
+        let mut watch = Watch::new(expectation, 10_000 * SEC);
+        watch.step(snapshot, &[]).map(|v| (v.verified, v.observations.join("; ")))
+    };
+    let seen = |snapshot: &Snapshot| within(60, snapshot);
+    assert_eq!(seen(&reported(12)), None, "it is still reported");
+    let (verified, said) = within(4, &reported(12)).unwrap();
+    assert!(!verified && said.contains("Alertmanager still reports http.errors"), "{said}");
+    // That hale sees no requests of its own says nothing.
+    let mut quiet = heard(12);
+    assert!(seen(&quiet).unwrap().0);
+    stale(&mut quiet, Source::Webhook);
+    assert_eq!(seen(&quiet), None, "nobody knows what came in");
 }
