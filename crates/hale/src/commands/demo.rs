@@ -12,6 +12,7 @@ mod traffic;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -98,6 +99,8 @@ pub struct Place {
     pub otlp: SocketAddr,
     /// What it wants to be shown with a webhook: nobody else on this machine is heard.
     pub webhook_token: String,
+    /// Whether a container engine was asked to start something.
+    pub may_have_containers: AtomicBool,
 }
 
 impl Place {
@@ -123,6 +126,7 @@ impl Place {
             agent,
             otlp,
             webhook_token: token.to_owned(),
+            may_have_containers: AtomicBool::new(false),
         })
     }
 
@@ -164,18 +168,21 @@ fn free_ports<const N: usize>() -> std::io::Result<[SocketAddr; N]> {
 /// Runs the demo.
 pub async fn run(screen: Screen, arguments: DemoArgs) -> Ended {
     let place = Place::make()?;
-    let mut told = Vec::new();
+    let (mut told, mut stage) = (Vec::new(), Stage::default());
     let ended = {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(no_signals)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(no_signals)?;
         tokio::select! {
-            ended = whole(screen, &place, &arguments, &mut told) => ended,
+            ended = whole(screen, &place, &arguments, &mut told, &mut stage) => ended,
             _ = interrupt.recv() => Ok(Interrupted::Yes),
             _ = terminate.recv() => Ok(Interrupted::Yes),
         }
     };
+    if matches!(ended, Ok(Interrupted::Yes)) {
+        screen.talk(&paint(DIM, "Ending."));
+    }
     // Whatever happened, nothing of it stays: containers by name, processes with their handles.
-    docker::remove_all(&place).await;
+    stage.end(&place).await;
     if arguments.keep {
         screen.talk(&format!("Kept: {}", place.directory.display()));
     } else {
@@ -197,6 +204,38 @@ enum Interrupted {
     Yes,
 }
 
+/// What runs, as far as it has been started.
+#[derive(Default)]
+struct Stage {
+    fleet: Option<Fleet>,
+    watchman: Option<Watchman>,
+    traffic: Option<Traffic>,
+}
+
+impl Stage {
+    /// Ends all of it at the same time.
+    async fn end(self, place: &Place) {
+        drop(self.traffic);
+        let watchman = async {
+            if let Some(watchman) = self.watchman {
+                watchman.end().await;
+            }
+        };
+        let fleet = async {
+            if let Some(fleet) = self.fleet {
+                fleet.end().await;
+            }
+        };
+        let containers = async {
+            // An engine that was not asked has none, and one that is ill would be waited for.
+            if place.may_have_containers.load(Ordering::Relaxed) {
+                docker::remove_all(place).await;
+            }
+        };
+        tokio::join!(watchman, fleet, containers);
+    }
+}
+
 fn no_signals(error: std::io::Error) -> Failure {
     Failure::failed(format!("signals cannot be received: {error}"), "report this")
 }
@@ -212,13 +251,14 @@ async fn whole(
     place: &Place,
     arguments: &DemoArgs,
     told: &mut Vec<Told>,
+    stage: &mut Stage,
 ) -> Result<Interrupted, Failure> {
     screen.talk(&paint(BOLD, "A small insurance marketplace, and hale to keep it well."));
-    let mut fleet = Fleet::start(screen, place, arguments.processes).await?;
+    let fleet = stage.fleet.insert(Fleet::start(screen, place, arguments.processes).await?);
     let customer = Customer::of(place.addresses.gateway)
         .map_err(|e| Failure::failed(format!("no client: {e}"), "report this"))?;
-    let watchman = Watchman::start(place, &fleet).await?;
-    wait_until_it_serves(&customer, &mut fleet).await?;
+    let watchman = &*stage.watchman.insert(Watchman::start(place, fleet).await?);
+    wait_until_it_serves(&customer, fleet).await?;
     screen.talk(&format!(
         "  marketplace  {}",
         paint(CYAN, &format!("http://{}", place.addresses.gateway))
@@ -227,7 +267,7 @@ async fn whole(
     screen.talk(&format!("  dashboard    {}", paint(CYAN, &link)));
     screen.talk(&format!("  services     {}", fleet.how()));
     screen.talk(&paint(DIM, &format!("  files        {}", place.directory.display())));
-    let traffic = Traffic::start(customer.clone());
+    let traffic = &*stage.traffic.insert(Traffic::start(customer.clone()));
     tokio::time::sleep(CALM).await;
     let faults: Vec<Fault> = match arguments.fault {
         Some(fault) => vec![fault.into()],
@@ -235,11 +275,10 @@ async fn whole(
     };
     for (index, fault) in faults.iter().enumerate() {
         if index > 0 {
-            story::quiet(&watchman).await?;
+            story::quiet(watchman).await?;
             tokio::time::sleep(Duration::from_secs(arguments.interval)).await;
         }
-        let one =
-            story::tell(screen, place, &fleet, &watchman, &traffic, &customer, *fault).await?;
+        let one = story::tell(screen, place, fleet, watchman, traffic, &customer, *fault).await?;
         if !one.recovered {
             screen.talk(&paint(YELLOW, "  not recovered; the agent's log has more: give --keep"));
         }
@@ -257,13 +296,10 @@ async fn whole(
         ));
         std::future::pending::<()>().await;
     }
-    drop(traffic);
-    watchman.end().await;
-    fleet.end().await;
     Ok(Interrupted::No)
 }
 
-async fn wait_until_it_serves(customer: &Customer, fleet: &mut Fleet) -> Result<(), Failure> {
+async fn wait_until_it_serves(customer: &Customer, fleet: &Fleet) -> Result<(), Failure> {
     let begun = tokio::time::Instant::now();
     loop {
         let visit = customer.visit("Ada Lovelace").await;

@@ -2,12 +2,14 @@
 //! agent's cure does, seen from outside.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
-use std::os::unix::process::ExitStatusExt as _;
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use hale_demo::{Addresses, Customer, Facts, Fault, Role};
 
@@ -199,5 +201,43 @@ fn hale_demo_cures_every_fault_and_leaves_nothing() {
     let cured: Vec<&str> = cured.filter_map(|one| one["fault"].as_str()).collect();
     assert_eq!(cured, Fault::ALL.map(Fault::as_str), "{talk}");
     assert_eq!(output.status.code(), Some(0), "{talk}");
+    // What only failed with the service that was cured is no reason to do it again, or to ask.
+    for word in ["asks a person", "question withdrawn"] {
+        assert!(!talk.contains(word), "{word}: {talk}");
+    }
     assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0, "something is left");
+}
+
+#[test]
+fn an_interrupted_demo_ends_in_order_and_asks_no_engine_that_it_did_not_use() {
+    let bed = Bed::new();
+    let Some(words) = apart(&bed) else {
+        println!(
+            "SKIPPED an_interrupted_demo_ends_in_order_and_asks_no_engine_that_it_did_not_use: no pid namespace may be made here"
+        );
+        return;
+    };
+    let (temporary, programs, asked) = (bed.path("tmp"), bed.path("bin"), bed.path("asked"));
+    std::fs::create_dir_all(&temporary).unwrap();
+    std::fs::create_dir_all(&programs).unwrap();
+    // An engine that never answers.
+    let docker = programs.join("docker");
+    std::fs::write(&docker, format!("#!/bin/sh\n: >{}\nexec sleep 600\n", asked.display()))
+        .unwrap();
+    std::fs::set_permissions(&docker, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = bed.program("unshare");
+    command.args(words).arg(env!("CARGO_BIN_EXE_hale")).args(["demo", "--processes"]);
+    command.env("TMPDIR", &temporary);
+    command.env("PATH", format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", programs.display()));
+    // As on a terminal, where Ctrl-C reaches the whole group.
+    let mut demo = command.stderr(Stdio::piped()).process_group(0).spawn().unwrap();
+    let mut lines = BufReader::new(demo.stderr.take().unwrap()).lines();
+    let serves = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("dashboard")));
+    assert!(serves.is_some(), "it never served");
+    let group = Pid::from_raw(i32::try_from(demo.id()).unwrap()).unwrap();
+    kill_process_group(group, Signal::INT).unwrap();
+    let rest: Vec<String> = lines.map_while(Result::ok).collect();
+    assert_eq!(demo.wait().unwrap().code(), Some(0), "{rest:?}");
+    assert!(!asked.exists(), "docker was asked: {rest:?}");
+    assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0, "something is left: {rest:?}");
 }

@@ -21,7 +21,7 @@ use crate::exit::Failure;
 /// The agent must answer by then.
 const START_LIMIT: Duration = Duration::from_secs(20);
 /// It saves what it learned before it ends.
-const END_LIMIT: Duration = Duration::from_secs(6);
+const END_LIMIT: Duration = Duration::from_secs(2);
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
 /// Visits to the marketplace's door that are promised to succeed, and over how long.
 const SLO_TARGET_PERCENT: f64 = 90.0;

@@ -45,6 +45,7 @@ impl Engine {
             import(&image).await?;
             remove_older_images(&image).await;
         }
+        place.may_have_containers.store(true, std::sync::atomic::Ordering::Relaxed);
         for role in Role::ALL {
             if let Err(why) = run(place, &image, role).await {
                 remove_all(place).await;

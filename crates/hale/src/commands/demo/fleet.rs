@@ -180,8 +180,12 @@ impl Supervisor {
 
     async fn end(self) {
         self.control.abort();
-        for role in Role::ALL {
-            self.inner.stop(role).await;
+        let stop = |role| {
+            let inner = self.inner.clone();
+            tokio::spawn(async move { inner.stop(role).await })
+        };
+        for stopped in Role::ALL.map(stop) {
+            let _ = stopped.await;
         }
     }
 }
