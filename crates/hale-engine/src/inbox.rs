@@ -461,6 +461,7 @@ impl Core {
         trouble.incident = Some(incident.clone());
         let report = trouble.open.report.clone();
         let subject = trouble.open.subject.clone();
+        let alert = trouble.alert.clone();
         let digest = report.content_digest();
         let is_news = trouble.told_digest.as_ref() != Some(&digest);
         trouble.told_digest = Some(digest);
@@ -472,7 +473,8 @@ impl Core {
             case.incident.external_ids.push(report.external_id.clone());
         }
         if is_news {
-            for text in told(&report) {
+            let said = alert.and_then(|id| self.book.get(&id)).map(|alert| alert.summary.clone());
+            for text in told(&report, &said.unwrap_or_default()) {
                 self.think(&incident, Agent::Scout, "reported", text);
             }
         }
@@ -501,18 +503,21 @@ pub(crate) fn observed(findings: &[Finding]) -> Vec<Finding> {
     findings.iter().filter(|f| !reported::is_only_reported(&f.evidence)).cloned().collect()
 }
 
-/// What a sender said, as data: secrets masked, nothing that a terminal obeys.
-fn told(report: &Report) -> Vec<String> {
+/// What a sender said, as data: secrets masked, nothing that a terminal obeys; without the words that
+/// its alert has said already.
+fn told(report: &Report, said: &str) -> Vec<String> {
     let mut redactor = Redactor::new(KnownSecrets::default());
     let mut masked = |text: &str| shorten(&redactor.redact(text), TOLD_BYTES_MAX);
     let message = masked(&printable_lines(&report.message)).replace('\n', " · ");
-    let mut lines = vec![format!(
-        "{}: “{message}” ({}, reported by {} as {})",
-        printable(&report.service),
-        printable(&report.kind_text),
-        report.source.title(),
-        printable(&report.external_id),
-    )];
+    let (who, name) = (report.source.title(), printable(&report.external_id));
+    let mut lines = vec![match said.contains(&format!("“{message}”")) {
+        true => format!("reported by {who} as {name}"),
+        false => format!(
+            "{}: “{message}” ({}, reported by {who} as {name})",
+            printable(&report.service),
+            printable(&report.kind_text),
+        ),
+    }];
     let skip = report.logs.len().saturating_sub(LOG_LINES_TOLD_MAX);
     lines.extend(report.logs.iter().skip(skip).map(|line| format!("log: “{}”", masked(line))));
     let metrics = report.metrics.iter().map(|(name, value)| format!("{} {value}", printable(name)));

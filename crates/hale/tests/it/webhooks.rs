@@ -96,6 +96,35 @@ fn send(address: &str, sender: usize, stop: &AtomicBool) -> BTreeMap<String, Str
     accepted
 }
 
+/// What a sender said stands once in the story: the alert carries its words, the report its name and logs.
+#[test]
+fn a_report_is_told_once() {
+    let bed = Bed::new();
+    bed.config(CONFIG);
+    let agent = bed.up(&[]);
+    let mut sender = Sender::connect(&agent.address()).unwrap();
+    assert_eq!(sender.post(&body("db-7", "orders")).unwrap().0, 202);
+    let deadline = Instant::now() + PATIENCE;
+    let told = loop {
+        let stories = incidents(&bed).into_iter().filter(|i| i["external_ids"][0] == "db-7");
+        let story = stories.flat_map(|i| i["timeline"].as_array().unwrap().clone());
+        let by_scout = story.filter(|e| e["agent"] == "Scout" && e["kind"] != "no_action");
+        let told: Vec<String> =
+            by_scout.map(|e| format!("{}: {}", e["kind"], e["text"]).replace('"', "")).collect();
+        if told.len() > 3 || Instant::now() > deadline {
+            break told.join("\n");
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    };
+    insta::assert_snapshot!(told, @r"
+alert_opened: orders: “m” (errors, reported by a webhook)
+reported: reported by a webhook as db-7
+reported: log: “one line”
+reported: figures: rate 0.5
+");
+    assert_eq!(agent.end(), 0);
+}
+
 #[test]
 fn what_was_accepted_survives_a_kill_in_the_middle_of_a_storm() {
     let bed = Bed::new();
