@@ -256,27 +256,65 @@ impl Companion {
         unknown: Option<&Unknown>,
         trouble: Option<Trouble>,
     ) -> ApiError {
-        let mut lines = vec!["I can't turn this into commands without a model.".to_owned()];
+        let words = Refusal::in_language(unknown.map_or(Language::En, |u| u.language));
+        let mut lines = vec![words.not_known.to_owned()];
         if let Some(unknown) = unknown {
             lines.push(unknown.reason.sentence(unknown.language));
         }
         match &trouble {
             Some(trouble) => lines.extend(trouble.lines()),
-            None => lines.push("A model was not asked.".to_owned()),
+            None => lines.push(words.not_asked.to_owned()),
         }
         let nearest = unknown.map(|u| u.nearest.as_slice()).unwrap_or_default();
         if !nearest.is_empty() {
-            lines.push("The nearest I know:".to_owned());
+            lines.push(words.nearest.to_owned());
             lines.extend(nearest.iter().map(|n| format!("  {}", n.example)));
         }
         let before = self.neighbours(sentence).unwrap_or_default();
         if !before.is_empty() {
-            lines.push("Done before:".to_owned());
+            lines.push(words.before.to_owned());
             lines.extend(before.iter().map(|known| format!("  {}", printable(&known.sentence))));
         }
         let hint = trouble.as_ref().map(Trouble::hint).filter(|hint| !hint.is_empty());
         ApiError::new(ErrorKind::Failed, lines.join("\n"))
-            .hint(hint.unwrap_or_else(|| "`hale ask --list` shows everything I know".to_owned()))
+            .hint(hint.unwrap_or_else(|| words.list.to_owned()))
+    }
+}
+
+/// The words of an honest no.
+struct Refusal {
+    not_known: &'static str,
+    not_asked: &'static str,
+    nearest: &'static str,
+    before: &'static str,
+    list: &'static str,
+}
+
+impl Refusal {
+    fn in_language(language: Language) -> Refusal {
+        match language {
+            Language::En => Refusal {
+                not_known: "I can't turn this into commands without a model.",
+                not_asked: "A model was not asked.",
+                nearest: "The nearest I know:",
+                before: "Done before:",
+                list: "`hale ask --list` shows everything I know",
+            },
+            Language::Fr => Refusal {
+                not_known: "Sans modèle, je ne sais pas en faire des commandes.",
+                not_asked: "Aucun modèle n'a été interrogé.",
+                nearest: "Ce que je connais de plus proche :",
+                before: "Déjà fait :",
+                list: "`hale ask --list` montre tout ce que je connais",
+            },
+            Language::Ko => Refusal {
+                not_known: "모델 없이는 이 문장을 명령으로 바꿀 수 없습니다.",
+                not_asked: "모델에 묻지 않았습니다.",
+                nearest: "가장 가까운 것:",
+                before: "전에 한 것:",
+                list: "`hale ask --list` 는 제가 아는 모든 것을 보여 줍니다",
+            },
+        }
     }
 }
 

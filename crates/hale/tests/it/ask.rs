@@ -252,6 +252,18 @@ fn where_nobody_knows_it_says_so_and_names_the_nearest() {
     let ended = bed.hale(&["ask", "--local", "brew the disk usage a coffee"]);
     assert_eq!((ended.code, server.requests().len()), (1, before), "{}", ended.stderr);
     assert!(ended.stderr.contains("not asked"), "{}", ended.stderr);
+    // In the language of the person.
+    for (sentence, words) in [
+        (
+            "fais un café avec le serveur",
+            ["Sans modèle", "Aucun modèle", "`hale ask --list` montre"],
+        ),
+        ("서버로 커피를 끓여 줘", ["모델 없이는", "묻지 않았습니다", "보여 줍니다"]),
+    ] {
+        let said = bed.hale(&["ask", "--local", sentence]).stderr;
+        assert!(words.iter().all(|word| said.contains(word)), "{said}");
+        assert!(!said.contains("without a model"), "{said}");
+    }
 }
 
 #[test]
