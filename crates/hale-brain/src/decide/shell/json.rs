@@ -1,5 +1,10 @@
 //! jq and its like: what simple filters print.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "of the kinds of JSON values each place names the few that matter to it"
+)]
+
 use serde_json::Value;
 
 use super::machine::Machine;

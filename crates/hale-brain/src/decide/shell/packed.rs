@@ -18,9 +18,7 @@ const PACKED_BYTES_MAX: usize = 3 * 1024;
 
 /// Text from computed bytes; those of a compressed file are kept as they are.
 pub(super) fn from_bytes(bytes: Vec<u8>) -> String {
-    let compressed =
-        matches!(bytes.as_slice(), [0x1f, 0x8b, ..] | [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..])
-            || std::str::from_utf8(&bytes).is_err();
+    let compressed = bytes.starts_with(&[0x78, 0x01]) || std::str::from_utf8(&bytes).is_err();
     if !compressed || bytes.len() > PACKED_BYTES_MAX {
         return text::clean_bytes(bytes, "");
     }
@@ -48,6 +46,16 @@ pub(super) fn unpacked(packed: &str) -> Option<String> {
         raw => read(flate2::read::DeflateDecoder::new(raw)),
     };
     whole.map(|bytes| text::clean_bytes(bytes, ""))
+}
+
+/// What gzip makes of a text.
+pub(super) fn gzip(input: &str) -> String {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    match encoder.write_all(input.as_bytes()).and_then(|()| encoder.finish()) {
+        Ok(bytes) => from_bytes(bytes),
+        Err(_) => text::residue(input),
+    }
 }
 
 /// Everything that a decompressor gives, or nothing where that is too much or broken.

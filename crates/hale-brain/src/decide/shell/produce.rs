@@ -199,6 +199,13 @@ impl Machine {
                 let base32 = name == "base32" || parsed.has(&["--base32"]);
                 decode_base(&input, base32)
             }
+            "base64" if known && !parsed.has(&["-d", "-D", "--decode"]) => {
+                Some(encode_base(input.as_bytes()))
+            }
+            "gzip" | "pigz" if known => return text::bounded(packed::gzip(&input)),
+            "xxd" if known && parsed.has(&["-p"]) && !parsed.has(&["-r"]) => {
+                Some(input.bytes().map(|b| format!("{b:02x}")).collect::<String>() + "\n")
+            }
             "rev" if known => Some(by_line(&input, |line| line.chars().rev().collect())),
             "tr" if known => translate(&input, parsed),
             "xxd" if known && parsed.has(&["-r"]) => decode_hex(&input),
@@ -452,6 +459,23 @@ fn character_set(set: &str) -> Option<Vec<char>> {
 /// Base64 (both alphabets) or base32, blanks and rubbish left out as `-i` does.
 pub(super) fn decode_base(input: &str, base32: bool) -> Option<String> {
     decode_bytes(input, base32).map(packed::from_bytes)
+}
+
+/// Base64 on one line.
+fn encode_base(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for chunk in bytes.chunks(3) {
+        let byte = |n: usize| u32::from(chunk.get(n).copied().unwrap_or_default());
+        let word = (byte(0) << 16) | (byte(1) << 8) | byte(2);
+        for n in 0..4 {
+            let index = usize::try_from((word >> (18 - 6 * n)) & 63).unwrap_or_default();
+            let letter = ALPHABET.get(index).copied().map_or('=', char::from);
+            out.push(if n <= chunk.len() { letter } else { '=' });
+        }
+    }
+    out.push('\n');
+    out
 }
 
 /// As [`decode_base`]: the bytes.

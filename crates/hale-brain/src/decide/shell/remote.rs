@@ -175,6 +175,43 @@ impl Machine {
                 ];
                 self.elsewhere(root, |machine| machine.execute(&words, (false, false)));
             }
+            "user" if matches!(field("uid").as_deref(), Some("0" | "00")) => {
+                self.hit("shell.persist.uid0", Risk::Deny, "makes a second root", "");
+            }
+            "authorized_key" => {
+                let user = field("user").unwrap_or_else(|| "root".to_owned());
+                let home =
+                    if user == "root" { "/root".to_owned() } else { format!("/home/{user}") };
+                let path = format!("{home}/.ssh/authorized_keys");
+                self.write(&super::effects::Write::new(&path, "key").appending(true));
+            }
+            "copy" | "template" | "lineinfile" | "blockinfile" | "replace" | "ini_file"
+                if field("dest").or_else(|| field("path")).is_some() =>
+            {
+                let path = field("dest").or_else(|| field("path")).unwrap_or_default();
+                self.write(&super::effects::Write::new(&path, &arguments).edit());
+            }
+            "mysql_db" | "postgresql_db" | "mongodb_db" | "docker_volume" | "k8s" | "lvol"
+            | "lvg" | "zfs" | "ec2_instance" | "s3_bucket"
+                if field("state").as_deref() == Some("absent") =>
+            {
+                self.hit(
+                    "infrastructure.ansible.absent",
+                    Risk::Critical,
+                    format!("deletes what the module {module} keeps"),
+                    "",
+                );
+            }
+            "iptables" if field("flush").is_some() || field("policy").is_some() => {
+                self.hit("network.firewall.off", Risk::Critical, "empties a firewall", "");
+            }
+            "cron" => {
+                self.hit("shell.cron.install", Risk::Warning, "installs a job", "");
+                if let Some((_, job)) = arguments.split_once("job=") {
+                    let job = job.trim_matches(['"', '\'']).to_owned();
+                    self.deferred(&job, root);
+                }
+            }
             "reboot" => self.hit("services.power", Risk::Critical, "restarts machines", ""),
             "user" if field("state").as_deref() == Some("absent") => {
                 let risk = if field("remove").is_some() { Risk::Critical } else { Risk::Warning };
@@ -376,7 +413,10 @@ fn ssm_commands(parameters: &str) -> Vec<String> {
             serde_json::Value::Array(items) => {
                 items.iter().filter_map(|i| i.as_str()).map(str::to_owned).collect()
             }
-            _ => Vec::new(),
+            serde_json::Value::Null
+            | serde_json::Value::Bool(_)
+            | serde_json::Value::Number(_)
+            | serde_json::Value::Object(_) => Vec::new(),
         }
     };
     if let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(parameters) {
