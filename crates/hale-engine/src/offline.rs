@@ -74,7 +74,8 @@ impl Offline {
         let (results, mut applied) = mpsc::channel(4);
         let mut core = Core::open(self.settings.clone(), Purpose::Errand, None, |_| None, results)?;
         core.turn().await;
-        let asked = if let Command::Approve { id, .. } = &command { Some(id.clone()) } else { None };
+        let asked =
+            if let Command::Approve { id, .. } = &command { Some(id.clone()) } else { None };
         let (reply, mut answer) = oneshot::channel();
         core.command(command, actor, reply).await;
         let deadline = tokio::time::Instant::now() + Duration::from_secs(ERRAND_SECS_MAX);

@@ -395,11 +395,8 @@ async fn carry_out(handle: &Shared, interaction: Interaction) -> Result<(), ApiE
         Interaction::Other => return Ok(()),
     };
     let (id, why) = (ApprovalId(approval), Some("in Slack".to_owned()));
-    let command = if yes {
-        Command::Approve { id, confirmed_critical }
-    } else {
-        Command::Reject { id, why }
-    };
+    let command =
+        if yes { Command::Approve { id, confirmed_critical } } else { Command::Reject { id, why } };
     let actor = Actor::Chat { channel: "slack".to_owned(), user };
     handle.command(command, actor).await.map(|_| ())
 }
