@@ -143,9 +143,11 @@ fn a_dead_address_gets_one_attempt_each_until_it_lives_again() {
             notifier.send(note(name, Severity::High));
         }
         let seen = wait_for(&seen, 7).await;
-        let titles: Vec<_> = seen.iter().map(|(_, b)| b["title"].as_str().unwrap()).collect();
+        let mut titles: Vec<_> = seen.iter().map(|(_, b)| b["title"].as_str().unwrap()).collect();
         assert_eq!(titles[..5], ["memory.high · dead"; 5]);
-        assert_eq!(titles[5..], ["memory.high · still dead", "memory.high · alive"]);
+        // Each comes on a connection of its own: which is taken down first is the server's affair.
+        titles[5..].sort_unstable();
+        assert_eq!(titles[5..], ["memory.high · alive", "memory.high · still dead"]);
         notifier.shutdown(Duration::from_secs(5)).await;
     });
 }
