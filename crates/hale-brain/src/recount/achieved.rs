@@ -77,8 +77,12 @@ pub fn achieved(
 }
 
 fn formula(cured_alone: u32, saved_minutes: f64, config: &Dashboard) -> String {
+    let whom = match cured_alone {
+        1 => "the one incident".to_owned(),
+        many => format!("each of {many} incidents"),
+    };
     let minutes = format!(
-        "for each of {cured_alone} incidents cured alone: {} min that a person would have needed, \
+        "for {whom} cured alone: {} min that a person would have needed, \
          less the time hale took = {saved_minutes:.1} min",
         config.minutes_saved_per_incident
     );

@@ -183,7 +183,7 @@ fn what_was_saved_counts_only_what_no_person_had_to_decide() {
     assert_eq!((figures.actions, figures.actions_succeeded), (3, 2));
     assert!((figures.saved_minutes - 29.0).abs() < 1e-9, "{}", figures.saved_minutes);
     assert_eq!(figures.saved_money, Some(290.0));
-    insta::assert_snapshot!(figures.formula, @"for each of 1 incidents cured alone: 30 min that a person would have needed, less the time hale took = 29.0 min; × 10 EUR a minute");
+    insta::assert_snapshot!(figures.formula, @"for the one incident cured alone: 30 min that a person would have needed, less the time hale took = 29.0 min; × 10 EUR a minute");
     let nothing = achieved(at(5000), at(6000), &told, &[], &Dashboard::default());
     assert_eq!(
         (nothing.success_rate, nothing.mttr_median_secs, nothing.saved_money),
