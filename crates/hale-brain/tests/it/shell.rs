@@ -51,6 +51,13 @@ fn every_case_of_the_third_round_has_its_level() {
     judge_file("round3.tsv", 1100);
 }
 
+/// Cases of the fourth round: files emptied, clients of clouds and databases, copies of secrets,
+/// statements over HTTP.
+#[test]
+fn every_case_of_the_fourth_round_has_its_level() {
+    judge_file("round4.tsv", 100);
+}
+
 fn judge_file(name: &str, count_min: usize) {
     let path = format!("{}/../../fixtures/shell/{name}", env!("CARGO_MANIFEST_DIR"));
     let cases = std::fs::read_to_string(path).unwrap();

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use hale_model::action::Risk;
 
-use super::effects::{Delete, Write};
+use super::effects::{Delete, Write, stands_for_many};
 use super::interpreters::{interpreter_name, is_dangerous, is_shell};
 use super::machine::Machine;
 use super::network::is_unsafe_source;
@@ -17,6 +17,7 @@ use super::script::{self, Host, Language, Value};
 use super::text::{self, ANY, FETCHED, FETCHED_UNSAFE, SECRET};
 use super::{paths, simple};
 
+mod clients;
 mod conclusion;
 
 /// What was seen in one body.
@@ -35,6 +36,8 @@ pub(super) struct Body<'a> {
     pub(super) runs_unknown: bool,
     /// Functions that were called and judged.
     pub(super) judged: BTreeSet<String>,
+    /// Many files at once that were opened to be written from their start.
+    pub(super) opened: BTreeSet<String>,
 }
 
 impl Host for Body<'_> {
@@ -431,7 +434,10 @@ impl Body<'_> {
         };
         if mode.starts_with(['w', 'x', 'a']) || mode.contains('+') {
             let append = mode.starts_with('a') || mode.starts_with('r');
-            self.machine.write(&Write::new(path, "").appending(append));
+            self.machine.write(&Write::new(path, "").appending(append).opened());
+            if !append && stands_for_many(path) {
+                self.opened.insert(path.to_owned());
+            }
             self.machine.written_later(path, &self.literals);
             return Value::Name("file".to_owned());
         }
@@ -451,7 +457,8 @@ impl Body<'_> {
                 self.shell_code(&code);
             }
             [mode, target, ..] if mode.starts_with(['>', '+']) => {
-                self.machine.write(&Write::new(target, "").appending(mode.starts_with(">>")));
+                self.machine
+                    .write(&Write::new(target, "").appending(mode.starts_with(">>")).opened());
                 self.machine.written_later(target, &self.literals);
             }
             [_, target, ..] => return self.content_of(target),
@@ -471,7 +478,7 @@ impl Body<'_> {
                 } else if let Some(path) = trimmed.strip_prefix('>') {
                     let append = path.starts_with('>');
                     let path = path.trim_start_matches('>').trim().to_owned();
-                    self.machine.write(&Write::new(&path, "").appending(append));
+                    self.machine.write(&Write::new(&path, "").appending(append).opened());
                     self.machine.written_later(&path, &self.literals);
                 } else {
                     return self.content_of(trimmed.trim_start_matches('<').trim());

@@ -26,11 +26,12 @@ pub(super) struct Write<'a> {
     content: &'a str,
     append: bool,
     edit: bool,
+    opened: bool,
 }
 
 impl<'a> Write<'a> {
     pub fn new(path: &'a str, content: &'a str) -> Self {
-        Self { path, content, append: false, edit: false }
+        Self { path, content, append: false, edit: false, opened: false }
     }
 
     pub fn appending(mut self, append: bool) -> Self {
@@ -41,6 +42,12 @@ impl<'a> Write<'a> {
     /// A change inside a file that stays otherwise what it is.
     pub fn edit(mut self) -> Self {
         self.edit = true;
+        self
+    }
+
+    /// The file is opened to be written: what it will hold comes later.
+    pub fn opened(mut self) -> Self {
+        self.opened = true;
         self
     }
 }
@@ -211,6 +218,10 @@ impl Machine {
                 "logrotate keeps logs small without losing them",
             );
         }
+        // Many files emptied are many files lost, as if they were removed.
+        if empties && nothing && !write.opened && stands_for_many(&resolved) {
+            return self.delete(write.path, Delete::default());
+        }
         self.scheduled(&resolved, write.content);
         self.hit("shell.write.file", Risk::Warning, format!("writes the file {shown}"), "");
     }
@@ -340,6 +351,15 @@ impl Machine {
                     "visudo checks before it saves",
                 );
             }
+            return true;
+        }
+        if paths::is_limits(path) && shuts_out(content) {
+            self.hit(
+                "shell.access.limits",
+                Risk::Critical,
+                "a limit of zero lets nobody start anything or sign in",
+                "",
+            );
             return true;
         }
         let open_door = content.contains("pam_permit") || content.contains("nullok_secure");
@@ -582,6 +602,27 @@ fn inside_name(path: &str) -> bool {
         count += 1;
     }
     count > 0
+}
+
+/// Whether a line of limits allows no process or no session: `* hard nproc 0`.
+fn shuts_out(content: &str) -> bool {
+    content.lines().any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        matches!(
+            fields.as_slice(),
+            [
+                _,
+                "hard" | "soft" | "-",
+                "nproc" | "maxlogins" | "maxsyslogins" | "nofile" | "as",
+                "0"
+            ]
+        )
+    })
+}
+
+/// A path that was matched or found by listing.
+pub(super) fn stands_for_many(path: &str) -> bool {
+    text::has_glob(path) || path.contains(BELOW)
 }
 
 /// Unknown pieces that cannot climb out of a temporary directory.

@@ -411,7 +411,8 @@ impl Machine {
         let mut output = self.carried(arguments);
         let sources: Vec<String> =
             parsed.operands.iter().filter(|o| !o.is_empty()).cloned().collect();
-        if sources.iter().any(|s| paths::is_secret(&self.resolve(s))) {
+        if sources.iter().any(|s| paths::is_secret(&self.resolve(s)) || self.holds_copied_secret(s))
+        {
             output.push(text::SECRET);
         }
         if name == "zip" && parsed.has(&["-m", "--move"]) {
@@ -510,10 +511,22 @@ impl Machine {
         let path = path.trim_start_matches('@');
         let mut content = self.content(path);
         content.push_str(path);
-        if paths::is_secret(&self.resolve(path)) {
+        if paths::is_secret(&self.resolve(path)) || self.holds_copied_secret(path) {
             content.push(text::SECRET);
         }
         content
+    }
+
+    /// Whether a secret was copied to this path or below it by what came before.
+    pub(super) fn holds_copied_secret(&self, path: &str) -> bool {
+        let resolved = self.resolve(path);
+        self.files.iter().any(|(file, content)| {
+            let below = || {
+                file.strip_prefix(resolved.as_str()).is_some_and(|rest| rest.starts_with('/'))
+                    || (text::has_glob(&resolved) && text::glob_matches(&resolved, file))
+            };
+            content.contains(text::SECRET) && (*file == resolved || below())
+        })
     }
 
     /// A device, volume or image is formatted.

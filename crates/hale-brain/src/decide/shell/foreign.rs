@@ -391,7 +391,9 @@ impl Machine {
                             && mode.contains(['w', 'a', '+'])
                         {
                             let path = unquoted(path);
-                            self.write(&Write::new(&path, "").appending(mode.contains('a')));
+                            self.write(
+                                &Write::new(&path, "").appending(mode.contains('a')).opened(),
+                            );
                         }
                     }
                     // What is typed into the program that was started.

@@ -3,6 +3,7 @@
 use hale_model::action::Risk;
 
 use super::effects::Write;
+use super::http_query as query;
 use super::machine::Machine;
 use super::network::is_unsafe_source;
 use super::options::Parsed;
@@ -157,12 +158,18 @@ impl Machine {
 
     fn method(&mut self, method: &str, urls: &[String], data: &[String]) {
         let target = urls.join(" ");
-        let body = data.concat();
         match method {
             "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PROPFIND" => {
                 // Some interfaces act on GET.
                 let lower = target.to_ascii_lowercase();
-                if lower.contains("/shutdown")
+                if self.sends_loss(urls, data) {
+                    self.hit(
+                        "network.http.delete",
+                        Risk::Critical,
+                        "a query that deletes what a database holds",
+                        "",
+                    );
+                } else if lower.contains("/shutdown")
                     || lower.contains("action=delete")
                     || lower.contains("/_shutdown")
                 {
@@ -192,15 +199,8 @@ impl Machine {
                     "drop_database",
                     "_cluster/reroute",
                 ];
-                let text = format!("{target} {body}");
-                let lower = text.to_ascii_lowercase();
-                if wide.iter().any(|w| lower.contains(w))
-                    || lower.contains("drop table")
-                    || lower.contains("drop database")
-                    || lower.contains("drop measurement")
-                    || lower.contains("truncate ")
-                    || lower.contains("delete from") && !lower.contains("where")
-                {
+                let lower = target.to_ascii_lowercase();
+                if wide.iter().any(|w| lower.contains(w)) || self.sends_loss(urls, data) {
                     self.hit(
                         "network.http.delete",
                         Risk::Critical,
@@ -217,6 +217,17 @@ impl Machine {
                 }
             }
         }
+    }
+
+    /// Whether a request carries a statement to a database that loses data.
+    fn sends_loss(&self, urls: &[String], data: &[String]) -> bool {
+        let bodies = data.iter().map(|d| match d.strip_prefix('@') {
+            Some("-") => self.stdin.clone().unwrap_or_default(),
+            Some(path) => self.content(path),
+            None => d.clone(),
+        });
+        let bodies: Vec<String> = bodies.collect();
+        query::loses_data(urls, &bodies)
     }
 
     pub(super) fn wget(&mut self, parsed: &Parsed) -> String {

@@ -233,6 +233,7 @@ impl Machine {
             literals: literals(language, source),
             runs_unknown: false,
             judged: BTreeSet::new(),
+            opened: BTreeSet::new(),
         };
         script::fold(language, source, &mut body);
         body.conclude(source);
@@ -290,22 +291,28 @@ impl Machine {
                 }
                 // print > "file"
                 script::Token::Sign('>') => {
-                    let printing = tokens
-                        .get(..at)
-                        .unwrap_or_default()
+                    let before = tokens.get(..at).unwrap_or_default();
+                    let printing = before
                         .iter()
-                        .rev()
-                        .take_while(|t| !matches!(t, script::Token::Sign(';' | '{' | '}')))
-                        .any(|t| matches!(t, script::Token::Name(n) if n.starts_with("print")));
+                        .rposition(
+                            |t| matches!(t, script::Token::Name(n) if n.starts_with("print")),
+                        )
+                        .filter(|from| {
+                            let between = before.get(*from..).unwrap_or_default();
+                            !between
+                                .iter()
+                                .any(|t| matches!(t, script::Token::Sign(';' | '{' | '}')))
+                        });
                     let append = tokens.get(at + 1) == Some(&script::Token::Sign('>'));
                     let comparing = matches!(
                         tokens.get(at + 1),
                         Some(script::Token::Number(_) | script::Token::Sign('='))
                     );
-                    if printing && !comparing {
-                        let path =
-                            string(if append { 2 } else { 1 }).unwrap_or_else(|| ANY.to_string());
-                        self.write(&Write::new(&path, &ANY.to_string()).appending(append));
+                    if let Some(from) = printing.filter(|_| !comparing) {
+                        let path = self.awk_target(&tokens, at + 1 + usize::from(append));
+                        let statement = before.get(from..).unwrap_or_default();
+                        let content = self.awk_printed(&tokens, statement, input);
+                        self.write(&Write::new(&path, &content).appending(append));
                     }
                 }
                 script::Token::Text(text, _) if text.starts_with("/inet/") => {
@@ -319,7 +326,7 @@ impl Machine {
                 _ => {}
             }
         }
-        if let Some(printed) = self.awk_constants(&tokens)
+        if let Some(printed) = self.awk_constants(&tokens, &awk_names(&tokens))
             && !program.contains('$')
             && program.contains("BEGIN")
         {
@@ -346,10 +353,58 @@ impl Machine {
         awk_fields(program, input)
     }
 
-    /// What the print statements of a program give, where all of them are constant.
-    fn awk_constants(&self, tokens: &[script::Token]) -> Option<String> {
-        use script::Token;
+    /// The file after `>` or `>>`, as far as it is constant.
+    fn awk_target(&self, tokens: &[script::Token], from: usize) -> String {
         let names = awk_names(tokens);
+        let mut path = String::new();
+        for token in tokens.get(from..).unwrap_or_default() {
+            match token {
+                script::Token::Text(text, _) => path.push_str(text),
+                script::Token::Name(name) => match names.get(name.as_str()) {
+                    Some(value) => path.push_str(value),
+                    None => path.push_str(&self.peek(name).unwrap_or_else(|| ANY.to_string())),
+                },
+                script::Token::Sign('(' | ')') => {}
+                script::Token::Sign('$') => path.push(ANY),
+                _ => break,
+            }
+        }
+        if path.is_empty() { ANY.to_string() } else { path }
+    }
+
+    /// What one print statement gives: its constants, with what is not known between them.
+    fn awk_printed(
+        &self,
+        tokens: &[script::Token],
+        statement: &[script::Token],
+        input: &str,
+    ) -> String {
+        let names = awk_names(tokens);
+        if let Some(constant) = self.awk_constants(statement, &names) {
+            return constant;
+        }
+        let mut out = String::new();
+        for token in statement.iter().skip(1) {
+            match token {
+                script::Token::Text(text, _) => out.push_str(text),
+                script::Token::Sign(',') => out.push(' '),
+                script::Token::Sign('$') | script::Token::Name(_) => {
+                    out.push_str(&text::residue(input));
+                }
+                _ => {}
+            }
+        }
+        out.push('\n');
+        out
+    }
+
+    /// What the print statements of a program give, where all of them are constant.
+    fn awk_constants(
+        &self,
+        tokens: &[script::Token],
+        names: &BTreeMap<&str, String>,
+    ) -> Option<String> {
+        use script::Token;
         let mut out = String::new();
         let mut printed = false;
         for (at, token) in tokens.iter().enumerate() {

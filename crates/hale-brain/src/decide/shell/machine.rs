@@ -106,6 +106,9 @@ pub(super) struct Machine {
     pub guard_listed: bool,
     /// As [`Machine::guard_listed`], of one that the machine stands on.
     pub system_listed: bool,
+    /// Whether a secret was put into a git index here, and whether it was committed.
+    pub secret_staged: bool,
+    pub secret_committed: bool,
     /// Which alternative of variables with several is looked at, and how many there are.
     pub alternative: usize,
     pub alternatives: usize,
@@ -146,6 +149,8 @@ impl Machine {
             part: String::new(),
             guard_listed: false,
             system_listed: false,
+            secret_staged: false,
+            secret_committed: false,
             alternative: 0,
             alternatives: 1,
             substitutions: 0,

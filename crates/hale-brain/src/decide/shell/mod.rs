@@ -24,6 +24,7 @@ mod foreign;
 mod handlers;
 mod hidden;
 mod http;
+mod http_query;
 mod interpreters;
 mod json;
 mod lexer;

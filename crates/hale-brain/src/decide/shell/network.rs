@@ -156,7 +156,8 @@ impl Machine {
             let content = if sources.iter().any(|s| remote(s)) {
                 text::residue(&FETCHED_UNSAFE.to_string())
             } else {
-                ANY.to_string()
+                let read: String = sources.iter().map(|s| self.sent_content(s)).collect();
+                text::residue(&read)
             };
             self.write(&Write::new(&target, &content).appending(true));
         }
@@ -328,7 +329,8 @@ impl Machine {
         }
         if let Some(path) = parsed.value(&["-out"]) {
             let path = path.to_owned();
-            self.write(&Write::new(&path, &ANY.to_string()));
+            let content = text::residue(&self.carried(arguments));
+            self.write(&Write::new(&path, &content));
         }
         self.carried(arguments)
     }

@@ -301,6 +301,9 @@ pub fn is_artefact(path: &str) -> bool {
 
 /// A file or directory that the host needs to boot or to let anybody in.
 pub fn is_vital(path: &str) -> bool {
+    if is_limits(path) {
+        return false;
+    }
     let listed = VITAL.iter().any(|vital| match vital.strip_suffix('/') {
         Some(directory) => {
             path == directory
@@ -331,6 +334,12 @@ pub fn is_vital(path: &str) -> bool {
         || path.starts_with("/usr/lib/modules/")
         || path.starts_with("/lib/security/")
         || base(path) == "authorized_keys"
+}
+
+/// Limits of users' resources: tuning, unlike the rest of `/etc/security`.
+pub fn is_limits(path: &str) -> bool {
+    path == "/etc/security/limits.conf"
+        || path.strip_prefix("/etc/security/limits.d/").is_some_and(|name| !name.is_empty())
 }
 
 /// A log.

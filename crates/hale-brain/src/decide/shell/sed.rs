@@ -77,7 +77,7 @@ impl Machine {
                     let code = if code.is_empty() { input.to_owned() } else { code };
                     self.in_subshell(|machine| machine.run_text(&code));
                 }
-                Command::Write(path) => self.write(&Write::new(&path, &ANY.to_string())),
+                Command::Write(path) => self.write(&Write::new(&path, input)),
                 Command::Substitute(pattern, replacement, flags) => {
                     if let Some((_, path)) = flags.split_once('w') {
                         let path = path.trim().to_owned();

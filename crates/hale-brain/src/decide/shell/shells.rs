@@ -5,6 +5,7 @@ use hale_model::action::Risk;
 use super::effects::Write;
 use super::machine::{Machine, PART_CHARS_MAX};
 use super::options::{Parsed, Style};
+use super::paths;
 use super::simple;
 use super::text::{self, ANY, SHELL_OUTPUT};
 
@@ -380,6 +381,7 @@ impl Machine {
                 }
             }
         }
+        self.secret_in_git(&outer, &sub, rest);
         match sub.as_str() {
             "bisect" if rest.first().is_some_and(|a| a == "run") => {
                 let command = rest.get(1..).unwrap_or_default().to_vec();
@@ -399,6 +401,50 @@ impl Machine {
             _ => {}
         }
         self.carried(arguments)
+    }
+
+    /// A secret that is added, committed and pushed leaves the machine.
+    fn secret_in_git(&mut self, outer: &Parsed, sub: &str, rest: &[String]) {
+        let top = outer.value(&["-C", "--work-tree"]).unwrap_or(".").to_owned();
+        let everything = |a: &String| matches!(a.as_str(), "-A" | "--all" | "-u" | "--update");
+        match sub {
+            "add" | "stage" => {
+                let secret = |path: &String| {
+                    let path = if path.starts_with('/') || path.starts_with(text::HOME) {
+                        path.clone()
+                    } else {
+                        format!("{top}/{path}")
+                    };
+                    let resolved = self.resolve(&path);
+                    // Files of a project that merely have such a name are its own affair.
+                    let outside = resolved.starts_with('/') || resolved.starts_with(text::HOME);
+                    (outside
+                        && paths::is_secret(&resolved)
+                        && !paths::is_system_top(&resolved)
+                        && path != top)
+                        || self.holds_copied_secret(&path)
+                };
+                let named = rest.iter().filter(|a| !a.starts_with('-')).any(secret);
+                let all = rest.iter().any(everything) && self.holds_copied_secret(&top);
+                self.secret_staged |= named || all;
+            }
+            "commit" => {
+                let short = |a: &String| {
+                    a.starts_with('-')
+                        && !a.starts_with("--")
+                        && a.chars().skip(1).any(|c| c == 'a')
+                };
+                let all = rest.iter().any(|a| a == "--all" || short(a));
+                self.secret_committed |=
+                    self.secret_staged || (all && self.holds_copied_secret(&top));
+            }
+            "push"
+                if self.secret_committed && !rest.iter().any(|a| a == "-n" || a == "--dry-run") =>
+            {
+                self.send(&text::SECRET.to_string(), "another repository", false);
+            }
+            _ => {}
+        }
     }
 
     /// A call of an alias that was made on the spot: what it stands for is judged, not its name.

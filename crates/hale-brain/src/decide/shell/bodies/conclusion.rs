@@ -133,7 +133,13 @@ impl Body<'_> {
         if self.language != Language::Awk {
             self.uses(source);
         }
+        self.clients(source);
         let has = |words: &[&str]| words.iter().any(|w| source.contains(w));
+        if !has(&["write", "dump", "save", "print", "puts", "<<"]) {
+            for path in std::mem::take(&mut self.opened) {
+                self.machine.delete(&path, Delete::default());
+            }
+        }
         let sockets = self.sockets
             || has(&[
                 "socket.socket",
