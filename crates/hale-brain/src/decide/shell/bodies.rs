@@ -20,6 +20,8 @@ use super::{paths, simple};
 mod clients;
 mod conclusion;
 
+pub(super) use clients::is_client;
+
 /// What was seen in one body.
 pub(super) struct Body<'a> {
     pub(super) machine: &'a mut Machine,
@@ -36,7 +38,7 @@ pub(super) struct Body<'a> {
     pub(super) runs_unknown: bool,
     /// Functions that were called and judged.
     pub(super) judged: BTreeSet<String>,
-    /// Many files at once that were opened to be written from their start.
+    /// Files that were opened to be written from their start.
     pub(super) opened: BTreeSet<String>,
 }
 
@@ -421,6 +423,11 @@ impl Body<'_> {
             self.shell_code(code);
             return Value::Unknown;
         }
+        let mode = match arguments.get(1) {
+            // os.open(path, os.O_WRONLY | os.O_APPEND)
+            Some(Value::Name(flag)) if flag.contains("O_") && !flag.ends_with("O_RDONLY") => "a",
+            _ => mode,
+        };
         let mode = if mode.is_empty() {
             arguments
                 .iter()
@@ -435,7 +442,7 @@ impl Body<'_> {
         if mode.starts_with(['w', 'x', 'a']) || mode.contains('+') {
             let append = mode.starts_with('a') || mode.starts_with('r');
             self.machine.write(&Write::new(path, "").appending(append).opened());
-            if !append && stands_for_many(path) {
+            if !append {
                 self.opened.insert(path.to_owned());
             }
             self.machine.written_later(path, &self.literals);
@@ -460,6 +467,9 @@ impl Body<'_> {
                 self.machine
                     .write(&Write::new(target, "").appending(mode.starts_with(">>")).opened());
                 self.machine.written_later(target, &self.literals);
+                if !mode.starts_with(">>") {
+                    self.opened.insert(target.clone());
+                }
             }
             [_, target, ..] => return self.content_of(target),
             [single] => {
@@ -480,6 +490,9 @@ impl Body<'_> {
                     let path = path.trim_start_matches('>').trim().to_owned();
                     self.machine.write(&Write::new(&path, "").appending(append).opened());
                     self.machine.written_later(&path, &self.literals);
+                    if !append {
+                        self.opened.insert(path);
+                    }
                 } else {
                     return self.content_of(trimmed.trim_start_matches('<').trim());
                 }

@@ -4,7 +4,7 @@ use hale_model::action::Risk;
 
 use super::machine::Machine;
 use super::paths::{self, Device};
-use super::text::{self, ANY, BELOW, FETCHED, FETCHED_UNSAFE, HOME, SECRET, SHELL_OUTPUT};
+use super::text::{self, ANY, BELOW, FETCHED, FETCHED_UNSAFE, HOME, SECRET, SEGMENT, SHELL_OUTPUT};
 
 /// A deletion.
 #[derive(Clone, Copy, Debug, Default)]
@@ -219,16 +219,38 @@ impl Machine {
             );
         }
         // Many files emptied are many files lost, as if they were removed.
-        if empties && nothing && !write.opened && stands_for_many(&resolved) {
+        if empties
+            && nothing
+            && !write.opened
+            && stands_for_many(&resolved)
+            && !self.is_companion(write.path)
+        {
             return self.delete(write.path, Delete::default());
         }
         self.scheduled(&resolved, write.content);
         self.hit("shell.write.file", Risk::Warning, format!("writes the file {shown}"), "");
     }
 
+    /// Whether a path is that of one of many files with something behind it, as `$f.lock` is: a file
+    /// of its own.
+    fn is_companion(&self, path: &str) -> bool {
+        self.state.variables.values().flat_map(|variable| &variable.values).any(|value| {
+            stands_for_many(value)
+                && path.strip_prefix(value.as_str()).is_some_and(|r| !r.is_empty())
+        })
+    }
+
     fn remember(&mut self, resolved: &str, write: &Write<'_>) {
         const FILES_MAX: usize = 64;
-        if write.edit || text::has_unknown(resolved) {
+        if write.edit {
+            return;
+        }
+        if text::has_unknown(resolved) {
+            // Of a temporary file with a name of its own only that it holds a secret is kept.
+            let named = resolved.contains(SEGMENT) && !resolved.contains([ANY, BELOW]);
+            if named && write.content.contains(SECRET) && self.files.len() < FILES_MAX {
+                self.files.insert(resolved.to_owned(), text::residue(write.content));
+            }
             return;
         }
         let content = if write.append {

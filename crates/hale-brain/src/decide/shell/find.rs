@@ -235,13 +235,12 @@ impl Machine {
             let why = "empties every file that is found";
             self.hit("shell.write.bulk", Risk::Critical, why, "list them first: find … -print");
         }
-        for root in roots {
+        let found = roots.iter().flat_map(|root| {
             // Without a filter the place itself is among what is found.
-            let found = if filtered {
-                format!("{}/{BELOW}", root.trim_end_matches('/'))
-            } else {
-                root.clone()
-            };
+            let place = (!filtered).then(|| root.clone());
+            place.into_iter().chain([format!("{}/{BELOW}", root.trim_end_matches('/'))])
+        });
+        for found in found {
             let arguments: Vec<String> = command.iter().map(|a| a.replace("{}", &found)).collect();
             let part = std::mem::replace(&mut self.part, simple::joined(&arguments));
             self.in_subshell(|machine| machine.execute(&arguments, (false, false)));

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hale_model::action::Risk;
 
-use super::bodies::Body;
+use super::bodies::{Body, is_client};
 use super::effects::Write;
 use super::machine::Machine;
 use super::paths;
@@ -87,6 +87,7 @@ impl Machine {
                         || (letters.contains('i')
                             && letters.contains(['p', 'n'])
                             && matches!(language, Language::Perl | Language::Ruby));
+                    bodies.extend(imported(language, letters));
                     if let Some(body) = body_option(language, letters) {
                         if body.is_empty() {
                             bodies.extend(rest.next().cloned());
@@ -115,8 +116,9 @@ impl Machine {
         if !bodies.is_empty() {
             let files: Vec<String> = script.into_iter().chain(rest.cloned()).collect();
             if in_place {
+                let added = bodies.concat();
                 for file in &files {
-                    self.write(&Write::new(file, &ANY.to_string()).edit());
+                    self.write(&Write::new(file, &added).edit());
                 }
             }
             let body = bodies.join("\n");
@@ -571,6 +573,21 @@ fn body_option(language: Language, letters: &str) -> Option<String> {
         return (letters.ends_with(option)).then(String::new);
     }
     letters.get(at + 1..).map(str::to_owned)
+}
+
+/// The import that `-MDBI` or `-raws-sdk-s3` stands for, where it is that of a client library.
+fn imported(language: Language, letters: &str) -> Option<String> {
+    match language {
+        Language::Perl => {
+            let module = letters.strip_prefix('M')?.split('=').next()?;
+            is_client(language, module).then(|| format!("use {module};"))
+        }
+        Language::Ruby => {
+            let module = letters.strip_prefix('r')?;
+            is_client(language, module).then(|| format!("require '{module}'"))
+        }
+        _ => None,
+    }
 }
 
 /// Every string of a program, one a line.

@@ -268,7 +268,10 @@ impl Machine {
             let stdin = self.stdin.clone().unwrap_or_default();
             let sources: Vec<String> = arguments
                 .iter()
-                .filter(|a| !a.contains("://") && (a.contains('/') || a.contains('.')))
+                .filter(|a| {
+                    !a.contains("://")
+                        && (a.contains(['/', '.']) || self.files.contains_key(&self.resolve(a)))
+                })
                 .cloned()
                 .collect();
             let content: String = sources.iter().map(|path| self.sent_content(path)).collect();

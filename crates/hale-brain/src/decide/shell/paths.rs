@@ -547,7 +547,9 @@ pub fn is_secret(path: &str) -> bool {
         || whole
         || named.contains(&lower.as_str())
         || (lower.starts_with("id_") && path.contains(".ssh"))
-        || lower.starts_with(".env.")
+        || lower.strip_prefix(".env.").is_some_and(|kind| {
+            !matches!(kind, "example" | "sample" | "template" | "dist" | "defaults")
+        })
         || [".pem", ".key", ".p12", ".pfx", ".jks", ".kdbx", ".keytab", ".ppk", ".asc"]
             .iter()
             .any(|e| lower.ends_with(e))

@@ -104,12 +104,17 @@ impl Body<'_> {
     }
 }
 
-fn is_client(language: Language, module: &str) -> bool {
+/// Whether a module is a client library of a cloud, a cluster or a database.
+pub(in super::super) fn is_client(language: Language, module: &str) -> bool {
     if language == Language::Python {
         return PYTHON
             .iter()
             .any(|p| module.strip_prefix(p).is_some_and(|r| r.is_empty() || r.starts_with('.')));
     }
+    if language == Language::Perl {
+        return matches!(module, "DBI" | "MongoDB" | "Redis");
+    }
+    let module = module.strip_prefix("npm:").unwrap_or(module);
     OTHERS.iter().any(|p| {
         module
             .strip_prefix(p)
@@ -129,12 +134,7 @@ fn imports_client(language: Language, tokens: &[script::Token]) -> bool {
                 .take(TOKENS_MAX)
                 .take_while(|t| !matches!(t, Token::Line | Token::Sign(';' | ')')))
                 .any(|t| match t {
-                    Token::Name(module) => {
-                        is_client(language, module)
-                            || matches!(module.as_str(), "DBI" | "MongoDB" | "Redis")
-                                && language == Language::Perl
-                    }
-                    Token::Text(module, _) => is_client(language, module),
+                    Token::Name(module) | Token::Text(module, _) => is_client(language, module),
                     _ => false,
                 })
                 // from google.cloud import x; from google import cloud

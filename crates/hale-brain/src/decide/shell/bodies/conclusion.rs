@@ -136,8 +136,11 @@ impl Body<'_> {
         self.clients(source);
         let has = |words: &[&str]| words.iter().any(|w| source.contains(w));
         if !has(&["write", "dump", "save", "print", "puts", "<<"]) {
+            let lists = has(&["glob", "readdir", "listdir", "scandir", "walk(", "Dir[", "<*"]);
             for path in std::mem::take(&mut self.opened) {
-                self.machine.delete(&path, Delete::default());
+                if stands_for_many(&path) || (lists && text::has_unknown(&path)) {
+                    self.machine.delete(&path, Delete::default());
+                }
             }
         }
         let sockets = self.sockets

@@ -32,6 +32,12 @@ impl Folder<'_> {
                 [Value::List(items), separator, ..] => joined(&separator.text(), items),
                 _ => Value::Unknown,
             },
+            // sqlalchemy.text("SELECT 1")
+            (_, "text")
+                if self.language == Language::Python && matches!(first, Some(Value::Text(_))) =>
+            {
+                first.cloned().unwrap_or(Value::Unknown)
+            }
             ("vars", _) if matches!(first, Some(Value::Name(_))) => {
                 first.cloned().unwrap_or(Value::Unknown)
             }
