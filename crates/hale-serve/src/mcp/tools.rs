@@ -402,11 +402,10 @@ mod tests {
             Query::Tokens | Query::TokenHolder { .. } | Query::Metrics => "status",
             // Only screens ask it; all that it tells, SQL tells too.
             Query::Panel { .. } => "sql",
-            Query::Playbooks | Query::Playbook { .. } | Query::PlaybookTrial { .. } => {
-                "runbook_search"
-            }
-            // A model makes its own plans; what it wants done it proposes as an action.
-            Query::Ask { .. } => "judge",
+            Query::Playbooks => "playbooks",
+            // Trying one out is for whoever writes it.
+            Query::Playbook { .. } | Query::PlaybookTrial { .. } => "playbook",
+            Query::Ask { .. } => "ask",
         }
     }
 
@@ -437,6 +436,10 @@ mod tests {
             ("runbook_show", json!({ "id": "zombies" })),
             ("runbook_export", json!({})),
             ("doctor", json!({})),
+            ("services", json!({})),
+            ("playbooks", json!({})),
+            ("playbook", json!({ "name": "disk-space" })),
+            ("ask", json!({ "sentence": "show disk usage" })),
         ] {
             let Ok(Ask::Query(query)) = parse(tool, arguments) else { panic!("{tool}") };
             assert_eq!(tool_of(&query), tool);

@@ -431,7 +431,7 @@ fn over_http_a_sentence_gets_the_plan_of_the_command_and_nothing_is_run() {
     let (status, answer) = over_http(&bed, &json!({ "sentence": "fais un gâteau" }));
     assert_eq!(status, 422, "{answer}");
     let said = answer["error"]["message"].as_str().unwrap();
-    assert!(said.contains("without a model"), "{said}");
+    assert!(said.contains("Sans modèle"), "{said}");
     assert!(history(&bed).is_empty());
 }
 
