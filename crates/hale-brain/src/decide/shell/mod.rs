@@ -11,6 +11,7 @@
 //! enough for the 2 MiB stack of an ordinary thread, so that no thread of its own is needed.
 
 mod arithmetic;
+mod awk;
 mod bodies;
 mod braces;
 mod builtins;
