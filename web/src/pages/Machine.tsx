@@ -15,10 +15,11 @@ import { bytes, number, percent, plural, rate } from "../lib/format";
 import { useNow } from "../lib/now";
 import { matches, periodSecs } from "../lib/search";
 import { duration, moment, shortDuration } from "../lib/time";
-import { MACHINE_TABS, PRIORITIES, PROCESS_SORTS, WINDOWS } from "../router";
+import { MACHINE_TABS, PRIORITIES, PROCESS_SORTS } from "../router";
 import { Chart, type Line } from "../ui/Chart";
 import { Answered, Chip, Empty, Figure, Find, Meter, Panel, Segments } from "../ui/parts";
 import { Scraped } from "./Scraped";
+import { WindowChoice } from "./WindowChoice";
 
 const route = getRouteApi("/machine");
 
@@ -124,7 +125,6 @@ const METRICS = [
 
 function Charts() {
   const { window } = route.useSearch();
-  const navigate = route.useNavigate();
   const at = useAt();
   const now = useNow();
   const secs = periodSecs(window);
@@ -150,21 +150,7 @@ function Charts() {
     .filter((s) => (s.to ?? end) > since && s.from < end);
   return (
     <>
-      <Panel
-        title="Live figures"
-        aside={
-          <Segments
-            label="Window"
-            value={window}
-            options={WINDOWS.map(
-              (w) => [w, w.replace(/(\d+)/, "$1 ").replace(" m", " min")] as const,
-            )}
-            onChange={(to) =>
-              void navigate({ search: (old) => ({ ...old, window: to }), replace: true })
-            }
-          />
-        }
-      >
+      <Panel title="Live figures" aside={<WindowChoice />}>
         <Answered of={series} lines={12}>
           {({ data }) => {
             const values = (metric: string) =>

@@ -25,9 +25,9 @@ import {
 } from "../lib/scraped";
 import { matches, periodSecs } from "../lib/search";
 import { duration, moment } from "../lib/time";
-import { WINDOWS } from "../router";
 import { Chart, type Line } from "../ui/Chart";
-import { Answered, Chip, Empty, Find, Panel, Segments } from "../ui/parts";
+import { Answered, Chip, Empty, Find, Panel } from "../ui/parts";
+import { WindowChoice } from "./WindowChoice";
 
 const route = getRouteApi("/machine");
 
@@ -258,7 +258,6 @@ function SeriesTable({
 /** Each line of a chart has its own labels and colour, and there are four of those. */
 function Course({ name, series, until }: { name: string; series: ScrapedSeries[]; until: number }) {
   const { window } = route.useSearch();
-  const navigate = route.useNavigate();
   const since = until - periodSecs(window);
   const drawn = series.slice(0, LINES_MAX);
   const subjects = drawn.map((s) => s.subject);
@@ -268,21 +267,7 @@ function Course({ name, series, until }: { name: string; series: ScrapedSeries[]
   const labels = ownLabels(drawn.map((s) => s.labels));
   const colors: Line["color"][] = [1, 2, 3, 4];
   return (
-    <Panel
-      title={<span className="mono">{name}</span>}
-      aside={
-        <Segments
-          label="Window"
-          value={window}
-          options={WINDOWS.map(
-            (w) => [w, w.replace(/(\d+)/, "$1 ").replace(" m", " min")] as const,
-          )}
-          onChange={(to) =>
-            void navigate({ search: (old) => ({ ...old, window: to }), replace: true })
-          }
-        />
-      }
-    >
+    <Panel title={<span className="mono">{name}</span>} aside={<WindowChoice />}>
       <Answered of={asked} lines={5}>
         {({ data }) => {
           const step = courseStep(since, until);
