@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 
 use crate::catalogue::DRILLS;
@@ -208,7 +208,10 @@ fn lab(name: &str, args: &[&str]) -> Result<()> {
     Ok(())
 }
 
-const HOST: &str = "drills";
+/// A host of this run alone: runs side by side are in nobody's way.
+fn lab_host() -> String {
+    format!("drills-{}", std::process::id())
+}
 
 fn play_in_lab(cli: &Cli) -> Result<bool> {
     let own = std::env::current_exe().context("find own program")?;
@@ -217,28 +220,24 @@ fn play_in_lab(cli: &Cli) -> Result<bool> {
     let library = hale.parent().context("hale has no directory")?;
     lab("engine", &["up"])?;
     lab("build-image", &[])?;
-    if lab_host_is_up() {
-        bail!(
-            "a lab host named {HOST} is up (another run?); take it down first: lab/host down {HOST}"
-        );
-    }
+    let (host, own_pid) = (lab_host(), std::process::id().to_string());
     let mounts = [programs.display().to_string(), library.display().to_string()];
-    lab("host", &["up", HOST, "--mount", &mounts[0], "--mount", &mounts[1]])?;
-    let result = play_in_host(cli, &own, &hale);
+    let mut options = vec!["up", &host, "--mount", &mounts[0], "--mount", &mounts[1]];
+    if !cli.keep {
+        options.extend(["--for", &own_pid]);
+    }
+    lab("host", &options)?;
+    let result = play_in_host(cli, &host, &own, &hale);
     if cli.keep {
-        eprintln!("drills: the host stays up: lab/host exec {HOST} bash");
+        eprintln!("drills: the host stays up: lab/host exec {host} bash");
     } else {
-        lab("host", &["down", HOST])?;
+        lab("host", &["down", &host])?;
     }
     result
 }
 
-fn lab_host_is_up() -> bool {
-    script("host", &["ip", HOST]).output().is_ok_and(|output| output.status.success())
-}
-
-fn play_in_host(cli: &Cli, own: &Path, hale: &Path) -> Result<bool> {
-    let mut command = script("host", &["exec", HOST]);
+fn play_in_host(cli: &Cli, host: &str, own: &Path, hale: &Path) -> Result<bool> {
+    let mut command = script("host", &["exec", host]);
     command.arg(own).arg("--local").arg("--hale").arg(hale);
     command.args(["--json", "/tmp/drills.json"]);
     command.args(["--quiet-minutes", &cli.quiet_minutes.to_string()]);
@@ -257,7 +256,7 @@ fn play_in_host(cli: &Cli, own: &Path, hale: &Path) -> Result<bool> {
     }
     let status = command.status().context("run lab/host")?;
     if let Some(file) = &cli.json {
-        let output = script("host", &["exec", HOST, "cat", "/tmp/drills.json"])
+        let output = script("host", &["exec", host, "cat", "/tmp/drills.json"])
             .output()
             .context("run lab/host")?;
         fs::write(file, output.stdout).with_context(|| format!("write {}", file.display()))?;
