@@ -17,7 +17,7 @@ import { matches, periodSecs } from "../lib/search";
 import { duration, moment, shortDuration } from "../lib/time";
 import { MACHINE_TABS, PRIORITIES, PROCESS_SORTS } from "../router";
 import { Chart, type Line } from "../ui/Chart";
-import { Answered, Chip, Empty, Figure, Find, Meter, Panel, Segments } from "../ui/parts";
+import { Answered, Chip, Empty, Figure, Find, Meter, Panel, Scroll, Segments } from "../ui/parts";
 import { Scraped } from "./Scraped";
 import { WindowChoice } from "./WindowChoice";
 
@@ -379,8 +379,7 @@ function Processes() {
 function ProcessTable({ processes, note }: { processes: ProcessView[]; note: string }) {
   return (
     <>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by key */}
-      <div className="scroll" role="region" aria-label="Processes" tabIndex={0}>
+      <Scroll label="Processes">
         <table className="table">
           <thead>
             <tr>
@@ -415,7 +414,7 @@ function ProcessTable({ processes, note }: { processes: ProcessView[]; note: str
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       <p className="muted table-note">{note}</p>
     </>
   );
@@ -466,8 +465,7 @@ function Units() {
             );
           }
           return (
-            // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by key
-            <div className="scroll" role="region" aria-label="Service units" tabIndex={0}>
+            <Scroll label="Service units">
               <table className="table">
                 <thead>
                   <tr>
@@ -505,7 +503,7 @@ function Units() {
                   ))}
                 </tbody>
               </table>
-            </div>
+            </Scroll>
           );
         }}
       </Answered>
@@ -532,8 +530,7 @@ function Containers() {
                 "The Docker or Podman engine's socket fills this ([containers] engine)."}
             </Empty>
           ) : (
-            // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by key
-            <div className="scroll" role="region" aria-label="Containers" tabIndex={0}>
+            <Scroll label="Containers">
               <table className="table">
                 <thead>
                   <tr>
@@ -579,7 +576,7 @@ function Containers() {
                   ))}
                 </tbody>
               </table>
-            </div>
+            </Scroll>
           )
         }
       </Answered>

@@ -26,7 +26,7 @@ import {
 import { matches, periodSecs } from "../lib/search";
 import { duration, moment } from "../lib/time";
 import { Chart, type Line } from "../ui/Chart";
-import { Answered, Chip, Empty, Find, Panel } from "../ui/parts";
+import { Answered, Chip, Empty, Find, Panel, Scroll } from "../ui/parts";
 import { WindowChoice } from "./WindowChoice";
 
 const route = getRouteApi("/machine");
@@ -212,8 +212,7 @@ function SeriesTable({
   const shown = series.slice(0, SHOWN_MAX);
   return (
     <>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by key */}
-      <div className="scroll" role="region" aria-label="Series" tabIndex={0}>
+      <Scroll label="Series">
         <table className="table">
           <thead>
             <tr>
@@ -245,7 +244,7 @@ function SeriesTable({
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
       <p className="muted table-note">
         {shown.length < series.length
           ? `The first ${shown.length} of ${series.length}; find narrows them down.`

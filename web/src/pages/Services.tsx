@@ -10,7 +10,7 @@ import { COURSE_ROWS_MAX, red, redSql, told, toldSql } from "../lib/red";
 import { inUnit, otlpUnit } from "../lib/scraped";
 import { clock } from "../lib/time";
 import { Chart } from "../ui/Chart";
-import { Answered, Chip, Empty, Figure, Meter, Panel } from "../ui/parts";
+import { Answered, Chip, Empty, Figure, Meter, Panel, Scroll } from "../ui/parts";
 
 const route = getRouteApi("/services");
 
@@ -58,8 +58,7 @@ function Then({ at }: { at: string }) {
           return (
             <>
               <Panel title="Services then" flush>
-                {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by key */}
-                <div className="scroll" role="region" aria-label="Services then" tabIndex={0}>
+                <Scroll label="Services then">
                   <table className="table">
                     <thead>
                       <tr>
@@ -95,7 +94,7 @@ function Then({ at }: { at: string }) {
                       ))}
                     </tbody>
                   </table>
-                </div>
+                </Scroll>
               </Panel>
               <Panel title={chosen.service}>
                 <RedCharts service={chosen.service} until={until} />
@@ -221,8 +220,7 @@ function ServiceMap({
   const byName = new Map(view.services.map((s) => [s.service, s]));
   const callOf = new Map(view.edges.map((e) => [`${e.from}>${e.to}`, e]));
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by key
-    <div className="scroll map" role="region" aria-label="Service map" tabIndex={0}>
+    <Scroll label="Service map" map>
       <div className="map-inner" style={{ width: map.width, height: map.height }}>
         <svg width={map.width} height={map.height} aria-hidden="true">
           {map.edges.map((edge) => (
@@ -277,7 +275,7 @@ function ServiceMap({
           </li>
         ))}
       </ul>
-    </div>
+    </Scroll>
   );
 }
 
@@ -333,8 +331,7 @@ function One({ service }: { service: ServiceView }) {
       <div className="two">
         <div className="column">
           <Panel title="Operations" flush>
-            {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by key */}
-            <div className="scroll" role="region" aria-label="Operations" tabIndex={0}>
+            <Scroll label="Operations">
               <table className="table">
                 <thead>
                   <tr>
@@ -355,7 +352,7 @@ function One({ service }: { service: ServiceView }) {
                   ))}
                 </tbody>
               </table>
-            </div>
+            </Scroll>
           </Panel>
           {service.metrics.length > 0 ? <Metrics metrics={service.metrics} /> : null}
         </div>
@@ -430,8 +427,7 @@ function One({ service }: { service: ServiceView }) {
 function Metrics({ metrics }: { metrics: ServiceView["metrics"] }) {
   return (
     <Panel title="Metrics" flush>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by key */}
-      <div className="scroll" role="region" aria-label="Metrics" tabIndex={0}>
+      <Scroll label="Metrics">
         <table className="table">
           <thead>
             <tr>
@@ -459,7 +455,7 @@ function Metrics({ metrics }: { metrics: ServiceView["metrics"] }) {
             ))}
           </tbody>
         </table>
-      </div>
+      </Scroll>
     </Panel>
   );
 }

@@ -2,7 +2,7 @@ import type { Json, SettingsView } from "../api/model";
 import { useSettings } from "../api/queries";
 import { useNow } from "../lib/now";
 import { ago } from "../lib/time";
-import { Answered, Chip, Empty, Panel } from "../ui/parts";
+import { Answered, Chip, Empty, Panel, Scroll } from "../ui/parts";
 
 const MODES: Record<string, string> = {
   observe: "watches and tells",
@@ -112,8 +112,7 @@ function Sources({ data }: { data: SettingsView }) {
           The first look comes within seconds of the start.
         </Empty>
       ) : (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by key
-        <div className="scroll" role="region" aria-label="Sources" tabIndex={0}>
+        <Scroll label="Sources">
           <table className="table">
             <thead>
               <tr>
@@ -151,7 +150,7 @@ function Sources({ data }: { data: SettingsView }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       )}
     </Panel>
   );

@@ -1,5 +1,6 @@
 import { createElement, useMemo } from "react";
 import { type Block, parseMarkdown, parseSpans } from "../lib/markdown";
+import { Scroll } from "./parts";
 
 export function Markdown({ text }: { text: string }) {
   const blocks = useMemo(() => parseMarkdown(text), [text]);
@@ -57,8 +58,7 @@ function BlockView({ block }: { block: Block }) {
       );
     case "table":
       return (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by key
-        <div className="scroll" tabIndex={0} role="region" aria-label="table">
+        <Scroll label="table">
           <table>
             <thead>
               <tr>
@@ -84,7 +84,7 @@ function BlockView({ block }: { block: Block }) {
               ))}
             </tbody>
           </table>
-        </div>
+        </Scroll>
       );
   }
 }

@@ -278,3 +278,21 @@ export function Find({
 export function Code({ children }: { children: string }) {
   return <code className="code">{children}</code>;
 }
+
+/** What may be wider than its place: scrolled by itself, so that the page never is, and reachable by key. */
+export function Scroll({
+  label,
+  map = false,
+  children,
+}: {
+  label: string;
+  map?: boolean;
+  children: ReactNode;
+}) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by key
+    <div className={map ? "scroll map" : "scroll"} role="region" aria-label={label} tabIndex={0}>
+      {children}
+    </div>
+  );
+}
