@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use hale_model::action::Approval;
 use hale_model::api::{Command as Wish, ErrorKind, Query, View};
 use hale_model::config::Mode;
 use hale_model::view::{ApprovalView, IncidentView};
@@ -53,6 +54,15 @@ fn yes(id: &str) -> Wish {
     Wish::Approve { id: ApprovalId::from(id), confirmed_critical: false }
 }
 
+/// The stored question, changed behind the agent's back.
+fn rewritten(world: &World, id: &str, change: impl FnOnce(&mut Approval)) {
+    let path = world.settings.data_dir.join("state.db");
+    let state = State::open(&path, Access::Write).unwrap();
+    let mut stored = state.approval(id).unwrap().unwrap();
+    change(&mut stored);
+    state.put_approval(&stored).unwrap();
+}
+
 #[test]
 fn a_yes_that_comes_too_late_does_nothing() {
     isolated("approvals::a_yes_that_comes_too_late_does_nothing", async {
@@ -62,11 +72,7 @@ fn a_yes_that_comes_too_late_does_nothing() {
         let about = world.incident_about(&ghosts, "awaiting_approval").await;
         let question = question_about(&world, &about.id).await;
         // Its time runs out while nobody looks.
-        let path = world.settings.data_dir.join("state.db");
-        let state = State::open(&path, Access::Write).unwrap();
-        let mut stored = state.approval(&question.id).unwrap().unwrap();
-        stored.expires_at = Timestamp::now();
-        state.put_approval(&stored).unwrap();
+        rewritten(&world, &question.id, |stored| stored.expires_at = Timestamp::now());
 
         let late = world.wish(yes(&question.id)).await.unwrap_err();
         assert_eq!(late.kind, ErrorKind::Refused, "{late}");
@@ -90,11 +96,7 @@ fn a_yes_to_what_is_no_longer_there_does_nothing() {
         let about = world.incident_about(&ghosts, "awaiting_approval").await;
         let question = question_about(&world, &about.id).await;
         // The state that the yes is given to is not the one that was asked about.
-        let path = world.settings.data_dir.join("state.db");
-        let state = State::open(&path, Access::Write).unwrap();
-        let mut stored = state.approval(&question.id).unwrap().unwrap();
-        stored.binding = "of another target".to_owned();
-        state.put_approval(&stored).unwrap();
+        rewritten(&world, &question.id, |stored| stored.binding = "of another target".to_owned());
 
         let View::Approval(answered) = world.wish(yes(&question.id)).await.unwrap() else {
             panic!("approve gave another answer")
