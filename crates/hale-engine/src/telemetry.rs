@@ -36,6 +36,8 @@ const WAITING_SAMPLES_MAX: usize = 60;
 const JOURNAL_ENTRIES_PER_WRITE: usize = 2_000;
 /// How long a worker waits for another one to let go of the file.
 const BUSY_WAIT: Duration = Duration::from_secs(10);
+/// What `ps` and `top` call a worker.
+const WORKER_NAME: &std::ffi::CStr = c"hale-telemetry";
 /// A worker that takes longer ends itself.
 const WORKER_TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -183,6 +185,8 @@ pub fn telemetry_worker(data_dir: &Path) -> Result<(), ApiError> {
         ApiError::new(ErrorKind::Usage, format!("telemetry-worker: {what}"))
             .hint("this command is the agent's own; ask with `hale query`")
     };
+    // Started through /proc/self/exe it would be called `exe`. A name is no reason to fail.
+    let _ = rustix::thread::set_name(WORKER_NAME);
     std::thread::spawn(|| {
         std::thread::sleep(WORKER_TIMEOUT);
         std::process::exit(1);

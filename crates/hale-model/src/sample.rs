@@ -188,7 +188,7 @@ pub struct Sample {
 pub struct ProcessSample {
     /// In ascending pid order.
     pub processes: Vec<ProcessStat>,
-    /// hale's own process and its parents up to pid 1: never targets.
+    /// hale's own process, its parents up to pid 1, then its workers: never targets.
     pub own_pids: Vec<i32>,
 }
 

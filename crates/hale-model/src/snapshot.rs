@@ -39,7 +39,7 @@ pub struct Snapshot {
     pub system: System,
     /// Processes in ascending pid order.
     pub processes: Vec<Process>,
-    /// hale's own process and its ancestors.
+    /// hale's own process first, then its ancestors and its workers.
     pub own_pids: Vec<i32>,
     /// File systems.
     pub mounts: Vec<Mount>,

@@ -340,7 +340,7 @@ impl ProcessCollector {
         Some(Starter::of(leader).into_original(ParentKnownBy::Session))
     }
 
-    /// hale itself and its ancestors, if this is the procfs that hale lives in.
+    /// hale itself, its ancestors and its workers, if this is the procfs that hale lives in.
     fn own_pids(&self, dir: &OwnedFd, processes: &[ProcessStat]) -> Vec<i32> {
         const ANCESTORS_MAX: usize = 64;
         let mut own = Vec::new();
@@ -352,6 +352,9 @@ impl ProcessCollector {
         while let Some(this) = pid.filter(|p| *p > 0 && own.len() < ANCESTORS_MAX) {
             own.push(this);
             pid = find(processes, this).map(|p| p.ppid);
+        }
+        if let Some(hale) = own.first().and_then(|pid| find(processes, *pid)) {
+            own.extend(workers(hale, processes));
         }
         own
     }
@@ -427,6 +430,21 @@ fn comm_key(comm: &[u8]) -> [u8; 16] {
     let len = comm.len().min(16);
     key[..len].copy_from_slice(&comm[..len]);
     key
+}
+
+/// The parts of hale that it runs as processes of their own: its program, begun by it, in its process
+/// group. What it starts for others leads a group of its own, even where it is the same program.
+fn workers(hale: &ProcessStat, processes: &[ProcessStat]) -> Vec<i32> {
+    const WORKERS_MAX: usize = 64;
+    // The mark of a file that was replaced is not seen of all of them at the same time.
+    let program = |p: &ProcessStat| {
+        p.info.exe.as_deref().map(|exe| exe.trim_end_matches(" (deleted)").to_owned())
+    };
+    let Some(own) = program(hale) else { return Vec::new() };
+    let is_worker = |p: &&ProcessStat| {
+        p.ppid == hale.pid && p.pgid == hale.pgid && program(p).as_ref() == Some(&own)
+    };
+    processes.iter().filter(is_worker).take(WORKERS_MAX).map(|p| p.pid).collect()
 }
 
 fn find(processes: &[ProcessStat], pid: i32) -> Option<&ProcessStat> {

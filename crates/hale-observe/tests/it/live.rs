@@ -89,6 +89,41 @@ async fn this_very_process() {
     assert_eq!(own.get(1), Some(&me.ppid));
 }
 
+/// Not a test by itself: this program, started once more, until its input ends.
+#[test]
+fn once_more() {
+    if std::env::var_os(ONCE_MORE).is_some() {
+        let _ = std::io::stdin().lines().count();
+    }
+}
+
+const ONCE_MORE: &str = "HALE_OBSERVE_ONCE_MORE";
+
+#[tokio::test]
+async fn workers_are_hale_itself_and_what_it_starts_for_others_is_not() {
+    let again = || {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "live::once_more", "--nocapture"]).env(ONCE_MORE, "1");
+        command.stdin(Stdio::piped()).stdout(Stdio::null());
+        command
+    };
+    let worker = Ends(again().spawn().unwrap());
+    // A service of the same program that hale was asked to start.
+    let service = Ends(again().process_group(0).spawn().unwrap());
+    let other = sleeper("hale-test-other");
+    let [worker, service, other] = [&worker, &service, &other].map(|child| child.0.id());
+    let mut observer = observer();
+    let is_sleep = |s: &Sample| find(s, other).is_some_and(|p| p.info.name == "sleep");
+    let own = until(&mut observer, |s| {
+        is_sleep(s).then(|| s.process.as_ref().unwrap().own_pids.clone())
+    })
+    .await;
+    assert_eq!(own.first(), Some(&(std::process::id() as i32)));
+    assert!(own.contains(&(worker as i32)), "{worker} is not in {own:?}");
+    assert!(!own.contains(&(service as i32)), "{service} is in {own:?}");
+    assert!(!own.contains(&(other as i32)), "{other} is in {own:?}");
+}
+
 #[tokio::test]
 async fn a_child_its_program_and_its_cpu() {
     let mut observer = observer();
