@@ -1,6 +1,7 @@
 //! Names and their values: `KEY=value`, `"key": "value"`, `--key value`, `<key>value</key>`,
 //! `key is value`, and every other way to write that something is called a password and is this.
 
+use super::calls;
 use super::headers;
 use super::keys::{Key, classify};
 use super::kinds::{Found, Kind};
@@ -59,7 +60,16 @@ pub(super) fn at(found: &mut Found<'_>, hit_start: usize) -> usize {
     match key {
         Key::Other => end,
         Key::Authorization => headers::authorization(found, end),
-        Key::Cookie => headers::cookies(found, start, end),
+        Key::Cookie => {
+            let before = found.spans.len();
+            let done = headers::cookies(found, start, end);
+            // `auth.erlangCookie=X`: no cookie of a browser.
+            let own = name.len() > 6 && !is_one_of(name, &["set-cookie", "http_cookie", "cookie2"]);
+            if own && found.spans.len() == before {
+                return secret_value(found, Key::Token, start, end).unwrap_or(end);
+            }
+            done
+        }
         Key::Host => {
             host_value(found, name, end);
             end
@@ -87,6 +97,7 @@ fn secret_value(found: &mut Found<'_>, key: Key, start: usize, end: usize) -> Op
     }
     // <name>value</name>, <name attribute="…">value</name>, name="password">value<
     if let Some(value_at) = element(bytes, start, closed) {
+        let value_at = calls::inner_element(bytes, value_at);
         let end = ahead(bytes, value_at, values::VALUE_BYTES_MAX, |b| b != b'<' && b != b'\n');
         return accept(
             found,
@@ -95,6 +106,12 @@ fn secret_value(found: &mut Found<'_>, key: Key, start: usize, end: usize) -> Op
             start,
             Value { start: value_at, end, quoted: true },
         );
+    }
+    // variable "db_password" { default = "…" }
+    if closed > end
+        && let Some(value_at) = calls::block_default(bytes, after)
+    {
+        return take(found, key, Join::Equals, start, value_at);
     }
     // "name": "DB_PASSWORD", "value": "…"
     if let Some(value_at) = sibling(bytes, closed) {
@@ -130,6 +147,9 @@ fn secret_value(found: &mut Found<'_>, key: Key, start: usize, end: usize) -> Op
             return None;
         }
         return accept(found, key, Join::Option, start, word);
+    }
+    if let Some(v) = calls::after_form(found, after) {
+        return accept(found, key, Join::Option, start, v);
     }
     spoken(found, key, start, end, after)
 }
@@ -369,7 +389,7 @@ fn accept(found: &mut Found<'_>, key: Key, join: Join, start: usize, v: Value) -
         },
         Key::Random => match join {
             Join::Told | Join::Blank | Join::Quote | Join::Option => {
-                trimmed.len() >= 20 && shapes::is_random(trimmed)
+                trimmed.len() >= 20 && shapes::is_random(trimmed) && !shapes::is_ulid(trimmed)
             }
             Join::Equals | Join::Colon | Join::Argument => {
                 shapes::is_random(trimmed) || is_mnemonic(trimmed)

@@ -1,6 +1,7 @@
 //! What spans lines: private keys in their armour, also with `\n` written out; Kubernetes Secrets; and
 //! the files that hold one credential a line (`.pgpass`, `smbpasswd`).
 
+use super::keys::{Key, classify};
 use super::kinds::{Found, Kind};
 use super::look::{self, ahead, back, byte_before, is_key, is_word, line_end};
 use super::shapes;
@@ -11,15 +12,15 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 /// The largest Kubernetes object that is read for being a Secret.
 const OBJECT_BYTES_MAX: usize = 128 * 1024;
 
-/// `-----BEGIN … PRIVATE KEY-----` at `start`; the label begins at `end`. Returns where to go on.
-pub(super) fn armour(found: &mut Found<'_>, start: usize, end: usize) -> usize {
+/// `-----BEGIN … PRIVATE KEY-----`; the label begins at `end`. Returns where to go on.
+pub(super) fn armour(found: &mut Found<'_>, end: usize) -> usize {
     let bytes = found.bytes;
     let dashes = b"-----".as_slice();
     let label_end =
         ahead(bytes, end, 64, |b| b.is_ascii_alphanumeric() || matches!(b, b' ' | b'#' | b'.'));
     let label = found.slice(end, label_end);
     let closing = ahead(bytes, label_end, 5, |b| b == b'-');
-    let secret = ["PRIVATE", "STATIC KEY", "SECRET", "ENCRYPTED", "PGP MESSAGE"]
+    let secret = ["PRIVATE", "STATIC KEY", "SECRET", "ENCRYPTED", "PGP MESSAGE", " SEED"]
         .iter()
         .any(|w| look::contains(label.as_bytes(), w.as_bytes()))
         && !look::contains(label.as_bytes(), b"PUBLIC");
@@ -65,14 +66,34 @@ pub(super) fn armour(found: &mut Found<'_>, start: usize, end: usize) -> usize {
         }
         stop += 1;
     }
-    if look::starts_with_ignoring_case(&bytes[stop..], b"-----END") {
-        let tail = ahead(bytes, stop + 8, 72, |b| b != b'-' && b != b'\n');
-        stop = ahead(bytes, tail, 5, |b| b == b'-');
-    } else {
+    let ends = look::starts_with_ignoring_case(&bytes[stop..], b"-----END");
+    if !ends {
         stop = truncated(bytes, closing, stop);
     }
-    found.add(start, stop, Kind::Secret);
+    // The lines of the armour say what it is, and nothing of it.
+    let from = after_breaks(bytes, closing);
+    let to = back(bytes, stop, 64, |b| b.is_ascii_whitespace() || matches!(b, b'>' | b'|' | b'#'));
+    let to = if ends && bytes[..to].ends_with(b"\\n") { to - 2 } else { to };
+    found.add(from.min(to), to, Kind::Secret);
+    if ends {
+        let tail = ahead(bytes, stop + 8, 72, |b| b != b'-' && b != b'\n');
+        stop = ahead(bytes, tail, 5, |b| b == b'-');
+    }
     stop
+}
+
+/// Behind the breaks of lines, also written out.
+fn after_breaks(bytes: &[u8], mut at: usize) -> usize {
+    for _ in 0..4 {
+        at = ahead(bytes, at, 64, |b| b.is_ascii_whitespace());
+        let rest = &bytes[at.min(bytes.len())..];
+        if rest.starts_with(b"\\n") || rest.starts_with(b"\\r") {
+            at += 2;
+        } else {
+            break;
+        }
+    }
+    at
 }
 
 /// `"…\n" +⏎ "…"`: a key written in pieces in a program.
@@ -107,7 +128,7 @@ fn truncated(bytes: &[u8], from: usize, limit: usize) -> usize {
 }
 
 /// The private lines of a PuTTY key file.
-pub(super) fn putty(found: &mut Found<'_>, start: usize, end: usize) -> usize {
+pub(super) fn putty(found: &mut Found<'_>, end: usize) -> usize {
     let bytes = found.bytes;
     let limit = (end + BODY_BYTES_MAX).min(bytes.len());
     let mut at = line_end(bytes, end) + 1;
@@ -132,7 +153,6 @@ pub(super) fn putty(found: &mut Found<'_>, start: usize, end: usize) -> usize {
             break;
         }
     }
-    let _ = start;
     at.max(from).min(bytes.len())
 }
 
@@ -237,7 +257,9 @@ fn json_values(found: &mut Found<'_>, mut at: usize, end: usize) {
             return;
         }
         let Some(v) = value(found.text, from) else { return };
-        hidden_datum(found, v.start, v.end);
+        if !is_setting(found.slice(name.start, name.end), found.slice(v.start, v.end)) {
+            hidden_datum(found, v.start, v.end);
+        }
         at = ahead(bytes, v.end, 8, |b| matches!(b, b'"' | b'\\' | b'\''));
     }
 }
@@ -310,10 +332,18 @@ fn yaml_values(found: &mut Found<'_>, name_start: usize, mut at: usize, end: usi
             block = Some(indent);
         } else if value_at < stop
             && let Some(v) = value(found.text, value_at)
+            && !is_setting(found.slice(from, name), found.slice(v.start, v.end))
         {
             hidden_datum(found, v.start, v.end.min(stop));
         }
     }
+}
+
+/// `SMTP_PORT: "587"`: a number or a switch, whose name promises no secret.
+fn is_setting(name: &str, v: &str) -> bool {
+    let plain = v.len() <= 5 && v.bytes().all(|b| b.is_ascii_digit())
+        || look::is_one_of(v, &["true", "false", "yes", "no", "on", "off", "null"]);
+    plain && matches!(classify(name.trim_matches(['"', '\''])), Key::Other | Key::Host)
 }
 
 fn hidden_datum(found: &mut Found<'_>, start: usize, end: usize) {

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use super::headers;
+use super::hosts;
 use super::kinds::{Found, Kind};
 use super::look::{self, blanks, byte_before, is_word, line_end};
 use super::shapes;
@@ -34,6 +35,10 @@ pub(super) struct Rule {
     cookies: Vec<String>,
     pass_source: Vec<String>,
     after: Vec<String>,
+    after_start: Vec<String>,
+    uuid_operands: bool,
+    host: Vec<String>,
+    host_operand: bool,
     last_operand: Vec<String>,
     operand: usize,
     stdin_login: bool,
@@ -58,6 +63,7 @@ pub(super) fn at(found: &mut Found<'_>, start: usize, end: usize, rule: usize) {
     let inside = |b: u8| is_word(b) || matches!(b, b'-' | b'.' | b'=');
     if byte_before(bytes, start).is_some_and(inside)
         || !matches!(bytes.get(end), Some(b' ' | b'\t' | b'"' | b'\'' | b'\n' | b'\\') | None)
+            && !(rule.uuid_operands && bytes.get(end) == Some(&b':'))
     {
         return;
     }
@@ -109,6 +115,20 @@ fn read(found: &mut Found<'_>, end: usize, rule: &Rule) {
             }
         } else if is(&rule.after, w) {
             if let Some(v) = next() {
+                at = after(found.bytes, v);
+                secret(found, v);
+            }
+        } else if is(&rule.host, w) {
+            if let Some(v) = next() {
+                at = after(found.bytes, v);
+                hosts::told(found, v.start, v.end);
+            }
+        } else if rule
+            .after_start
+            .iter()
+            .any(|o| look::starts_with_ignoring_case(w.as_bytes(), o.as_bytes()))
+        {
+            if let Some(v) = next().filter(|v| !matches!(found.bytes[v.start], b'/' | b'*')) {
                 at = after(found.bytes, v);
                 secret(found, v);
             }
@@ -247,12 +267,24 @@ fn operand(found: &mut Found<'_>, v: Value, rule: &Rule, number: usize, takes_la
         || (takes_last && number >= 2 && shapes::is_told_password(w)))
         && !shapes::is_nothing(w)
         && !shapes::is_path(w);
-    if chosen || (rule.random_operands && shapes::is_random(w) && !w.contains('=')) {
+    let long = shapes::is_random(w) || rule.uuid_operands && (shapes::is_uuid(w) || is_hex_key(w));
+    if chosen || (rule.random_operands && long && !w.contains('=')) {
         add(found, v.start, v.end);
+    }
+    if rule.host_operand && number == 1 {
+        hosts::told(found, v.start, v.end);
     }
     if rule.oracle {
         urls::oracle_login(found, v.start);
     }
+}
+
+/// Sixteen hex digits, as a scrambled password of VNC has.
+fn is_hex_key(w: &str) -> bool {
+    w.len() == 16
+        && w.bytes().all(|b| b.is_ascii_hexdigit())
+        && w.bytes().any(|b| b.is_ascii_digit())
+        && w.bytes().any(|b| b.is_ascii_alphabetic())
 }
 
 /// `echo 'user:password' | chpasswd`

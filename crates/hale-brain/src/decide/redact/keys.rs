@@ -104,6 +104,14 @@ pub(super) fn classify(name: &str) -> Key {
     if List::NoPasswords.has(head) {
         return Key::Other;
     }
+    // `update_password: on_create`: what to do with it.
+    let does = [
+        "update", "require", "requires", "show", "hide", "generate", "enable", "disable", "allow",
+        "force", "validate", "has", "needs", "use", "no", "nopasswd", "lock", "expire", "check",
+    ];
+    if is_one_of(head, &["password", "passwd", "passphrase"]) && is_one_of(last, &does) {
+        return Key::Other;
+    }
     if List::Passwords.has(head) || ends_with(head, List::PasswordEnds) {
         return Key::Password;
     }

@@ -130,6 +130,24 @@ pub(super) fn is_host_shaped(name: &str) -> bool {
 
 /// `eu-west-1a`, `us-east1`, `europe-west4-b`
 pub(super) fn is_region(name: &str) -> bool {
+    // `us14`: a shard of an area. `ch-gva-2`: country, place, zone.
+    let area = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    if area.len() == 2 && name.len() <= 4 && is_one_of(area, &["us", "eu", "ap"]) {
+        return true;
+    }
+    let pieces: Vec<&str> = name.split('-').collect();
+    if let [country, place, zone] = pieces[..]
+        && country.len() == 2
+        && place.len() == 3
+        && zone.len() == 1
+        && zone.bytes().all(|b| b.is_ascii_digit())
+        && List::HostPlaces.has(place)
+        && (List::RegionAreas.has(country)
+            || List::HostPlaces.has(country)
+            || is_one_of(country, &["at", "bg", "hr"]))
+    {
+        return true;
+    }
     let mut parts = name.split('-');
     let (Some(area), Some(side)) = (parts.next(), parts.next()) else { return false };
     List::RegionAreas.has(area)
@@ -459,13 +477,22 @@ fn is_role(word: &str) -> bool {
 
 /// Two words put together, one of them a role: `sqlprod`.
 fn is_composed_role(word: &str) -> bool {
-    let (role, place) = (|w| List::HostRoles.has(w), |w| List::HostPlaces.has(w));
+    let role = |w: &str| List::HostRoles.has(w);
+    let place = |w: &str| List::HostPlaces.has(w);
     (4..=16).contains(&word.len())
         && word.is_ascii()
         && !role(word)
         && (2..=word.len() - 2).any(|at| {
             let (a, b) = word.split_at(at);
+            let site = |w: &str| w.len() == 3 && place(w);
             role(a) && (role(b) || place(b)) || place(a) && role(b)
+                // `sqlprdosl`, `apgwpar`: three, the place last.
+                || site(b) && (2..a.len().max(3) - 1).any(|at| {
+                    a.is_char_boundary(at) && {
+                        let (a, b) = a.split_at(at);
+                        role(a) && (role(b) || place(b) && b.len() > 2)
+                    }
+                })
         })
 }
 

@@ -113,7 +113,9 @@ fn is_version(found: &Found<'_>, start: usize, end: usize, address: Ipv4Addr) ->
             if letter_before(start - 1)
                 || byte_before(bytes, start - 1).is_some_and(|b| b.is_ascii_digit()) =>
         {
-            return !likely;
+            // `Chrome/131.0.0.0`
+            let [_, b, c, d] = address.octets();
+            return !likely || (b, c, d) == (0, 0, 0);
         }
         Some(b'=')
             if matches!(byte_before(bytes, start - 1), Some(b'=' | b'>' | b'<' | b'~' | b'!')) =>
@@ -131,6 +133,9 @@ fn follows_version_word(found: &Found<'_>, start: usize, likely: bool) -> bool {
     const WORDS_BETWEEN_MAX: usize = 3;
     let mut between = 0;
     for word in words_before(found.bytes, start).take(8) {
+        if between == 0 && List::VersionTails.words().any(|v| bare(word).ends_with(v)) {
+            return true;
+        }
         let parts = |c: char| !c.is_ascii_alphanumeric();
         let last = word.trim_end_matches(parts).rsplit(parts).next().unwrap_or_default();
         if last.is_empty() || last.bytes().all(|b| b.is_ascii_digit()) {
@@ -178,6 +183,9 @@ pub(super) fn colons_at(found: &mut Found<'_>, at: usize) -> usize {
         return (at + 1).max(back(bytes, end, 5, |b| b.is_ascii_hexdigit()));
     }
     if mac_pairs(found, start, end, b':') {
+        return end;
+    }
+    if short_octets(found, start, end) {
         return end;
     }
     let mut stop = end;
@@ -254,6 +262,26 @@ fn mac_pairs(found: &mut Found<'_>, start: usize, end: usize, separator: u8) -> 
     true
 }
 
+/// `0:1c:42:7:e:b8`, as BSD writes octets below sixteen.
+fn short_octets(found: &mut Found<'_>, start: usize, end: usize) -> bool {
+    let text = found.slice(start, end).trim_end_matches(':');
+    let octets = text.split(':').count();
+    let hex = text
+        .split(':')
+        .all(|o| (1..=2).contains(&o.len()) && o.bytes().all(|b| b.is_ascii_hexdigit()));
+    let letters = text.bytes().filter(u8::is_ascii_alphabetic).count();
+    let named = || words_before(found.bytes, start).take(3).any(|w| List::MacWords.has(bare(w)));
+    if octets != 6
+        || !hex
+        || text.bytes().all(|b| matches!(b, b'0' | b':'))
+        || letters == 0 && !named()
+    {
+        return false;
+    }
+    found.add(start, start + text.len(), Kind::Mac);
+    true
+}
+
 trait EndsIgnoringCase {
     fn to_ascii_lowercase_ends_with(&self, end: &[u8]) -> bool;
 }
@@ -280,6 +308,14 @@ pub(super) fn dashes_at(found: &mut Found<'_>, at: usize) -> usize {
         return at + 1;
     }
     let end = ahead(bytes, start, 24, |b| b.is_ascii_hexdigit() || b == b'-');
+    // BOOTIF=01-…: the type of the hardware stands before its address.
+    let typed = end - start == 20 && bytes[start..].starts_with(b"01-");
+    if typed
+        && !bytes.get(end).is_some_and(|b| is_word(*b))
+        && mac_pairs(found, start + 3, end, b'-')
+    {
+        return end;
+    }
     if end - start == 17
         && !bytes.get(end).is_some_and(|b| is_word(*b))
         && mac_pairs(found, start, end, b'-')

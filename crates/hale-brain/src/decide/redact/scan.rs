@@ -8,7 +8,9 @@ use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use super::kinds::Found;
 use super::look::{ahead, back, byte_before, is_word};
 use super::words::List;
-use super::{assign, blocks, cards, commands, headers, names, network, piped, urls};
+use super::{
+    assign, blocks, calls, cards, commands, headers, hosts, names, network, piped, prose, urls,
+};
 
 /// What a word announces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,32 @@ enum Word {
     Login,
     /// A command of a network device that ends in keys.
     Device,
+    /// A word of a sentence that tells a credential.
+    Prose(prose::Named),
+    /// A call that takes a credential.
+    Call,
+    /// What sends an answer to a prompt.
+    Sends,
+    /// The prompt of SMTP for a password.
+    Prompt,
+    /// What asks for user and password in one.
+    Challenge,
+    /// A block whose second line is a password.
+    UserPass,
+    /// What decodes Base64.
+    Decodes,
+    /// What is followed by a host.
+    BeforeHost,
+    /// The same, where a block opens.
+    BeforeBlock,
+    /// What follows a host that begins its line.
+    AfterHost,
+    /// `//HOST/share`
+    Share,
+    /// What a hardware address without separators follows.
+    BeforeMac,
+    /// A name of the words of a seed.
+    Seed,
     /// A command, by the number of its rule.
     Command(usize),
 }
@@ -134,6 +162,50 @@ static WORDS: LazyLock<Option<(AhoCorasick, Vec<Word>)>> = LazyLock::new(|| {
         .map(|n| (n, Word::Device)),
     );
     all.extend(commands::names().map(|(n, rule)| (n, Word::Command(rule))));
+    all.extend(prose::words().into_iter().map(|(n, named)| (n, Word::Prose(named))));
+    all.extend(calls::CALLS.iter().map(|n| (*n, Word::Call)));
+    all.extend(
+        [
+            "send \"",
+            "send -- ",
+            "send '",
+            "sendline(",
+            "sendline \"",
+            "send_line(",
+            "exp_send ",
+            "send -- \"",
+            "send_user_password(",
+            "send(",
+        ]
+        .map(|n| (n, Word::Sends)),
+    );
+    all.push(("334 ugfzc3dvcmq6", Word::Prompt));
+    all.push(("auth plain", Word::Challenge));
+    all.push(("<auth-user-pass>", Word::UserPass));
+    all.extend(
+        [
+            "base64 -d",
+            "base64 --decode",
+            "base64 -di",
+            "frombase64string(",
+            "atob(",
+            "b64decode(",
+            "base64_decode(",
+            "base64decode(",
+            "base64.decode",
+            "-encodedcommand ",
+            "-enc ",
+            "base64 -A -d",
+            "decode64(",
+        ]
+        .map(|n| (n, Word::Decodes)),
+    );
+    all.extend(hosts::BEFORE_HOST.iter().map(|n| (*n, Word::BeforeHost)));
+    all.extend(hosts::BEFORE_BLOCK.iter().map(|n| (*n, Word::BeforeBlock)));
+    all.extend(hosts::AFTER_HOST.iter().map(|n| (*n, Word::AfterHost)));
+    all.extend(hosts::BEFORE_MAC.iter().map(|n| (*n, Word::BeforeMac)));
+    all.push(("//", Word::Share));
+    all.extend(prose::SEED_WORDS.iter().map(|n| (*n, Word::Seed)));
     let words: Vec<Word> = all.iter().map(|(_, w)| *w).collect();
     AhoCorasick::builder()
         .kind(Some(AhoCorasickKind::DFA))
@@ -166,8 +238,8 @@ fn words(found: &mut Found<'_>) {
             Word::Url => urls::at(found, start),
             Word::Home => names::home(found, start, end),
             Word::Suffix => names::private_host(found, start, end),
-            Word::Armour if start >= armour_done => armour_done = blocks::armour(found, start, end),
-            Word::Putty if start >= armour_done => armour_done = blocks::putty(found, start, end),
+            Word::Armour if start >= armour_done => armour_done = blocks::armour(found, end),
+            Word::Putty if start >= armour_done => armour_done = blocks::putty(found, end),
             Word::Armour | Word::Putty => {}
             Word::KubernetesSecret if start >= object_done => {
                 object_done = blocks::kubernetes_secret(found, start, object_done);
@@ -187,6 +259,29 @@ fn words(found: &mut Found<'_>) {
             Word::Device => {
                 piped::device(found, start + text[start..end].find(' ').unwrap_or(end - start))
             }
+            Word::Prose(named) if start >= armour_done => prose::at(found, start, end, named),
+            Word::Prose(_) => {}
+            Word::Call => calls::call(found, start, end),
+            Word::Sends => {
+                let open =
+                    start + text[start..end].find(['"', '\'', '(', '-']).unwrap_or(end - start);
+                calls::sent(found, start, open)
+            }
+            Word::Prompt => calls::prompted(found, end),
+            Word::Challenge => calls::challenged(found, end),
+            Word::UserPass => calls::user_pass_block(found, end),
+            Word::Decodes => {
+                let end = ahead(found.bytes, end, 16, |b| {
+                    b.is_ascii_alphabetic() && text[start..end].ends_with('e')
+                });
+                calls::decoded(found, start, end)
+            }
+            Word::BeforeHost => hosts::after(found, start, end, false),
+            Word::BeforeBlock => hosts::after(found, start, end, true),
+            Word::AfterHost => hosts::before(found, start),
+            Word::Share => hosts::share(found, start),
+            Word::BeforeMac => hosts::bare_mac(found, start, end),
+            Word::Seed => prose::seed(found, end),
             Word::Command(rule) => commands::at(found, start, end, rule),
         }
     }
@@ -200,6 +295,9 @@ fn lines(found: &mut Found<'_>) {
         if line.as_bytes()[0].is_ascii_alphanumeric() || line.as_bytes()[0] == b'<' {
             names::syslog_header(found, at);
             names::hosts_line(found, at);
+        }
+        if line.starts_with("Host ") {
+            hosts::ssh_config(found, at);
         }
         if line.as_bytes()[0] == b'[' {
             piped::relay_line(found, at);

@@ -144,6 +144,15 @@ pub(super) fn is_uuid(v: &str) -> bool {
         })
 }
 
+/// `01HF3Z8Q7WXYZABCDEFGHJKMNP`: a time and a number, 26 characters of Crockford's Base32.
+pub(super) fn is_ulid(v: &str) -> bool {
+    v.len() == 26
+        && v.starts_with(['0', '1'])
+        && v.bytes().all(|b| {
+            b.is_ascii_digit() || b.is_ascii_uppercase() && !matches!(b, b'I' | b'L' | b'O' | b'U')
+        })
+}
+
 /// `2026-10-01…`, `15:07…`, `12ms`, `5432/tcp`
 pub(super) fn is_time_or_measure(v: &str) -> bool {
     let b = v.as_bytes();

@@ -65,6 +65,7 @@ lists! {
     ProxyWords "proxy_words",
     VersionWords "version_words",
     VersionHints "version_hints",
+    VersionTails "version_tails",
     AddressWords "address_words",
     MacWords "mac_words",
     NameParts "name_parts",
@@ -75,6 +76,8 @@ lists! {
     InsertHereStarts "insert_here_starts",
     InsertHere "insert_here",
     NoHostSchemes "no_host_schemes",
+    ProseWords "prose_words",
+    ProseTerms "prose_terms",
 }
 
 #[derive(Default)]

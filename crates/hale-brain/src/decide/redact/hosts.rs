@@ -1,0 +1,285 @@
+//! Short names of hosts in places where only a host stands: operands and options of clients, blocks of
+//! configuration, `//HOST/share`, inventories, messages of resolvers.
+
+use super::kinds::{Found, Kind};
+use super::look::{ahead, back, blanks, byte_before, is_word, line_before, line_end};
+use super::names::{is_host_shaped, is_open_host, is_region};
+use super::shapes;
+use super::words::List;
+
+/// What is followed by the name of a host, at the end of its line or before a brace.
+pub(super) const BEFORE_HOST: &[&str] = &[
+    "host-name ",
+    "sysname ",
+    "hostname ",
+    "switchname ",
+    "set-hostname ",
+    "host_name ",
+    "sysname: ",
+    "system name: ",
+    "system name ",
+    "device id: ",
+    "computer: ",
+    "computer name: ",
+    "workstation name: ",
+    "source workstation: ",
+    "workstation: ",
+    "machine name: ",
+    "client name: ",
+    "client computer name: ",
+    "caller computer name: ",
+    "computername ",
+    "node name: ",
+    "netbios name: ",
+    "netbios name = ",
+    "host name: ",
+    "dns host name: ",
+    "connect to host ",
+    "resolve host ",
+    "resolve hostname ",
+    "resolve host name ",
+    "unknown host ",
+    "unknown host: ",
+    "lookup ",
+    "host key for ",
+    "permanently added ",
+    "translate host name ",
+    "could not resolve ",
+    "could not resolve: ",
+    "not resolve host: ",
+    "connect to server ",
+    "connection to host ",
+    "getaddrinfo enotfound ",
+    "getaddrinfo eai_again ",
+    "ssh to ",
+    "ssh into ",
+    "rdp to ",
+    "logged into ",
+    "log into ",
+    "console on ",
+    "shell on ",
+    "servername ",
+    "server_name ",
+    "server name: ",
+    "-computername ",
+    "ufqdn ",
+    "unreachable host ",
+    "myhostname = ",
+    "myhostname=",
+    "hostnameoverride: ",
+    "--hostname-override=",
+    "--node-name=",
+    "--nodename ",
+    "node_name=",
+    "virtual-name ",
+    "fqdn ",
+];
+/// The same, only where a block opens behind the name.
+pub(super) const BEFORE_BLOCK: &[&str] =
+    &["client ", "host ", "node ", "object host ", "define host "];
+/// What stands behind the first word of a line that is a host.
+pub(super) const AFTER_HOST: &[&str] = &[
+    " ansible_host=",
+    " ansible_ssh_host=",
+    " | success",
+    " | changed",
+    " | unreachable",
+    " | failed",
+    " ansible_user=",
+    " ansible_connection=",
+    " ansible_port=",
+];
+
+/// What stands at `start..end` is the place of a host: its name, if it is a short one that tells itself.
+pub(super) fn told(found: &mut Found<'_>, start: usize, end: usize) {
+    let word = found.slice(start, end);
+    let lead = word.len() - word.trim_start_matches(['"', '\'', '[', '\\', '/', '`']).len();
+    let word = &word[lead..];
+    // `user@host`, `host:port`, `host,1433`, `host/instance`
+    let user = word.rfind('@').map_or(0, |at| at + 1);
+    let rest = &word[user..];
+    let name_end = rest.bytes().take_while(|b| is_word(*b) || matches!(b, b'-' | b'.')).count();
+    let name = rest[..name_end].trim_end_matches('.');
+    let next = rest.as_bytes().get(name_end).copied();
+    if next.is_some_and(|b| {
+        !matches!(b, b':' | b',' | b'/' | b'\\' | b'"' | b'\'' | b'`' | b';' | b']' | b')' | b'{')
+    }) {
+        return;
+    }
+    if !(3..=63).contains(&name.len())
+        || !name.as_bytes()[0].is_ascii_alphabetic()
+        || name.contains('.')
+        || is_open_host(name) && !name.bytes().any(|b| b.is_ascii_digit())
+        || is_region(name)
+        || shapes::is_stop_word(name)
+        || shapes::is_uuid(name)
+    {
+        return;
+    }
+    let letters = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let digit = name.bytes().any(|b| b.is_ascii_digit());
+    if !(digit || name.contains('-') && is_host_shaped(name))
+        || List::NoHosts.has(letters)
+        || letters.len() < 2
+    {
+        return;
+    }
+    let from = start + lead + user;
+    found.add_everywhere(from, from + name.len(), Kind::Host);
+}
+
+/// `hostname X`, `host X {`: the name begins at `end`.
+pub(super) fn after(found: &mut Found<'_>, start: usize, end: usize, block: bool) {
+    let bytes = found.bytes;
+    if byte_before(bytes, start).is_some_and(|b| is_word(b) || matches!(b, b'.' | b'/' | b'$')) {
+        return;
+    }
+    let at = blanks(bytes, end);
+    let stop = ahead(bytes, at, 80, |b| !b.is_ascii_whitespace());
+    let next = blanks(bytes, stop);
+    if block && bytes.get(next) != Some(&b'{') {
+        return;
+    }
+    told(found, at, stop);
+}
+
+/// `X ansible_host=…`: the line's first word; what stands behind it begins at `start`.
+pub(super) fn before(found: &mut Found<'_>, start: usize) {
+    let line = line_before(found.bytes, start);
+    let from = start - line.len();
+    if !line.is_empty() && line.iter().all(|b| is_word(*b) || matches!(b, b'-' | b'.')) {
+        told(found, from, start);
+    }
+}
+
+/// `//HOST/share`, as mounts and clients of SMB have it; the slashes begin at `at`.
+pub(super) fn share(found: &mut Found<'_>, at: usize) {
+    let bytes = found.bytes;
+    if byte_before(bytes, at)
+        .is_some_and(|b| !b.is_ascii_whitespace() && !matches!(b, b'"' | b'\'' | b'='))
+    {
+        return;
+    }
+    let end = ahead(bytes, at + 2, 63, |b| is_word(b) || b == b'-');
+    if end > at + 2
+        && bytes.get(end) == Some(&b'/')
+        && bytes.get(end + 1).is_some_and(|b| is_word(*b))
+    {
+        told(found, at + 2, end);
+    }
+}
+
+/// `Host X` of a configuration of SSH: the line begins at `at`.
+pub(super) fn ssh_config(found: &mut Found<'_>, at: usize) {
+    let bytes = found.bytes;
+    let end = line_end(bytes, at);
+    let next = ahead(bytes, end, 2, |b| b == b'\n' || b == b'\r');
+    let indented = matches!(bytes.get(next), Some(b' ' | b'\t'));
+    if next == end || !indented {
+        return;
+    }
+    let mut from = at + 5;
+    for _ in 0..8 {
+        from = blanks(bytes, from);
+        if from >= end {
+            return;
+        }
+        let to = ahead(bytes, from, 64, |b| !b.is_ascii_whitespace());
+        told(found, from, to);
+        from = to;
+    }
+}
+
+/// Words before a hardware address that is written without separators, or as a number.
+pub(super) const BEFORE_MAC: &[&str] = &[
+    "mac=",
+    "mac:",
+    "mac_addr",
+    "macaddr",
+    "mac-addr",
+    "mac addr",
+    "mac\":",
+    "mac ",
+    "hwaddr",
+    "hw_addr",
+    "hwaddress",
+    "lladdr",
+    "bssid",
+    "chassis",
+    "ieeeaddr",
+    "ieee_addr",
+    "ieee address",
+    "ieee=",
+    "ieee:",
+    "eui64",
+    "eui-64",
+    "deveui",
+    "dev_eui",
+    "joineui",
+    "join_eui",
+    "appeui",
+    "extaddr",
+    "ext_addr",
+    "extended address",
+    "bootif=",
+    "station ",
+    "physical address",
+    "ethaddr",
+    "ether ",
+    "hardware address",
+    "eui=",
+    "eui:",
+    "eui ",
+    "macs=",
+    "wlan_mac",
+    "eth_mac",
+    "gw_mac",
+    "mac' ",
+    "mac'",
+    "node id ",
+    "portid",
+    "port id",
+    "netif_mac",
+    "link-layer address",
+];
+
+/// `mac_addr=0c169d73b96e`, `ieeeAddr=0x00158d00792d26a7`: the word ends at `end`.
+pub(super) fn bare_mac(found: &mut Found<'_>, start: usize, end: usize) {
+    let bytes = found.bytes;
+    if byte_before(bytes, start).is_some_and(|b| b.is_ascii_alphabetic()) {
+        return;
+    }
+    let mut at = end;
+    // The rest of the word, separators, one more word: `chassis id mac 0c16…`.
+    for _ in 0..3 {
+        let rest = ahead(bytes, at, 12, |b| b.is_ascii_alphabetic() || b == b'_');
+        let word_then_gap = ahead(bytes, rest, 6, |b| {
+            matches!(b, b' ' | b'=' | b':' | b'"' | b'\'' | b'(' | b'\t' | b'[' | b'\\')
+        });
+        let from = ahead(bytes, at, 6, |b| {
+            matches!(b, b' ' | b'=' | b':' | b'"' | b'\'' | b'(' | b'\t' | b'[' | b'\\')
+        });
+        for candidate in [from, word_then_gap] {
+            if let Some((a, b)) = hex_address(bytes, candidate) {
+                return found.add(a, b, Kind::Mac);
+            }
+        }
+        if word_then_gap == rest {
+            return;
+        }
+        at = word_then_gap;
+    }
+}
+
+fn hex_address(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+    let prefixed = bytes.get(at) == Some(&b'0') && matches!(bytes.get(at + 1), Some(b'x' | b'X'));
+    let from = if prefixed { at + 2 } else { at };
+    let to = ahead(bytes, from, 20, |b| b.is_ascii_hexdigit());
+    let ends = !bytes.get(to).is_some_and(|b| is_word(*b) || matches!(b, b':' | b'-'))
+        && !(bytes.get(to) == Some(&b'.') && bytes.get(to + 1).is_some_and(|b| is_word(*b)));
+    let run = &bytes[from.min(to)..to];
+    let plain = run.iter().all(|b| b.eq_ignore_ascii_case(run.first().unwrap_or(&b'0')));
+    let digit = run.iter().any(u8::is_ascii_digit);
+    let begins = back(bytes, at, 1, is_word) == at;
+    (matches!(run.len(), 12 | 16) && ends && !plain && digit && begins).then_some((at, to))
+}
