@@ -11,7 +11,7 @@ use hale_mind::{
     Delta, Embeddings, Ledger, LedgerStore, Message, Mind, MindError, Outgoing, Part,
     ProviderState, Purpose, Reply, Request,
 };
-use hale_store::{Access, State};
+use hale_store::{Access, State, StoreError};
 use serde_json::Value;
 
 use crate::Settings;
@@ -95,7 +95,23 @@ impl Adviser {
         purpose: Purpose,
         on: &mut (dyn FnMut(Delta) + Send),
     ) -> Result<Reply, MindError> {
-        let mut reply = self.mind.ask(&masked(redactor, request), purpose, on).await?;
+        self.ask_from(0, redactor, request, purpose, on).await
+    }
+
+    /// The same, but the first so many of the chain are not asked.
+    ///
+    /// # Errors
+    /// As [`Adviser::ask`].
+    pub(crate) async fn ask_from(
+        &self,
+        first_place: usize,
+        redactor: &mut Redactor,
+        request: &Request,
+        purpose: Purpose,
+        on: &mut (dyn FnMut(Delta) + Send),
+    ) -> Result<Reply, MindError> {
+        let request = masked(redactor, request);
+        let mut reply = self.mind.ask_from(first_place, &request, purpose, on).await?;
         reply.text = redactor.restore(&reply.text);
         reply.answer = reply.answer.map(|answer| each_text(&answer, &mut |t| redactor.restore(t)));
         for call in &mut reply.tool_calls {
@@ -179,6 +195,17 @@ struct StateLedger {
 }
 
 impl LedgerStore for StateLedger {
+    fn read(&self) -> Result<Ledger, String> {
+        let state = match State::open(&self.files.state(), Access::Read) {
+            Ok(state) => state,
+            // Nothing was asked here yet.
+            Err(StoreError::Missing { .. }) => return Ok(Ledger::default()),
+            Err(error) => return Err(error.to_string()),
+        };
+        let text = state.setting(LEDGER_KEY).map_err(|e| e.to_string())?;
+        Ok(text.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default())
+    }
+
     fn update(&self, change: &mut dyn FnMut(&mut Ledger)) -> Result<(), String> {
         self.files.prepare().map_err(|e| e.message)?;
         let mut state =

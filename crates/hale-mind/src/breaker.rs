@@ -1,8 +1,11 @@
 //! One provider's circuit breaker: closed, open for a while, then half open for one probe. Its clock is
-//! an input.
+//! an input. It is kept in the day's ledger, so that the agent and every command share it, but for what
+//! people mend (a refused key, a missing model): that is forgotten with the process, so that whoever has
+//! mended it need not wait.
 
 use hale_model::Timestamp;
 use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{FaultKind, ProviderError};
 
@@ -16,8 +19,10 @@ const UNUSABLE_REST_SECS: i64 = 300;
 /// However long the server asks for.
 const RETRY_AFTER_SECS_MAX: i64 = 3600;
 
-#[derive(Debug, Default)]
-pub(crate) struct Breaker {
+/// What is remembered of one provider's failures.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Breaker {
     failures: u32,
     /// How often it opened since the last success.
     rests: u32,
@@ -27,14 +32,24 @@ pub(crate) struct Breaker {
     last: Option<ProviderError>,
 }
 
-/// A probe that never came back (its task was dropped) blocks no longer than this.
-const PROBE_SECS_MAX: i64 = 3600;
+/// A probe that never came back (its process was killed) blocks no longer than this.
+const PROBE_SECS_MAX: i64 = 300;
+
+/// See [`Breaker::tell`].
+pub(crate) type Verdict<'a> = Option<Result<(), &'a ProviderError>>;
+
+/// Whether people mend it, and not the time.
+pub(crate) fn is_for_people(fault: &FaultKind) -> bool {
+    matches!(fault, FaultKind::Unauthorized | FaultKind::NotFound)
+}
 
 impl Breaker {
     /// Whether it may be asked now; if not, until when not, and what failed last.
     pub(crate) fn enter(&mut self, now: Timestamp) -> Result<(), (Timestamp, String)> {
-        let Some(until) = self.until else { return Ok(()) };
-        let why = || self.last.as_ref().map(|e| e.to_string()).unwrap_or_default();
+        let Some(until) = self.until.filter(|until| is_believable(*until, now)) else {
+            return Ok(());
+        };
+        let why = || self.last.as_ref().map(ProviderError::what).unwrap_or_default();
         if now < until {
             return Err((until, why()));
         }
@@ -52,6 +67,20 @@ impl Breaker {
         *self = Breaker::default();
     }
 
+    /// What a call came to; none: nothing that says anything about the provider.
+    pub(crate) fn tell(&mut self, now: Timestamp, verdict: Verdict<'_>) {
+        match verdict {
+            Some(Ok(())) => self.succeeded(),
+            Some(Err(error)) => self.failed(now, error),
+            None => self.left(),
+        }
+    }
+
+    /// Nothing is known against it.
+    pub(crate) fn is_closed(&self) -> bool {
+        *self == Breaker::default()
+    }
+
     /// The probe ended without a verdict on the provider (the caller gave up).
     pub(crate) fn left(&mut self) {
         self.probing_since = None;
@@ -64,6 +93,8 @@ impl Breaker {
             FaultKind::TooLarge
             | FaultKind::Rejected
             | FaultKind::Refused
+            | FaultKind::Unfit
+            | FaultKind::CutOff
             | FaultKind::NoKey
             | FaultKind::NoBudget
             | FaultKind::Resting { .. } => return,
@@ -92,9 +123,14 @@ impl Breaker {
 
     /// Until when it is left alone, and why.
     pub(crate) fn resting(&self, now: Timestamp) -> Option<(Timestamp, &ProviderError)> {
-        let until = self.until.filter(|until| now < *until)?;
+        let until = self.until.filter(|until| now < *until && is_believable(*until, now))?;
         Some((until, self.last.as_ref()?))
     }
+}
+
+/// A clock that was set back must not silence a provider for longer than any rest.
+fn is_believable(until: Timestamp, now: Timestamp) -> bool {
+    until <= after(now, RETRY_AFTER_SECS_MAX)
 }
 
 fn after(now: Timestamp, secs: i64) -> Timestamp {

@@ -3,6 +3,7 @@
 //! most it may cost before it leaves and settles afterwards: calls at the same time cannot overdraw
 //! it together, and a crash in between counts as spent.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use hale_model::Timestamp;
@@ -12,9 +13,13 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
-use crate::error::MindError;
+use crate::breaker::Breaker;
+use crate::error::{MindError, TOKENS_KEY, USD_KEY};
 use crate::prices::Price;
 use crate::types::Usage;
+
+/// Providers whose failures are remembered.
+const BREAKERS_MAX: usize = 32;
 
 /// What one day used.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +37,9 @@ pub struct Ledger {
     pub calls: u64,
     /// When hale last began a conversation by itself. Outlives the day.
     pub last_automatic_at: Option<Timestamp>,
+    /// Who failed lately, by address and model, so that no other process runs into it again. Outlives
+    /// the day.
+    pub breakers: BTreeMap<String, Breaker>,
 }
 
 impl Ledger {
@@ -41,6 +49,7 @@ impl Ledger {
             *self = Ledger {
                 day: Some(day),
                 last_automatic_at: self.last_automatic_at,
+                breakers: std::mem::take(&mut self.breakers),
                 ..Ledger::default()
             };
         }
@@ -56,6 +65,29 @@ impl Ledger {
     fn tokens(&self) -> u64 {
         self.input_tokens.saturating_add(self.output_tokens)
     }
+
+    /// Forgets breakers that say nothing, and the oldest of too many (a configuration that changed often).
+    pub(crate) fn tidy(&mut self, now: Timestamp) {
+        self.breakers.retain(|_, breaker| !breaker.is_closed());
+        if self.breakers.len() > BREAKERS_MAX {
+            self.breakers.retain(|_, breaker| breaker.resting(now).is_some());
+        }
+        while self.breakers.len() > BREAKERS_MAX {
+            self.breakers.pop_first();
+        }
+    }
+
+    /// What of the day's limits is used up, for a model of this price: no call fits any more. The ledger
+    /// is of today.
+    pub(crate) fn used_up(&self, config: &Ai, price: Price) -> Option<String> {
+        let limit_micros = limit_micros(config);
+        if !price.is_free() && self.usd_micros >= limit_micros {
+            return Some(format!("{} of {} used", dollars(self.usd_micros), dollars(limit_micros)));
+        }
+        let limit = config.daily_budget_tokens;
+        (limit > 0 && self.tokens() >= limit)
+            .then(|| format!("{} of {limit} tokens used", self.tokens()))
+    }
 }
 
 /// Where the ledger is kept.
@@ -67,6 +99,17 @@ pub trait LedgerStore: Send + Sync {
     /// # Errors
     /// Why it cannot be read or written. No paid call is made then.
     fn update(&self, change: &mut dyn FnMut(&mut Ledger)) -> Result<(), String>;
+
+    /// The ledger as it stands; an empty one if there is none. Nothing is made or written where a store
+    /// can help it.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn read(&self) -> Result<Ledger, String> {
+        let mut found = Ledger::default();
+        self.update(&mut |ledger| found.clone_from(ledger))?;
+        Ok(found)
+    }
 }
 
 /// A ledger that lasts as long as the process: for commands without a data directory.
@@ -126,7 +169,7 @@ pub(crate) fn reserve(
 ) -> Result<Reservation, MindError> {
     let day = day_of(now);
     let usd_micros = price.usd_micros(usage);
-    let limit_micros = (config.daily_budget_usd * 1e6) as u64;
+    let limit_micros = limit_micros(config);
     let needed_tokens = usage.input_tokens.saturating_add(usage.output_tokens);
     let mut refusal = None;
     store
@@ -139,6 +182,7 @@ pub(crate) fn reserve(
                     spent: dollars(ledger.usd_micros),
                     limit: dollars(limit_micros),
                     needed: dollars(usd_micros),
+                    setting: USD_KEY,
                     resets_at,
                 });
             } else if config.daily_budget_tokens > 0
@@ -148,6 +192,7 @@ pub(crate) fn reserve(
                     spent: format!("{} tokens", ledger.tokens()),
                     limit: format!("{} tokens", config.daily_budget_tokens),
                     needed: format!("{needed_tokens} tokens"),
+                    setting: TOKENS_KEY,
                     resets_at,
                 });
             } else {
@@ -184,6 +229,10 @@ pub(crate) fn settle(
         set(&mut ledger.usd_micros, reservation.usd_micros, price.usd_micros(used));
         ledger.calls += u64::from(was_answered);
     })
+}
+
+fn limit_micros(config: &Ai) -> u64 {
+    (config.daily_budget_usd * 1e6) as u64
 }
 
 fn day_of(now: Timestamp) -> Date {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hale_model::reply::{json_object_in, without_thoughts};
 use serde_json::Value;
 
 use crate::error::{Fault, FaultKind};
@@ -167,17 +168,18 @@ impl Draft {
             };
             tool_calls.push(ToolCall { id, name: call.name, input, signature: call.signature });
         }
+        let said = without_thoughts(&self.text);
+        if said.len() < self.text.len() {
+            self.text = said.to_owned();
+        }
         if wants_answer && answer.is_none() && tool_calls.is_empty() {
             answer = json_in(&self.text);
         }
-        if self.text.trim().is_empty() && tool_calls.is_empty() {
-            let detail = match self.stop {
-                Some(Stop::MaxTokens) => {
-                    "it used up its tokens before it wrote a word; raise ai.max_tokens"
-                }
-                Some(Stop::End | Stop::ToolCalls) | None => "an empty answer",
-            };
-            return Err(Fault::new(FaultKind::Garbage, detail));
+        if self.text.is_empty() && tool_calls.is_empty() {
+            return Err(match self.stop {
+                Some(Stop::MaxTokens) => Fault::new(FaultKind::CutOff, "before it wrote a word"),
+                Some(Stop::End | Stop::ToolCalls) | None => Fault::garbage("an empty answer"),
+            });
         }
         let stop = match self.stop {
             Some(Stop::MaxTokens) => Stop::MaxTokens,
@@ -213,25 +215,10 @@ pub(crate) struct Finished {
     pub stop: Stop,
 }
 
-/// The JSON object or list in a text: the whole of it, or what stands in a Markdown fence, or from
-/// the first brace to the last.
+/// The JSON object or list in a text: the whole of it, or the object that stands in it.
 fn json_in(text: &str) -> Option<Value> {
-    let text = text.trim();
-    let whole = |text: &str| {
-        serde_json::from_str::<Value>(text).ok().filter(|v| v.is_object() || v.is_array())
-    };
-    if let Some(value) = whole(text) {
-        return Some(value);
-    }
-    if let Some((_, rest)) = text.split_once("```") {
-        let body = rest.split_once('\n').map_or(rest, |(_, body)| body);
-        let body = body.split("```").next().unwrap_or_default();
-        if let Some(value) = whole(body.trim()) {
-            return Some(value);
-        }
-    }
-    let (open, close) = (text.find('{')?, text.rfind('}')?);
-    whole(text.get(open..=close)?)
+    let whole = serde_json::from_str::<Value>(text.trim()).ok();
+    whole.filter(|v| v.is_object() || v.is_array()).or_else(|| json_object_in(text))
 }
 
 #[cfg(test)]
@@ -254,9 +241,26 @@ mod tests {
             ("} backwards {", None),
             ("```", None),
             ("{\"a\":", None),
+            ("<think>{x} or [1]</think>[1]", Some(json!([1]))),
         ] {
-            assert_eq!(json_in(text), expected, "{text}");
+            assert_eq!(json_in(without_thoughts(text)), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn thoughts_before_an_answer_are_no_part_of_it() {
+        let finish = |text: &str, stop| {
+            let mut draft = Draft { is_complete: true, stop: Some(stop), ..Draft::default() };
+            draft.text(text);
+            draft.finish(true, 0)
+        };
+        let reply = finish("<think>or {x}?</think>\n{\"a\":1}", Stop::End).unwrap();
+        assert_eq!((reply.text.as_str(), reply.answer), ("{\"a\":1}", Some(json!({"a":1}))));
+        assert_eq!(
+            finish("<think>long and long", Stop::MaxTokens).unwrap_err().kind,
+            FaultKind::CutOff
+        );
+        assert_eq!(finish("<think>only</think>", Stop::End).unwrap_err().kind, FaultKind::Garbage);
     }
 
     #[test]

@@ -39,7 +39,7 @@ impl Mind {
         }
         for seat in self.seats() {
             let Some(model) = model_of(&seat.provider) else { continue };
-            if seat.breaker().resting(self.now()).is_some() {
+            if self.resting(seat).is_some() {
                 return Ok(None);
             }
             match self.embed_with(seat, &model, texts).await {

@@ -4,8 +4,13 @@
 use std::fmt;
 
 use hale_model::Timestamp;
+use hale_model::text::moment;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+/// Where the day's limits are set.
+pub(crate) const USD_KEY: &str = "ai.daily_budget_usd";
+pub(crate) const TOKENS_KEY: &str = "ai.daily_budget_tokens";
 
 /// What one provider's attempt came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +38,10 @@ pub enum FaultKind {
     Unreachable,
     /// The answer cannot be read: wrong form, cut off, empty, or beyond the byte limit.
     Garbage,
+    /// Its answer could be read and was not what had been asked for, the second time too.
+    Unfit,
+    /// Its answer was cut off at the limit of tokens, before it was whole.
+    CutOff,
     /// The question is longer than the model reads (413, context length).
     TooLarge,
     /// The request is not accepted as it stands (400, 422).
@@ -86,8 +95,13 @@ pub struct ProviderError {
 
 impl fmt::Display for ProviderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: ", self.provider, self.model)?;
-        match &self.fault {
+        write!(f, "{} {}: {}", self.provider, self.model, self.what())
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             FaultKind::NoKey => write!(f, "no key")?,
             FaultKind::Unauthorized => write!(f, "the key was refused")?,
             FaultKind::RateLimited { retry_after_secs: Some(secs) } => {
@@ -99,18 +113,28 @@ impl fmt::Display for ProviderError {
             FaultKind::Timeout => write!(f, "no answer in time")?,
             FaultKind::Unreachable => write!(f, "cannot be reached")?,
             FaultKind::Garbage => write!(f, "its answer cannot be read")?,
+            FaultKind::Unfit => write!(f, "its answer did not fit, twice")?,
+            FaultKind::CutOff => write!(f, "its answer was cut off at the limit of ai.max_tokens")?,
             FaultKind::TooLarge => write!(f, "the question is too long for it")?,
             FaultKind::Rejected => write!(f, "it does not accept the request")?,
             FaultKind::NotFound => write!(f, "no such model or address")?,
             FaultKind::Refused => write!(f, "it declined to answer")?,
             FaultKind::NoBudget => write!(f, "today's budget does not suffice")?,
-            FaultKind::Resting { until } => write!(f, "left alone until {until}")?,
+            FaultKind::Resting { until } => write!(f, "resting until {}", moment(*until))?,
         }
-        if self.detail.is_empty() { Ok(()) } else { write!(f, ": {}", self.detail) }
+        Ok(())
     }
 }
 
 impl ProviderError {
+    /// What happened, without whose it is.
+    pub fn what(&self) -> String {
+        match self.detail.as_str() {
+            "" => self.fault.to_string(),
+            detail => format!("{}: {detail}", self.fault),
+        }
+    }
+
     /// What a person can do about it.
     pub fn hint(&self) -> String {
         let key = &self.key_name;
@@ -132,20 +156,21 @@ impl ProviderError {
                 "raise ai.timeout_secs, take a smaller model, or add a second provider".to_owned()
             }
             FaultKind::Unreachable => {
-                "look at base_url, the network and the proxy; `hale doctor --online` tries it"
-                    .to_owned()
+                "see whether it runs there; look at base_url, the network and the proxy".to_owned()
             }
             FaultKind::Garbage => "look at base_url: does it lead to this kind of API?".to_owned(),
+            FaultKind::Unfit => "take a larger model, or add a second provider".to_owned(),
+            FaultKind::CutOff => "raise ai.max_tokens".to_owned(),
             FaultKind::TooLarge => "ask about less at once, or take a larger model".to_owned(),
             FaultKind::Rejected => "look at model and base_url".to_owned(),
             FaultKind::NotFound => format!(
                 "look at base_url and model: does {} offer `{}`?",
                 self.provider, self.model
             ),
-            FaultKind::NoBudget => {
-                "raise ai.daily_budget_usd or ai.daily_budget_tokens, or add a local model"
-                    .to_owned()
+            FaultKind::NoBudget if self.detail.contains("tokens") => {
+                format!("raise {TOKENS_KEY}, or wait until tomorrow (UTC)")
             }
+            FaultKind::NoBudget => format!("raise {USD_KEY}, or add a local model"),
             FaultKind::Refused => "ask in other words, or add a second provider".to_owned(),
         }
     }
@@ -162,7 +187,7 @@ pub enum MindError {
     NoProvider,
     /// The last automatic call is too recent.
     #[error(
-        "the last automatic model call was less than {cooldown_secs} s ago; the next may go at {until}"
+        "the last automatic model call was less than {cooldown_secs} s ago; the next may go at {}", moment(*.until)
     )]
     CoolingDown {
         /// `ai.cooldown_secs`
@@ -181,6 +206,8 @@ pub enum MindError {
         limit: String,
         /// What this call may cost at most.
         needed: String,
+        /// The setting that limits it.
+        setting: &'static str,
         /// When the next day begins.
         resets_at: Timestamp,
     },
@@ -190,7 +217,7 @@ pub enum MindError {
     /// hale or its control group is near its memory limit.
     #[error("no memory for a model call: {0}")]
     MemoryShort(String),
-    /// Every provider was tried, or skipped, in vain. Never empty.
+    /// Every provider was tried, or skipped, in vain. Empty only where none was left to try.
     #[error("no model answered: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     AllFailed(Vec<ProviderError>),
 }
@@ -202,8 +229,8 @@ impl MindError {
             MindError::Disabled => "set `enabled = true` in [ai]".to_owned(),
             MindError::NoProvider => "add [[ai.providers]], or run `hale setup`".to_owned(),
             MindError::CoolingDown { .. } => "wait, or lower ai.cooldown_secs".to_owned(),
-            MindError::BudgetSpent { resets_at, .. } => {
-                format!("raise ai.daily_budget_usd, or wait until {resets_at}")
+            MindError::BudgetSpent { setting, resets_at, .. } => {
+                format!("raise {setting}, or wait until {}", moment(*resets_at))
             }
             MindError::Ledger(_) => "see `hale doctor`".to_owned(),
             MindError::MemoryShort(_) => {

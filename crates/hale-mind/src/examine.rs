@@ -85,10 +85,16 @@ impl Mind {
             }
         }
         if trouble.is_none()
-            && let Some((until, why)) = seat.breaker().resting(now)
+            && let Some((until, why)) = self.resting(seat)
         {
             let fault = Fault::new(FaultKind::Resting { until }, why.to_string());
             trouble = Some(seat.error(fault, None));
+        }
+        if trouble.is_none()
+            && let Ok(used) = self.used_today()
+            && let Some(detail) = used.used_up(self.config(), seat.price)
+        {
+            trouble = Some(seat.error(Fault::new(FaultKind::NoBudget, detail), None));
         }
         let note = seat.price.is_guessed.then(|| {
             format!(

@@ -41,10 +41,12 @@ mod ollama;
 mod openai;
 mod prices;
 mod provider;
+mod rest;
 mod scrub;
 mod sse;
 mod types;
 
+pub use breaker::Breaker;
 pub use budget::{Ledger, LedgerStore, MemoryLedger};
 pub use embed::EMBED_TEXTS_MAX;
 pub use error::{FaultKind, MindError, ProviderError};

@@ -16,6 +16,7 @@ use crate::keys::Keys;
 use crate::openai::{self, Dialect};
 use crate::prices::Price;
 use crate::provider::{self, Credential, Outgoing};
+use crate::rest::Leave;
 use crate::scrub::scrub;
 use crate::types::{Delta, Part, Reply, Request, Usage};
 
@@ -120,9 +121,24 @@ impl Mind {
     /// # Errors
     /// The ledger cannot be read.
     pub fn used_today(&self) -> Result<Ledger, MindError> {
-        let mut found = Ledger::default();
-        self.ledger.update(&mut |ledger| found.clone_from(ledger)).map_err(MindError::Ledger)?;
+        let found = self.ledger.read().map_err(MindError::Ledger)?;
         Ok(found.of_day((self.clock)()))
+    }
+
+    /// Lets hale begin a conversation by itself, once in every cooldown; the calls of the conversation
+    /// are then [`Purpose::Continued`].
+    ///
+    /// # Errors
+    /// The last one is too recent ([`MindError::CoolingDown`]); the ledger cannot be kept.
+    pub fn begin_automatic(&self) -> Result<(), MindError> {
+        budget::begin_automatic(self.ledger.as_ref(), &self.config, (self.clock)())
+    }
+
+    /// A provider's answer could be read and was not what had been asked for: as one of the reasons why
+    /// nobody answered. `place` is [`Reply::place`]; `is_cut`: the limit of tokens cut it.
+    pub fn unfit(&self, place: usize, why: &str, is_cut: bool) -> Option<ProviderError> {
+        let kind = if is_cut { FaultKind::CutOff } else { FaultKind::Unfit };
+        Some(self.seats.get(place)?.error(Fault::new(kind, why), None))
     }
 
     /// Asks the providers in their order until one answers. `on` hears what happens meanwhile; it is
@@ -136,6 +152,21 @@ impl Mind {
         purpose: Purpose,
         on: &mut (dyn FnMut(Delta) + Send),
     ) -> Result<Reply, MindError> {
+        self.ask_from(0, request, purpose, on).await
+    }
+
+    /// The same, but the first so many of the chain are not asked: a conversation stays with who began
+    /// it, and who gave no usable answer is not asked again.
+    ///
+    /// # Errors
+    /// As [`Mind::ask`]; with no reasons at all where the chain ends before.
+    pub async fn ask_from(
+        &self,
+        first_place: usize,
+        request: &Request,
+        purpose: Purpose,
+        on: &mut (dyn FnMut(Delta) + Send),
+    ) -> Result<Reply, MindError> {
         self.admit()?;
         let now = (self.clock)();
         if purpose == Purpose::Automatic {
@@ -143,9 +174,10 @@ impl Mind {
         }
         let mut passed_over = Vec::new();
         let mut short = None;
-        for seat in &self.seats {
+        for (place, seat) in self.seats.iter().enumerate().skip(first_place) {
             match self.ask_seat(seat, request, on).await {
                 Ok(mut reply) => {
+                    reply.place = place;
                     reply.passed_over = passed_over;
                     return Ok(reply);
                 }
@@ -204,15 +236,16 @@ impl Mind {
         on: &mut (dyn FnMut(Delta) + Send),
     ) -> Result<Reply, Passed> {
         let credentials = self.credentials(seat).await?;
-        seat.enter((self.clock)()).map_err(Passed::Failed)?;
-        let mut leave = Leave(Some(seat));
+        self.enter(seat)?;
+        let mut leave = Leave(Some((self, seat)));
         let result = self.try_credentials(seat, request, &credentials, on).await;
         leave.0 = None;
-        match &result {
-            Ok(_) => seat.breaker().succeeded(),
-            Err(Passed::Failed(error)) => seat.breaker().failed((self.clock)(), error),
-            Err(Passed::Budget(..) | Passed::Ledger(_)) => seat.breaker().left(),
-        }
+        let verdict = match &result {
+            Ok(_) => Some(Ok(())),
+            Err(Passed::Failed(error)) => Some(Err(error)),
+            Err(Passed::Budget(..) | Passed::Ledger(_)) => None,
+        };
+        self.leave(seat, verdict);
         result
     }
 
@@ -326,6 +359,7 @@ impl Mind {
                         provider: outgoing.provider,
                         model: finished.model.unwrap_or(outgoing.model),
                         stop: finished.stop,
+                        place: 0,
                         passed_over: Vec::new(),
                     });
                 }
@@ -371,6 +405,10 @@ pub(crate) enum Passed {
 
 impl Seat {
     pub(crate) fn error(&self, fault: Fault, secret: Option<&str>) -> ProviderError {
+        let mut fault = fault;
+        if matches!(fault.kind, FaultKind::Unreachable | FaultKind::Timeout) {
+            fault.detail = format!("{}: {}", self.address(), fault.detail);
+        }
         ProviderError {
             provider: self.provider.provider.as_str().to_owned(),
             model: self.provider.model().to_owned(),
@@ -384,10 +422,18 @@ impl Seat {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enter(&self, now: Timestamp) -> Result<(), ProviderError> {
-        self.breaker()
-            .enter(now)
-            .map_err(|(until, why)| self.error(Fault::new(FaultKind::Resting { until }, why), None))
+    /// Where it is asked, without a name and password that may stand in the address.
+    fn address(&self) -> String {
+        let url = self.provider.base_url();
+        let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+        let end = rest.find('/').unwrap_or(rest.len());
+        let from = rest[..end].rfind('@').map_or(0, |at| at + 1);
+        format!("{scheme}://{}", &rest[from..])
+    }
+
+    /// What it is known by to other processes.
+    pub(crate) fn name(&self) -> String {
+        format!("{} {} {}", self.provider.provider.as_str(), self.address(), self.provider.model())
     }
 
     fn dialect(&self) -> Dialect {
@@ -404,17 +450,6 @@ impl Seat {
         }
         let client = http::client(&self.provider, self.patience)?;
         Ok(self.client.get_or_init(|| client).clone())
-    }
-}
-
-/// Ends a probe whose caller went away.
-struct Leave<'a>(Option<&'a Seat>);
-
-impl Drop for Leave<'_> {
-    fn drop(&mut self) {
-        if let Some(seat) = self.0 {
-            seat.breaker().left();
-        }
     }
 }
 

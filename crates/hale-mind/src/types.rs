@@ -149,6 +149,9 @@ pub struct Reply {
     pub model: String,
     /// Why it stopped.
     pub stop: Stop,
+    /// Place in the chain of the provider that answered, from 0.
+    #[serde(default)]
+    pub place: usize,
     /// Providers tried before this one, each with what was wrong.
     pub passed_over: Vec<crate::ProviderError>,
 }

@@ -23,6 +23,7 @@ pub mod metrics;
 pub mod panel;
 pub mod playbook;
 pub mod probe;
+pub mod reply;
 pub mod report;
 pub mod run;
 pub mod sample;

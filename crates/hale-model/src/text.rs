@@ -65,6 +65,11 @@ pub fn parse_duration(text: &str) -> Result<u64, String> {
     Ok(total)
 }
 
+/// A moment for people, in UTC, to the second: `2025-11-20T10:00:30Z`.
+pub fn moment(at: crate::Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// Cuts at a character boundary so that at most `limit_bytes` remain, with `…` where it cut.
 pub fn shorten(text: &str, limit_bytes: usize) -> String {
     if text.len() <= limit_bytes {

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use hale_mind::keys::SecretString;
-use hale_mind::{Delta, FaultKind, Governor, MemoryLedger, Mind, MindError};
+use hale_mind::{
+    Delta, FaultKind, Governor, LedgerStore as _, MemoryLedger, Mind, MindError, Purpose,
+};
 use hale_model::config::{Ai, AiProvider, ProviderKind};
 use hale_testkit::model_server::{ModelServer, Turn, Wire};
 
 use crate::support::{
     Hands, IMPATIENT, KEY, PATIENT, ask, ask_and_go_away, ask_and_listen, block_on, config, keys,
-    mind, provider, request,
+    mind, mind_on, provider, request,
 };
 
 #[test]
@@ -105,7 +107,7 @@ fn three_failures_open_the_breaker_one_probe_closes_it() {
     let resting = failed_with();
     assert_eq!(
         resting.to_string(),
-        "anthropic claude-sonnet-4-5: left alone until 2025-11-20T10:00:30Z: anthropic claude-sonnet-4-5: it failed: HTTP 500: oops"
+        "anthropic claude-sonnet-4-5: resting until 2025-11-20T10:00:30Z: it failed: HTTP 500: oops"
     );
     assert_eq!(server.requests().len(), 3);
     // The probe fails: twice as long.
@@ -131,6 +133,59 @@ fn a_server_that_asks_to_wait_is_left_alone_for_as_long() {
     assert_eq!(server.requests().len(), 1);
     hands.forward(1);
     assert_eq!(ask(&mind, &request("?")).unwrap().text, "ok");
+}
+
+#[test]
+fn who_rests_rests_for_every_process_that_shares_the_ledger() {
+    let slow = Turn::Error { status: 429, message: "slow".into(), retry_after: Some("600".into()) };
+    let server = ModelServer::start(Wire::OpenAi, vec![slow, Turn::Text("ok".into())]);
+    let hands = Hands::at("2025-11-20T10:00:00.123456789Z");
+    let ledger = Arc::new(MemoryLedger::default());
+    let config = config(vec![provider(Wire::OpenAi, &server)]);
+    let process = || mind_on(&config, ledger.clone()).with_clock(hands.clock());
+    assert!(ask(&process(), &request("?")).is_err());
+    for _ in 0..4 {
+        let error = ask(&process(), &request("?")).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "no model answered: openai gpt-4o: resting until 2025-11-20T10:10:00Z: too many requests; it asks to wait 600 s: HTTP 429: slow"
+        );
+    }
+    assert_eq!(server.requests().len(), 1);
+    let states = block_on(process().states());
+    assert!(matches!(states[0].trouble.as_ref().unwrap().fault, FaultKind::Resting { .. }));
+    hands.forward(600);
+    assert_eq!(ask(&process(), &request("?")).unwrap().text, "ok");
+    assert!(block_on(process().states())[0].trouble.is_none());
+    assert!(ledger.read().unwrap().breakers.is_empty(), "who is well again leaves no trace");
+}
+
+#[test]
+fn who_mends_a_refused_key_need_not_wait() {
+    let turns = vec![Turn::error(401, "bad key"), Turn::Text("ok".into())];
+    let server = ModelServer::start(Wire::Anthropic, turns);
+    let ledger = Arc::new(MemoryLedger::default());
+    let config = config(vec![provider(Wire::Anthropic, &server)]);
+    assert!(ask(&mind_on(&config, ledger.clone()), &request("?")).is_err());
+    assert_eq!(ask(&mind_on(&config, ledger), &request("?")).unwrap().text, "ok");
+}
+
+#[test]
+fn a_conversation_goes_on_behind_who_gave_no_usable_answer() {
+    let first = ModelServer::start(Wire::Anthropic, vec![]);
+    let second = ModelServer::start(Wire::Ollama, vec![Turn::Text("ok".into())]);
+    let chain = vec![provider(Wire::Anthropic, &first), provider(Wire::Ollama, &second)];
+    let mind = mind(&config(chain));
+    let deaf = &mut |_| {};
+    let reply = block_on(mind.ask_from(1, &request("?"), Purpose::Person, deaf)).unwrap();
+    assert_eq!((reply.place, reply.passed_over.len()), (1, 0));
+    assert!(first.requests().is_empty());
+    let over = block_on(mind.ask_from(2, &request("?"), Purpose::Person, deaf));
+    assert_eq!(over, Err(MindError::AllFailed(Vec::new())));
+    assert_eq!(
+        mind.unfit(0, "no JSON", true).unwrap().to_string(),
+        "anthropic claude-sonnet-4-5: its answer was cut off at the limit of ai.max_tokens: no JSON"
+    );
 }
 
 #[test]
