@@ -40,13 +40,13 @@ function namespace() {
 }
 
 export class Agent {
-  /** `config` is added at the end: further sections. */
-  constructor(hale, folder, mode, port, config = "") {
+  /** `config` is added at the end: further sections. Exposed: for other machines too, encrypted, with tokens. */
+  constructor(hale, folder, mode, port, config = "", exposed = false) {
     this.hale = hale;
     this.folder = folder;
     this.mode = mode;
     this.port = port;
-    this.url = `http://127.0.0.1:${port}`;
+    this.url = exposed ? `https://localhost:${port}` : `http://127.0.0.1:${port}`;
     rmSync(folder, { recursive: true, force: true });
     mkdirSync(`${folder}/data`, { recursive: true, mode: 0o700 });
     writeFileSync(
@@ -84,7 +84,7 @@ cp /bin/sh ${folder}/claude
 while :; do
   if [ -e ${folder}/up ]; then
     rm ${folder}/up
-    ${hale} up --listen 127.0.0.1:${port} >>${folder}/hale.out 2>&1 &
+    ${hale} up --listen ${exposed ? "0.0.0.0" : "127.0.0.1"}:${port} >>${folder}/hale.out 2>&1 &
     echo $! >${folder}/pid
   fi
   if [ -e ${folder}/kill ]; then
@@ -143,6 +143,13 @@ done
       env: this.environment(),
       encoding: "utf8",
     }).trim();
+  }
+
+  token(name, role) {
+    return execFileSync(this.hale, ["token", "create", name, "--role", role], {
+      env: this.environment(),
+      encoding: "utf8",
+    }).match(/hale_\S+/)[0];
   }
 
   async ask(path) {

@@ -122,10 +122,10 @@ async function noSidewaysScroll(page, name) {
 }
 
 const agents = [];
-async function agentOf(name, mode, config = () => "") {
+async function agentOf(name, mode, config = () => "", exposed = false) {
   const port = await freePort();
   const folder = `${tmpdir()}/hale-web-e2e-${name}-${process.pid}`;
-  const agent = new Agent(hale, folder, mode, port, config(port));
+  const agent = new Agent(hale, folder, mode, port, config(port), exposed);
   agents.push(agent);
   await agent.start();
   return agent;
@@ -415,8 +415,16 @@ interval_secs = 1
     await axe(page, "approval");
     // Whoever has not signed in is told how, and nothing is done.
     await decision.getByText("This browser only reads").waitFor();
-    await answerYes(decision);
-    await decision.getByText("This browser is not signed in").waitFor();
+    for (const name of ["Approve", "Reject"]) {
+      check(await decision.getByRole("button", { name }).isDisabled(), `${name} looks possible`);
+    }
+    check(
+      (await page.evaluate(
+        async (path) => (await fetch(path, { method: "POST" })).status,
+        `/api/v1/approvals/${(await approve.ask("/approvals")).approvals[0].id}/approve`,
+      )) === 401,
+      "the agent takes a yes from nobody",
+    );
     check(
       (await approve.ask("/approvals")).approvals[0].state === "pending",
       "it was approved by nobody",
@@ -472,6 +480,38 @@ interval_secs = 1
     });
     await context.close();
   });
+
+  // Its certificate is its own.
+  process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0";
+  const exposed = await agentOf("exposed", "observe", () => "", true);
+  for (const agent of [approve, exposed]) {
+    await test(`the form of ${new URL(agent.url).protocol}// signs a browser in with a token`, async () => {
+      const context = await browser.newContext({ viewport: WIDE, ignoreHTTPSErrors: true });
+      const page = await open(agent, "/", { context });
+      if (agent === exposed) {
+        await page.getByText("nothing is shown to a browser that is not signed in").waitFor();
+        check(
+          (await page.locator(".connection").innerText()).includes("not signed in"),
+          "a closed door is called a lost connection",
+        );
+        await page.screenshot({ path: `${artefacts}/not-signed-in-1280.png`, fullPage: true });
+      }
+      await page.getByRole("link", { name: "sign in" }).first().click();
+      await page.locator("#word").fill("hale_wrong");
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await page.getByText("That opens nothing").waitFor();
+      await page.locator("#word").fill(agent.token("browser", "operator"));
+      await page.getByRole("button", { name: "Sign in" }).click();
+      await settled(page);
+      await page.getByText("signed in ·").waitFor();
+      check(
+        (await page.locator(".connection").innerText()).includes("live"),
+        "the stream is not live",
+      );
+      check(page.troubles.length === 0, page.troubles.join("\n"));
+      await context.close();
+    });
+  }
 
   await test("without a target the view names the key that would fill it", async () => {
     const page = await open(approve, "/machine?tab=targets");

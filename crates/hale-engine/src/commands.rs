@@ -68,6 +68,10 @@ impl Core {
             }
             Command::RevokeToken { name } => self.revoke_token(&name, &actor),
             Command::RefusedPlan { plan } => self.refuse_plan(&plan, &actor),
+            Command::RefusedCaller { who, wish, why } => {
+                self.audit(&who, "refused", &wish, &json!({ "wish": wish, "why": why }));
+                Ok(View::Done("on record".to_owned()))
+            }
         };
         self.audit_refusal(wanted, &answer, &actor);
         let _ = reply.send(answer);
@@ -85,13 +89,22 @@ impl Core {
         }
     }
 
+    /// Stops actions for so long. One stop never shortens another: the later end holds.
     fn pause(&mut self, for_secs: Option<u64>, actor: &Actor) -> Result<View> {
-        let until = for_secs
+        if for_secs == Some(0) {
+            let message = "a pause of 0 seconds would stop nothing";
+            return Err(ApiError::new(ErrorKind::Usage, message).hint(
+                "`hale pause --for 30m` stops actions for a while, `hale resume` ends a pause",
+            ));
+        }
+        let running = self.state.setting(PAUSED_KEY).map_err(store_error)?;
+        let wanted = for_secs
             .and_then(|secs| i64::try_from(secs).ok())
             .and_then(|secs| {
                 Timestamp::now().checked_add(jiff::SignedDuration::from_secs(secs)).ok()
             })
             .unwrap_or(Timestamp::MAX);
+        let until = parse_pause(running.as_deref()).map_or(wanted, |running| running.max(wanted));
         self.state.set_setting(PAUSED_KEY, &until.to_string()).map_err(store_error)?;
         self.audit(&actor.to_string(), "pause", "actions", &json!({ "until": until }));
         Ok(View::Paused(Some(until)))
@@ -312,7 +325,7 @@ impl Core {
         let now_state = match read_pre_state(&self.actuator, &action).await {
             Ok(state) => state,
             Err(error) => {
-                self.void(approval, record, &error.to_string());
+                self.void(approval, record, &error.message, snapshot);
                 return;
             }
         };
@@ -324,7 +337,8 @@ impl Core {
         match taken {
             Take::Taken => {}
             Take::BindingChanged => {
-                self.void(approval, record, "the target changed after it was approved");
+                let why = "the target changed after hale had asked about it";
+                self.void(approval, record, why, snapshot);
                 return;
             }
             Take::Expired => {
@@ -362,7 +376,13 @@ impl Core {
         }
     }
 
-    fn void(&mut self, approval: &Approval, record: ActionRecord, why: &str) {
+    fn void(
+        &mut self,
+        approval: &Approval,
+        mut record: ActionRecord,
+        why: &str,
+        snapshot: &Snapshot,
+    ) {
         let mut approval = approval.clone();
         approval.state = ApprovalState::Voided;
         approval.why = Some(why.to_owned());
@@ -371,6 +391,9 @@ impl Core {
         }
         self.audit_unused(&approval, why);
         let incident = record.incident_id.clone();
+        // A person said yes: if nothing else forbids it, it may be asked anew about what is there now.
+        let (action, kind) = (record.step.action.clone(), record.alert_kind.clone());
+        record.verdict = self.judge(&action, kind.as_ref(), &Actor::Hale, snapshot, true, true);
         self.end(record, ActionState::Refused, Some(why.to_owned()));
         if let Some(incident) = &incident {
             let text = format!("{} is void, nothing was done: {why}", approval.id);
@@ -551,7 +574,20 @@ impl Core {
         if self.paused_until().is_some_and(|until| until > Timestamp::now()) {
             return Err(ApiError::new(ErrorKind::Refused, "actions are paused").hint("hale resume"));
         }
-        let did = self.undo_now(&record.id, &undo, actor).await?;
+        let did = match self.undo_now(&record.id, &undo, actor).await {
+            Ok(did) => did,
+            Err(error) => {
+                // It stays as it was, so that what is left can be put back later.
+                let why = format!("{actor} wanted it put back: {}", error.message);
+                record.note = Some(why.clone());
+                self.state.put_action(&record).map_err(store_error)?;
+                self.tell_action(&record);
+                if let Some(incident) = record.incident_id.clone() {
+                    self.tell(&incident, "undo", why)?;
+                }
+                return Err(error);
+            }
+        };
         record.state = ActionState::Undone;
         record.note = Some(format!("{actor} put it back: {did}"));
         self.state.put_action(&record).map_err(store_error)?;

@@ -37,6 +37,7 @@ pub(crate) fn wanted(command: &Command) -> Option<Wanted> {
         | Command::Step { .. }
         | Command::Propose { .. }
         | Command::RefusedPlan { .. }
+        | Command::RefusedCaller { .. }
         | Command::Pause { .. }
         | Command::Resume
         | Command::Vacuum { .. } => None,

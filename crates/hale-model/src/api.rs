@@ -290,6 +290,15 @@ pub enum Command {
         /// What it is called.
         name: String,
     },
+    /// Put on record that a caller was turned away at the door of the HTTP API: → [`View::Done`]
+    RefusedCaller {
+        /// Who, as far as it is known: a token's name, else the address.
+        who: String,
+        /// What for: the method and the address asked.
+        wish: String,
+        /// Why not.
+        why: String,
+    },
     /// Put on record what the guard refuses of a plan that somebody was shown: → [`View::Done`]
     RefusedPlan {
         /// The plan.

@@ -179,7 +179,13 @@ async fn admit(doors: &Doors, link: Link, request: &Parts) -> Result<Peer, Refus
             "send the Origin header, or use a token instead of the cookie",
         ));
     }
-    judge(doors, need, &peer, is_exposed)?;
+    if let Err(refusal) = judge(doors, need, &peer, is_exposed) {
+        if matches!(need, Need::Write | Need::Administer) && !is_safe(&request.method) {
+            let wish = format!("{} {}", request.method, request.uri.path());
+            doors.record_refusal((peer.actor().ok(), remote), wish, &refusal, now).await;
+        }
+        return Err(refusal);
+    }
     Ok(peer)
 }
 
@@ -280,13 +286,13 @@ async fn identify(
     let Link::Tcp { remote, .. } = link else { return Ok(Who::Nobody) };
     if let Some(shown) = shown {
         let remote = caller_of(remote.ip());
-        // Guessing is slowed before anything is looked up.
-        doors.limit_failures(remote, now)?;
         let holder = match Token::parse(shown) {
             Some(token) => doors.holder_of(token.id(), &token.digest()).await?,
             None => None,
         };
         let Some(Identity { name, role }) = holder else {
+            // After the look: many share an address, and one that guesses locks no valid token out.
+            doors.limit_failures(remote, now)?;
             doors.count_failure(remote, now);
             return Err(Refusal::unauthorized(
                 "this token opens nothing: it is wrong, expired or revoked",

@@ -5,7 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use hale_model::api::{Query, View};
+use hale_model::action::Actor;
+use hale_model::api::{Command, Query, View};
 use hale_model::token::{Role, TokenDigest};
 
 use crate::answer::{Refusal, unexpected_view};
@@ -21,6 +22,9 @@ const REMOTE_RATE: Rate = Rate { per_sec: 50.0, burst: 300.0 };
 const TOKEN_RATE: Rate = Rate { per_sec: 100.0, burst: 500.0 };
 /// Wrong tokens and wrong links from one address. 256 bits are not guessed; this saves the work.
 const FAILURE_RATE: Rate = Rate { per_sec: 0.2, burst: 20.0 };
+
+/// Refused changes that are put on record, one address: who tries without end fills no disk.
+const RECORD_RATE: Rate = Rate { per_sec: 0.1, burst: 20.0 };
 
 /// Where the link signs a browser in.
 pub(crate) const SIGN_IN_PATH: &str = "/signin";
@@ -41,6 +45,7 @@ pub struct Doors {
     addresses: Limiter<IpAddr>,
     strangers: Limiter<IpAddr>,
     failures: Limiter<IpAddr>,
+    records: Limiter<IpAddr>,
     tokens: Limiter<String>,
     /// Who answers; set when serving begins.
     handle: OnceLock<Shared>,
@@ -69,6 +74,7 @@ impl Doors {
             addresses: Limiter::new(LOCAL_RATE),
             strangers: Limiter::new(REMOTE_RATE),
             failures: Limiter::new(FAILURE_RATE),
+            records: Limiter::new(RECORD_RATE),
             tokens: Limiter::new(TOKEN_RATE),
             handle: OnceLock::new(),
             address: OnceLock::new(),
@@ -156,6 +162,29 @@ impl Doors {
     pub(crate) fn count_failure(&self, address: IpAddr, now: Instant) {
         // Where the bucket is empty, it stays so.
         let _ = self.failures.take(&address, 1.0, now);
+    }
+
+    /// Puts on record that somebody may not change what they wanted to change.
+    pub(crate) async fn record_refusal(
+        &self,
+        (who, address): (Option<Actor>, IpAddr),
+        wish: String,
+        refusal: &Refusal,
+        now: Instant,
+    ) {
+        let Some(handle) = self.handle.get() else { return };
+        if self.records.take(&address, 1.0, now).is_err() {
+            return;
+        }
+        let who = match who {
+            Some(actor) => format!("{actor} at {address}"),
+            None => format!("unknown at {address}"),
+        };
+        let why = refusal.error().message.clone();
+        let command = Command::RefusedCaller { who, wish, why };
+        if let Err(error) = handle.command(command, Actor::Hale).await {
+            tracing::warn!(%error, "a refused caller is not on record");
+        }
     }
 
     /// Whose token this is, if it is valid now: asked each time, so that what is revoked ends at once.

@@ -90,9 +90,6 @@ async fn sign_in(doors: &Doors, link: Link, code: Option<&str>, token: Option<To
         return Refusal::bad_request("browsers do not sign in here", "use TCP").into_response();
     };
     let (remote, now) = (caller_of(remote.ip()), Instant::now());
-    if let Err(refusal) = doors.limit_failures(remote, now) {
-        return refusal.into_response();
-    }
     let word = match (code, token) {
         (_, Some(token)) => match doors.holder_of(token.id(), &token.digest()).await {
             Ok(Some(_)) => doors.sign_in_by_token(token.id(), &token.digest(), now).map(Some),
@@ -111,6 +108,9 @@ async fn sign_in(doors: &Doors, link: Link, code: Option<&str>, token: Option<To
             (StatusCode::SEE_OTHER, headers).into_response()
         }
         Ok(None) => {
+            if let Err(refusal) = doors.limit_failures(remote, now) {
+                return refusal.into_response();
+            }
             doors.count_failure(remote, now);
             let minutes = LINK_SECS / 60;
             form(

@@ -41,7 +41,8 @@ export function Decision({
   const left = -secondsBetween(approval.expires_at, now);
   const isOver = approval.state !== "pending" || left <= 0;
   const session = useSession().data?.data;
-  const mayApprove = !isCritical || typed === "YES";
+  const onlyReads = session !== undefined && !session.may_change;
+  const mayApprove = !onlyReads && (!isCritical || typed === "YES");
 
   return (
     <article className="decision" data-risk={action.risk} data-line tabIndex={-1}>
@@ -112,7 +113,7 @@ export function Decision({
               />
             </label>
           ) : null}
-          {session && !session.may_change ? (
+          {onlyReads ? (
             <p className="muted sign-in-hint">
               This browser only reads. To answer: <code>hale open</code> at a terminal, or{" "}
               <a href="/signin">sign in</a>.
@@ -130,7 +131,7 @@ export function Decision({
             <button
               type="button"
               className="button"
-              disabled={answer.isPending}
+              disabled={onlyReads || answer.isPending}
               onClick={() => (rejecting ? answer.mutate({ yes: false }) : setRejecting(true))}
             >
               {rejecting ? "Reject now" : "Reject"}

@@ -3,7 +3,7 @@
 
 import { Link, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
-import { change } from "../api/client";
+import { ApiFailure, change } from "../api/client";
 import { useApprovals, useHealth, useIncidents, useMachines, useSession } from "../api/queries";
 import { useStreamStatus } from "../api/stream";
 import { useAt, useGoTo } from "../lib/at";
@@ -267,10 +267,24 @@ function MachineBadge() {
   );
 }
 
+/** Whether this listener shows nothing to a browser that is not signed in. */
+function useLockedOut(): boolean {
+  const { error } = useHealth();
+  return error instanceof ApiFailure && error.needsSignIn;
+}
+
 function Connection() {
   const status = useStreamStatus();
   const now = useNow();
   const words = { live: "live", connecting: "connecting", lost: "connection lost" }[status.state];
+  if (useLockedOut()) {
+    return (
+      <p className="connection" data-state="lost" role="status">
+        <i aria-hidden="true" />
+        not signed in
+      </p>
+    );
+  }
   return (
     <p className="connection" data-state={status.state} role="status">
       <i aria-hidden="true" />
@@ -283,12 +297,13 @@ function Connection() {
 /** Whether this browser may change anything. */
 function WhoAmI() {
   const session = useSession();
+  const locked = useLockedOut();
   const data = session.data?.data;
   if (!data) return <p className="who">\u00a0</p>;
   if (!data.signed_in) {
     return (
       <p className="who">
-        reading only · <a href="/signin">sign in</a>
+        {locked ? "nothing to read" : "reading only"} · <a href="/signin">sign in</a>
       </p>
     );
   }
@@ -309,10 +324,16 @@ function Notices() {
   const now = useNow();
   const at = useAt();
   const answer = useHealth().data;
+  const locked = useLockedOut();
   const lostSecs = (now - status.since) / 1000;
   return (
     <div className="notices">
-      {status.state === "lost" && lostSecs > 3 && !at ? (
+      {locked ? (
+        <p className="notice" data-tone="high" role="alert">
+          From other machines nothing is shown to a browser that is not signed in:{" "}
+          <a href="/signin">sign in</a> with a token of <code>hale token create</code>.
+        </p>
+      ) : status.state === "lost" && lostSecs > 3 && !at ? (
         <p className="notice" data-tone="high" role="alert">
           The connection to the agent is lost since {shortDuration(lostSecs)}. What you see is from
           then; it goes on by itself.

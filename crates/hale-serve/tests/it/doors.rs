@@ -1,5 +1,6 @@
 //! Who gets in, and who does not: every route, every caller; browsers, tokens, encryption, abuse.
 
+use hale_model::api::Command;
 use hale_model::token::{Role, Token};
 use hale_serve::{DoorSettings, Identity};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -213,8 +214,37 @@ async fn whoever_tries_tokens_is_slowed() {
     }
     assert_eq!(statuses.iter().filter(|s| **s == 401).count(), 20, "{statuses:?}");
     assert_eq!(statuses.iter().filter(|s| **s == 429).count(), 20, "{statuses:?}");
+    // Whoever shares the address with who guesses is not locked out.
+    let valid = server.token("ci", Role::Viewer);
+    assert_eq!(status(&server, "GET", "/api/v1/alerts", &bearer(&valid)).await, 200);
+    let kind = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let form = format!("word={}", valid.reveal());
+    assert_eq!(post(&server, "/signin", kind, &form).await.status, 303);
     // Who shows none is not told apart from before.
     assert_eq!(status(&server, "GET", "/api/v1/alerts", "").await, 200);
+}
+
+#[tokio::test]
+async fn who_may_not_change_something_is_on_record_but_not_without_end() {
+    let server = Server::start().await;
+    let viewer = bearer(&server.token("grafana", Role::Viewer));
+    assert_eq!(post(&server, "/api/v1/pause", &viewer, "").await.status, 403);
+    for _ in 0..40 {
+        assert_eq!(post(&server, "/api/v1/approvals/ap-1/approve", "", "").await.status, 401);
+    }
+    let wished = server.handle.wished.lock().unwrap();
+    let told: Vec<String> = wished
+        .iter()
+        .filter_map(|(command, _)| match command {
+            Command::RefusedCaller { who, wish, why } => Some(format!("{who}: {wish}: {why}")),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told.len(), 20, "{told:?}");
+    insta::assert_snapshot!(told[..2].join("\n"), @r"
+    token:grafana at 127.0.0.1: POST /api/v1/pause: this takes the role operator; the token's is viewer
+    unknown at 127.0.0.1: POST /api/v1/approvals/ap-1/approve: whoever asks over TCP without signing in may not change anything
+    ");
 }
 
 #[tokio::test]

@@ -433,6 +433,7 @@ impl Handle for Scripted {
                 let message = "ap-critical is critical: a person must type YES";
                 Err(ApiError::new(ErrorKind::NeedsApproval, message))
             }
+            Command::RefusedCaller { .. } => Ok(View::Done("on record".to_owned())),
             Command::RefusedPlan { .. } => Ok(View::Done("1 refused".to_owned())),
             Command::Approve { .. } | Command::Reject { .. } => {
                 Ok(View::Approval(Box::new(approval())))
