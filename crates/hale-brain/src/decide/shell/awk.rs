@@ -17,6 +17,8 @@ use super::text::{self, ANY};
 impl Machine {
     /// An AWK program; what it prints where that can be told.
     pub(super) fn awk_program(&mut self, program: &str, input: &str) -> Option<String> {
+        let program = without_patterns(program);
+        let program = program.as_str();
         let tokens = script::tokens(Language::Awk, program);
         for (at, token) in tokens.iter().enumerate() {
             let string = |offset: usize| match tokens.get(at + offset) {
@@ -110,13 +112,13 @@ impl Machine {
         }
         // BEGIN{print "…"} prints what it says.
         let literal: Vec<String> = tokens
-            .windows(2)
-            .filter_map(|pair| match pair {
-                [script::Token::Name(print), script::Token::Text(text, _)]
-                    if print == "print" || print == "printf" =>
-                {
-                    Some(format!("{text}\n"))
-                }
+            .windows(3)
+            .filter_map(|group| match group {
+                [
+                    script::Token::Name(print),
+                    script::Token::Text(text, _),
+                    script::Token::Sign('}' | ';') | script::Token::Line,
+                ] if print == "print" || print == "printf" => Some(format!("{text}\n")),
                 _ => None,
             })
             .collect();
@@ -155,6 +157,10 @@ impl Machine {
         statement: &[script::Token],
         input: &str,
     ) -> String {
+        // A bare `print` gives the line.
+        if statement.len() == 1 {
+            return if input.is_empty() { ANY.to_string() } else { input.to_owned() };
+        }
         let names = self.awk_names(tokens);
         if let Some(constant) = self.awk_constants(statement, &names) {
             return constant;
@@ -219,8 +225,18 @@ impl Machine {
     fn awk_text(&self, tokens: &[script::Token], from: usize, input: &str) -> String {
         let names = self.awk_names(tokens);
         let mut out = String::new();
-        for token in tokens.get(from..).unwrap_or_default() {
+        let tail = tokens.get(from..).unwrap_or_default();
+        let mut skip = 0;
+        for (at, token) in tail.iter().enumerate() {
+            if at < skip {
+                continue;
+            }
             match token {
+                script::Token::Name(name) if name == "sprintf" => {
+                    let (formatted, length) = awk_sprintf(tail.get(at..).unwrap_or_default());
+                    out.push_str(&formatted);
+                    skip = at + length;
+                }
                 script::Token::Text(text, _) => out.push_str(text),
                 script::Token::Sign(')') => break,
                 script::Token::Sign('$') | script::Token::Number(_) if out.ends_with(ANY) => {}
@@ -281,6 +297,71 @@ impl Machine {
         }
         out
     }
+}
+
+/// `sprintf(FORMAT, …)` with constants, and how many tokens it is.
+fn awk_sprintf(tokens: &[script::Token]) -> (String, usize) {
+    use script::Token;
+    let end = tokens.iter().position(|t| *t == Token::Sign(')')).unwrap_or(tokens.len());
+    let mut arguments = Vec::new();
+    for token in tokens.get(2..end).unwrap_or_default() {
+        match token {
+            Token::Text(text, _) => arguments.push(text.clone()),
+            Token::Number(number) => arguments.push(number.to_string()),
+            Token::Sign(',') => {}
+            _ => return (ANY.to_string(), end + 1),
+        }
+    }
+    (awk_formatted(arguments), end + 1)
+}
+
+/// The program with its regular expressions taken out: what they match is text.
+fn without_patterns(program: &str) -> String {
+    let mut out = String::with_capacity(program.len());
+    let mut characters = program.chars().peekable();
+    let mut quoted = false;
+    while let Some(c) = characters.next() {
+        match c {
+            '\\' if quoted => {
+                out.push(c);
+                out.extend(characters.next());
+                continue;
+            }
+            '"' => quoted = !quoted,
+            '/' if !quoted => {
+                let before = out.trim_end().chars().next_back();
+                let starts = before.is_none_or(|b| "{};(,!~&|\n".contains(b));
+                let rest: String = characters.clone().take_while(|r| *r != '\n').collect();
+                if starts && let Some(length) = pattern_length(&rest) {
+                    out.push('1');
+                    for _ in 0..length {
+                        characters.next();
+                    }
+                    continue;
+                }
+            }
+            _ => {}
+        }
+        out.push(c);
+    }
+    out
+}
+
+/// The characters up to and with the slash that ends a regular expression.
+fn pattern_length(rest: &str) -> Option<usize> {
+    let mut escaped = false;
+    let mut bracket = false;
+    for (at, c) in rest.chars().enumerate() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '[' => bracket = true,
+            ']' => bracket = false,
+            '/' if !bracket => return Some(at + 1),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// The tokens since the last end of a statement.

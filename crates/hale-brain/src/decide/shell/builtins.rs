@@ -5,7 +5,7 @@ use hale_model::action::Risk;
 use super::machine::Machine;
 use super::options::{Parsed, Style};
 use super::text::{self, ANY};
-use super::{paths, simple};
+use super::{operands, paths, simple};
 
 /// Runs a builtin; `None` where the name is none.
 pub(super) fn run(
@@ -14,6 +14,7 @@ pub(super) fn run(
     arguments: &[String],
     network: (bool, bool),
 ) -> Option<String> {
+    operands::builtin(machine, name, arguments);
     let nothing = String::new;
     Some(match name {
         ":" | "true" | "false" | "exit" | "return" | "break" | "continue" | "shift" | "wait"
@@ -220,7 +221,11 @@ fn source(machine: &mut Machine, arguments: &[String]) -> String {
 }
 
 fn trap(machine: &mut Machine, arguments: &[String]) -> String {
-    let mut operands = arguments.iter().filter(|a| !matches!(a.as_str(), "--" | "-p" | "-l"));
+    // Only prints what is set.
+    if arguments.first().is_some_and(|a| matches!(a.as_str(), "-p" | "-l" | "-P")) {
+        return String::new();
+    }
+    let mut operands = arguments.iter().filter(|a| a.as_str() != "--");
     if let (Some(code), Some(_)) = (operands.next(), operands.next())
         && code != "-"
     {
@@ -357,7 +362,7 @@ fn read(machine: &mut Machine, arguments: &[String]) {
 fn exec(machine: &mut Machine, arguments: &[String], network: (bool, bool)) -> String {
     let values = ["-a".to_owned()];
     let parsed = Parsed::new(arguments, Style::Posix, &values);
-    if parsed.operands.is_empty() {
+    if parsed.operands.iter().all(|word| operands::is_descriptor(word)) {
         // Redirections only: from here on the shell reads from there.
         return String::new();
     }

@@ -143,6 +143,27 @@ impl Machine {
             let path = path.to_owned();
             self.write(&Write::new(&path, &ANY.to_string()));
         }
+        // A dump written where keys or jobs are read lets somebody in.
+        for command in &commands {
+            let lower: Vec<String> = command.iter().map(|w| w.to_ascii_lowercase()).collect();
+            let [config, set, key, value, ..] = lower.as_slice() else { continue };
+            let place = match key.as_str() {
+                "dir" => value.trim_end_matches('/').to_owned(),
+                "dbfilename" => value.clone(),
+                _ => continue,
+            };
+            let keys = place.ends_with("/.ssh") || place == "authorized_keys";
+            let jobs =
+                place.contains("/cron") || place.starts_with("/etc") || place.ends_with(".so");
+            if config == "config" && set == "set" && (keys || jobs) {
+                self.hit(
+                    "databases.redis.persist",
+                    Risk::Deny,
+                    "makes the server write its dump where keys, jobs or modules are read",
+                    "",
+                );
+            }
+        }
         for command in commands {
             if let Some((risk, id, text)) = sql::redis(&command) {
                 self.hit(id, risk, text, "read it first: TYPE, SCAN, INFO");

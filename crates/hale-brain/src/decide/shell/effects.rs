@@ -219,10 +219,14 @@ impl Machine {
             );
         }
         // Many files emptied are many files lost, as if they were removed.
+        let listed = self.loops > 0
+            && resolved.ends_with(ANY)
+            && text::has_unknown(write.path)
+            && !paths::is_under_tmp(&resolved);
         if empties
             && nothing
             && !write.opened
-            && stands_for_many(&resolved)
+            && (stands_for_many(&resolved) || listed)
             && !self.is_companion(write.path)
         {
             return self.delete(write.path, Delete::default());
@@ -384,6 +388,9 @@ impl Machine {
             );
             return true;
         }
+        if self.write_hook(path, content) {
+            return true;
+        }
         let open_door = content.contains("pam_permit") || content.contains("nullok_secure");
         if path.starts_with("/etc/pam.d/") && open_door {
             self.hit("shell.persist.pam", Risk::Deny, "lets anybody in without a password", "");
@@ -419,6 +426,74 @@ impl Machine {
         false
     }
 
+    /// Files with rules that give rights, or name programs that the system runs; whether it was one.
+    fn write_hook(&mut self, path: &str, content: &str) -> bool {
+        let below = |directories: &[&str]| directories.iter().any(|d| path.starts_with(d));
+        if below(&["/etc/polkit-1/", "/usr/share/polkit-1/", "/var/lib/polkit-1/"]) {
+            let open = ["Result.YES", "=yes", ">yes<"].iter().any(|w| content.contains(w));
+            if open {
+                self.hit(
+                    "shell.persist.polkit",
+                    Risk::Deny,
+                    "gives rights of root without a password",
+                    "",
+                );
+            } else {
+                self.hit(
+                    "shell.access.polkit",
+                    Risk::Critical,
+                    "changes who may do what as root",
+                    "",
+                );
+            }
+            return true;
+        }
+        if (path == "/etc/environment" || below(&["/etc/environment.d/", "/etc/security/pam_env"]))
+            && ["LD_PRELOAD", "LD_AUDIT"].iter().any(|w| content.contains(w))
+        {
+            self.hit(
+                "shell.persist.preload",
+                Risk::Deny,
+                "puts code into every program that starts",
+                "",
+            );
+            return true;
+        }
+        let codes: Vec<String> = if path.contains("/udev/rules.d/") {
+            content
+                .split("RUN")
+                .skip(1)
+                .filter_map(|rest| rest.split('"').nth(1).map(str::to_owned))
+                .collect()
+        } else if path.contains("/modprobe.d/") {
+            let lines = content.lines().filter_map(|line| line.trim().strip_prefix("install "));
+            let codes = lines.filter_map(|line| line.split_once(' ').map(|(_, c)| c.to_owned()));
+            codes.filter(|c| !matches!(paths::base(c.trim()), "true" | "false")).collect()
+        } else if path.contains("/apt.conf.d/") || path.contains("/dpkg.cfg.d/") {
+            content
+                .split(['{', '='])
+                .skip(1)
+                .filter_map(|rest| rest.split('"').nth(1).map(str::to_owned))
+                .filter(|code| code.contains(' ') || code.contains('/'))
+                .collect()
+        } else {
+            return false;
+        };
+        if codes.is_empty() {
+            return false;
+        }
+        for code in &codes {
+            self.deferred(code, true);
+        }
+        self.hit(
+            "shell.persist.hook",
+            Risk::Critical,
+            format!("lets the system run a program as root from {}", text::shown(path)),
+            "a unit of systemd can be seen and stopped",
+        );
+        true
+    }
+
     /// What a program may put into a file that it opened to write: any of its literals.
     pub(super) fn written_later(&mut self, path: &str, literals: &str) {
         let resolved = self.resolve(path);
@@ -450,6 +525,13 @@ impl Machine {
         ) || path.starts_with("/etc/profile.d/")
             || path.starts_with("/etc/init.d/")
             || path.starts_with("/etc/update-motd.d/")
+            || path.starts_with("/etc/NetworkManager/dispatcher.d/")
+            || path.starts_with("/etc/network/if-")
+            || path.starts_with("/etc/dhcp/dhclient-")
+            || path.starts_with("/etc/kernel/post")
+            || path.starts_with("/etc/X11/Xsession.d/")
+            || path.starts_with("/lib/systemd/system-sleep/")
+            || path.starts_with("/usr/lib/systemd/system-sleep/")
             || path.contains("/.git/hooks/")
             || path.contains("/.config/autostart/");
         let root = !path.starts_with(HOME) && !path.starts_with("/home/");

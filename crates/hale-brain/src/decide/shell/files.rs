@@ -434,6 +434,8 @@ impl Machine {
                     .value(&["-C", "--directory"])
                     .map_or_else(|| self.state.cwd.clone(), str::to_owned);
                 let resolved = self.resolve(&directory);
+                let source = format!("{output}{}", self.stdin.clone().unwrap_or_default());
+                self.fetched_into(&directory, &source);
                 if paths::is_root(&resolved) || paths::is_system_top(&resolved) {
                     self.hit(
                         "shell.extract.system",

@@ -231,6 +231,14 @@ impl Machine {
             }
             return;
         }
+        // A change of modes of all that is found is one of the tree.
+        if matches!(program, "chmod" | "chown" | "chgrp" | "setfacl" | "chattr")
+            && rest.iter().any(|a| a.contains("{}"))
+        {
+            for root in roots {
+                self.permissions(root, true, "changes modes or owners");
+            }
+        }
         if program == "truncate" && rest.iter().any(|a| a.contains("{}")) {
             let why = "empties every file that is found";
             self.hit("shell.write.bulk", Risk::Critical, why, "list them first: find … -print");
@@ -298,6 +306,9 @@ impl Machine {
         ]
         .map(str::to_owned);
         let parsed = Parsed::new(arguments, Style::Posix, &values);
+        if matches!(name, "parallel" | "rush") && parsed.has(&["--dry-run", "--dryrun"]) {
+            return ANY.to_string();
+        }
         let separator =
             parsed.operands.iter().position(|a| matches!(a.as_str(), ":::" | "::::" | ":::+"));
         let command: Vec<String> = match separator {

@@ -157,6 +157,13 @@ pub(super) fn method_of(value: &Value, method: &str, arguments: &[Value]) -> Opt
                 Some(Value::Text(rot13(&text)))
             }
             "format" => {
+                // Lua's, like that of C.
+                if text.contains("%s") || text.contains("%c") || text.contains("%d") {
+                    let texts =
+                        std::iter::once(text.clone()).chain(arguments.iter().map(Value::text));
+                    let texts: Vec<String> = texts.collect();
+                    return Some(Value::Text(text::bounded(super::produce::formatted(&texts))));
+                }
                 let mut out = text.clone();
                 for (n, value) in arguments.iter().enumerate() {
                     let numbered = format!("{{{n}}}");
@@ -173,6 +180,13 @@ pub(super) fn method_of(value: &Value, method: &str, arguments: &[Value]) -> Opt
         },
         "upper" | "upcase" | "toUpperCase" => Some(Value::Text(text.to_uppercase())),
         "reverse" => Some(Value::Text(text.chars().rev().collect())),
+        "rep" => match arguments {
+            [Value::Number(n), ..] => {
+                let count = usize::try_from(*n).unwrap_or(0).min(256);
+                Some(Value::Text(text::bounded(text.repeat(count))))
+            }
+            _ => Some(Value::Unknown),
+        },
         "join" => match arguments {
             [Value::List(items)] => Some(joined(&text, items)),
             // Path("a").join("b")

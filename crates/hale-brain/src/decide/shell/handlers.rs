@@ -105,6 +105,8 @@ pub enum Handler {
     Salt,
     /// jq, yq.
     JsonQuery,
+    /// Shells of routers: vtysh, birdc.
+    Router,
 }
 
 /// Judges what a command does beyond its registry entry; what it prints.
@@ -165,6 +167,7 @@ pub(super) fn run(
         Handler::SecretExport => machine.secret_export(name, arguments),
         Handler::Ansible => machine.ansible(parsed),
         Handler::Salt => machine.salt(parsed),
+        Handler::Router => machine.router(parsed),
         Handler::JsonQuery => machine.json_query(parsed, arguments),
     }
 }

@@ -118,6 +118,9 @@ impl Machine {
             return;
         }
         self.configured(name, arguments);
+        for argument in arguments.iter().filter(|a| a.starts_with(['{', '['])) {
+            self.json_payload(argument);
+        }
         let handled = known.and_then(|c| c.handler);
         if handled.is_some_and(|h| {
             !matches!(h, Handler::SecretExport | Handler::Sender | Handler::RemoteCopy)
@@ -205,6 +208,7 @@ impl Machine {
             arguments.iter().skip(from).skip_while(|a| a.starts_with('-')).cloned().collect();
         let described = words.first().is_some_and(|tool| {
             matches!(registry().find(paths::base(tool)), Some(Known::Command(_)))
+                || Machine::stands_for(paths::base(tool), &[]).is_some()
         });
         if described {
             self.critical_only(|machine| {
@@ -233,7 +237,16 @@ impl Machine {
             }
             "gdb" | "lldb" | "cgdb" => {
                 let options = ["-ex", "-iex", "-o", "-O", "--eval-command", "-eval-command"];
-                behind(&options).iter().filter_map(|command| debugger_code(command)).collect()
+                let commands = behind(&options);
+                for command in &commands {
+                    let python = ["python ", "py ", "script "]
+                        .iter()
+                        .find_map(|prefix| command.trim().strip_prefix(prefix));
+                    if let Some(body) = python {
+                        self.critical_only(|machine| machine.run_body("python3", body));
+                    }
+                }
+                commands.iter().filter_map(|command| debugger_code(command)).collect()
             }
             "gcc" | "g++" | "cc" | "c++" | "clang" => {
                 behind(&["-wrapper"]).iter().map(|words| words.replace(',', " ")).collect()
@@ -339,6 +352,9 @@ fn debugger_code(command: &str) -> Option<String> {
         .find_map(|prefix| command.strip_prefix(prefix));
     if let Some(code) = shell {
         return Some(code.trim_start_matches(['!', '|']).to_owned());
+    }
+    if ["python ", "py ", "script "].iter().any(|prefix| command.starts_with(prefix)) {
+        return None;
     }
     let (_, call) = command.split_once("system").or_else(|| command.split_once("popen"))?;
     call.split('"').nth(1).map(str::to_owned)

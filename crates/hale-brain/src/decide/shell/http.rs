@@ -270,7 +270,17 @@ impl Machine {
         }
         match parsed.value(&["-O", "--output-document"]) {
             Some(path) => self.saved(&body, Some(path), false, &urls),
-            None => self.saved(&body, None, true, &urls),
+            None => match parsed.value(&["-P", "--directory-prefix"]).map(str::to_owned) {
+                Some(directory) => {
+                    let name =
+                        urls.first().and_then(|u| u.split(['?', '#']).next()?.rsplit('/').next());
+                    let name = name.filter(|n| !n.is_empty()).unwrap_or("index.html");
+                    let path = format!("{}/{name}", directory.trim_end_matches('/'));
+                    self.fetched_into(&directory, &body);
+                    self.saved(&body, Some(&path), false, &urls)
+                }
+                None => self.saved(&body, None, true, &urls),
+            },
         }
     }
 

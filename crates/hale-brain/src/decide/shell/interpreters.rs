@@ -72,7 +72,9 @@ impl Machine {
                 }
                 "-S" | "-l" if matches!(language, Language::Php) => {
                     if argument == "-S" {
-                        self.hit("network.listen", Risk::Warning, "opens a port", "");
+                        let at = arguments.iter().position(|a| a == "-t");
+                        let root = at.and_then(|at| arguments.get(at + 1)).cloned();
+                        self.serves(root.as_deref().unwrap_or("."));
                     }
                     return ANY.to_string();
                 }
@@ -193,8 +195,14 @@ impl Machine {
                 command.extend(rest.iter().cloned());
                 self.execute(&command, (false, false));
             }
-            "http.server" | "SimpleHTTPServer" => {
-                self.hit("network.listen", Risk::Warning, "serves the directory to the network", "")
+            "http.server" | "SimpleHTTPServer" | "pyftpdlib" | "uploadserver"
+            | "RangeHTTPServer" => {
+                let at = rest.iter().position(|a| matches!(a.as_str(), "-d" | "--directory"));
+                let named = at.and_then(|at| rest.get(at + 1).cloned());
+                let joined = rest.iter().find_map(|a| a.strip_prefix("--directory="));
+                let directory =
+                    named.or(joined.map(str::to_owned)).unwrap_or_else(|| ".".to_owned());
+                self.serves(&directory);
             }
             _ => self.hit(
                 "shell.script",

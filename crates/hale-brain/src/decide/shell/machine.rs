@@ -1,6 +1,6 @@
 //! The state of the abstract shell: variables, functions, files it wrote, and what was found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use brush_parser::ast;
@@ -19,6 +19,9 @@ const DEPTH_MAX: u32 = 48;
 const HITS_MAX: usize = 64;
 /// Characters of a part that is shown.
 pub(super) const PART_CHARS_MAX: usize = 160;
+
+/// An element of an array that is not set.
+pub(super) const HOLE: &str = "\u{F000E}";
 
 /// A variable: its elements, and what a branch not taken would have left instead.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +56,8 @@ pub(super) struct State {
     pub container: bool,
     /// Names that stand for other variables: `declare -n`.
     pub references: BTreeMap<String, String>,
+    /// Variables that are integers: what they are given is evaluated.
+    pub integers: BTreeSet<String>,
     /// Paths here that are other paths on the host: (here, host).
     pub mounts: Vec<(String, String)>,
     /// Descriptors that lead to a network connection.
@@ -73,9 +78,11 @@ impl State {
         name
     }
 
+    /// The elements of an array that are set.
     pub fn array(&self, name: &str) -> Option<Vec<String>> {
         let name = self.target(name);
-        self.variables.get(name).map(|v| v.values.clone())
+        let values = |v: &Variable| v.values.iter().filter(|v| **v != HOLE).cloned().collect();
+        self.variables.get(name).map(values)
     }
 }
 
@@ -93,6 +100,10 @@ pub(super) struct Machine {
     pub programs: BTreeMap<String, String>,
     /// `>(code)`: what runs on what is written there.
     pub sinks: BTreeMap<String, String>,
+    /// Directories that were filled from a place code should not come from.
+    pub fetched: Vec<String>,
+    /// Loops around this point.
+    pub loops: u32,
     /// Functions that are being called, and how many forks deep each call began.
     pub calls: Vec<(String, u32)>,
     /// Pipes, background jobs and substitutions around this point.
@@ -133,6 +144,7 @@ impl Machine {
                 place: Place::Real,
                 container: false,
                 references: BTreeMap::new(),
+                integers: BTreeSet::new(),
                 mounts: Vec::new(),
                 network_fds: Vec::new(),
             },
@@ -141,6 +153,8 @@ impl Machine {
             links: BTreeMap::new(),
             programs: BTreeMap::new(),
             sinks: BTreeMap::new(),
+            fetched: Vec::new(),
+            loops: 0,
             calls: Vec::new(),
             forks: 0,
             splitting: true,
@@ -241,7 +255,9 @@ impl Machine {
             let other = self.alternative.checked_sub(1).and_then(|n| variable.otherwise.get(n));
             return Some(match other {
                 Some(other) => other.clone(),
-                None => variable.values.first().cloned().unwrap_or_default(),
+                None => {
+                    variable.values.first().filter(|v| **v != HOLE).cloned().unwrap_or_default()
+                }
             });
         }
         let value = match name {
@@ -263,7 +279,8 @@ impl Machine {
     pub fn assign(&mut self, name: &str, value: String) {
         let name = self.state.target(name).to_owned();
         let variable = Variable { values: vec![text::bounded(value)], otherwise: Vec::new() };
-        self.state.variables.insert(name, variable);
+        self.state.variables.insert(name.clone(), variable);
+        self.assigned(&name);
     }
 
     /// Runs code in a copy of the shell; what it prints without the last line ends.
@@ -367,6 +384,7 @@ impl Machine {
             other if paths::is_network_device(other) => {
                 text::residue(&text::FETCHED_UNSAFE.to_string())
             }
+            other if self.is_fetched(other) => text::residue(&text::FETCHED_UNSAFE.to_string()),
             _ => ANY.to_string(),
         }
     }

@@ -228,6 +228,12 @@ impl Machine {
             content.push_str(&stdin);
         }
         self.send(&content, "the network", false);
+        // A record of text is whatever its owner wrote there.
+        let resolver =
+            matches!(name, "dig" | "drill" | "kdig" | "delv" | "host" | "nslookup" | "resolvectl");
+        if resolver && arguments.iter().any(|a| a.to_ascii_lowercase().contains("txt")) {
+            return text::residue(&FETCHED_UNSAFE.to_string());
+        }
         SEGMENT.to_string()
     }
 

@@ -1,6 +1,6 @@
 //! Parameter expansion: `${…}` in all its forms.
 
-use super::machine::Machine;
+use super::machine::{HOLE, Machine};
 use super::text::{self, ANY, HOME, SEGMENT, START_DIRECTORY};
 use super::words::{Fields, ansi_c};
 
@@ -76,15 +76,19 @@ impl Machine {
             None => self.variable(name).map(|value| vec![value]),
             Some("@" | "*") => self.state.array(name),
             Some(index) => {
-                let elements = self.state.array(name)?;
                 let number = self.arithmetic_value(index);
+                let name = self.state.target(name).to_owned();
+                let elements = self.state.variables.get(&name).map(|v| v.values.clone())?;
                 let at = match number {
                     Some(n) if n < 0 => usize::try_from(elements.len() as i64 + n).ok(),
                     Some(n) => usize::try_from(n).ok(),
                     None => None,
                 };
                 Some(vec![match at {
-                    Some(at) => elements.get(at).cloned().unwrap_or_default(),
+                    Some(at) => {
+                        let set = elements.get(at).filter(|v| *v != HOLE);
+                        set.cloned().unwrap_or_default()
+                    }
                     None => ANY.to_string(),
                 }])
             }

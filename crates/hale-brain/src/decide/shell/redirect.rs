@@ -104,6 +104,16 @@ impl Machine {
                 match number.parse() {
                     Ok(from) => return self.duplicate(from, fd, reads, out),
                     Err(_) if number.is_empty() => return,
+                    // An end of a coprocess.
+                    Err(_) if word.contains([text::SHELL_OUTPUT, text::FETCHED_UNSAFE]) => {
+                        if reads {
+                            out.stdin = Some(text::residue(&word));
+                            out.network_in |= word.contains(text::FETCHED_UNSAFE);
+                        } else {
+                            out.network_out |= word.contains(text::FETCHED_UNSAFE);
+                        }
+                        return;
+                    }
                     // `>& file` is `&> file`.
                     Err(_) => word,
                 }

@@ -168,6 +168,9 @@ pub struct Rule {
     /// Whether an operand after the leading ones is unknown or a glob.
     #[serde(default)]
     pub unknown_operand: Option<bool>,
+    /// Without one of these options it only shows what it would do; `#N`: with at least N operands.
+    #[serde(default)]
+    pub acts_only_with: Vec<String>,
     /// The level.
     pub risk: Risk,
     /// Id of the finding; by default the command's name and the first leading operand.
@@ -237,6 +240,7 @@ impl Registry {
                 Err(error) => registry.problems.push(format!("rules/shell/{file}.toml: {error}")),
             }
         }
+        registry.problems.extend(super::verbs::problem().cloned());
         registry
     }
 
@@ -326,6 +330,15 @@ impl Rule {
         all.filter_map(|source| Regex::new(source).err().map(|e| format!("{source}: {e}")))
             .collect::<Vec<_>>()
             .into_iter()
+    }
+
+    /// Whether it does something: programs that want to be told twice only show what they would do.
+    pub fn acts(&self, parsed: &Parsed) -> bool {
+        self.acts_only_with.is_empty()
+            || self.acts_only_with.iter().any(|word| match word.strip_prefix('#') {
+                Some(count) => count.parse().is_ok_and(|n: usize| parsed.operands.len() >= n),
+                None => parsed.has(&[word.as_str()]) || parsed.operands.contains(word),
+            })
     }
 
     /// Whether all conditions hold.

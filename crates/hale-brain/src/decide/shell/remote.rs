@@ -56,7 +56,7 @@ impl Machine {
                 // Without a command the other side's shell reads what is piped in.
                 Some(stdin) => self.elsewhere(root, |machine| machine.run_text(&stdin)),
                 None => {
-                    if !parsed.has(&["-N", "-f", "-O"]) {
+                    if !parsed.has(&["-N", "-f", "-O", "-W"]) {
                         self.hit(
                             "network.ssh.shell",
                             Risk::Warning,

@@ -173,8 +173,15 @@ impl Machine {
             )
         });
         // Scripted without a write it saves nothing.
+        let ed = matches!(name, "ed" | "red");
         let saves = |c: &String| {
             let c = plain(c);
+            if ed {
+                // Behind the lines it is for: `w`, `1,5w`, `$w file`, `wq`.
+                let verb =
+                    c.trim_start_matches(|d: char| d.is_ascii_digit() || ",.$%;+- ".contains(d));
+                return verb.starts_with(['w', 'W']) || verb == "x";
+            }
             c.contains(['w', 'x']) && c.len() < 24
                 || c.contains("|w")
                 || c.contains("| w")
@@ -184,7 +191,7 @@ impl Machine {
         let scripted = !commands.is_empty();
         if scripted
             && !commands.iter().any(saves)
-            && commands.iter().any(|c| plain(c).starts_with('q'))
+            && (ed || commands.iter().any(|c| plain(c).starts_with('q')))
         {
             reads = true;
         }
@@ -278,6 +285,7 @@ impl Machine {
     }
 
     pub(super) fn make(&mut self, parsed: &Parsed, arguments: &[String]) -> String {
+        self.builds(arguments);
         for argument in arguments {
             if let Some((name, value)) = argument.split_once('=')
                 && matches!(name, "SHELL" | ".SHELLFLAGS")
@@ -383,6 +391,23 @@ impl Machine {
         }
         self.secret_in_git(&outer, &sub, rest);
         match sub.as_str() {
+            "clean"
+                if rest
+                    .iter()
+                    .any(|a| a.starts_with('-') && (a.contains('f') || a == "--force"))
+                    && !rest.iter().any(|a| {
+                        a == "--dry-run"
+                            || (a.starts_with('-') && !a.starts_with("--") && a.contains('n'))
+                    }) =>
+            {
+                // Untracked files of a system directory are the system.
+                let top = outer.value(&["-C", "--work-tree"]).unwrap_or(".").to_owned();
+                let resolved = self.resolve(&top);
+                if paths::is_root(&resolved) || paths::is_system_top(&resolved) {
+                    let how = super::effects::Delete { recursive: true, ..Default::default() };
+                    self.delete(&top, how);
+                }
+            }
             "bisect" if rest.first().is_some_and(|a| a == "run") => {
                 let command = rest.get(1..).unwrap_or_default().to_vec();
                 self.in_subshell(|machine| machine.execute(&command, (false, false)));
@@ -390,6 +415,9 @@ impl Machine {
             "rebase" | "grep" | "submodule" | "filter-branch" | "difftool" | "mergetool"
             | "clone" | "fetch" | "ls-remote" | "pull" | "push" | "archive" => {
                 self.git_commands(&sub, rest);
+                if sub == "clone" {
+                    self.cloned(rest);
+                }
             }
             "config" => {
                 let plain: Vec<&String> = rest.iter().filter(|a| !a.starts_with('-')).collect();

@@ -5,16 +5,19 @@ use hale_model::action::Risk;
 
 use super::effects::Write;
 use super::handlers;
-use super::machine::{Machine, Variable};
-use super::options::Parsed;
+use super::machine::{HOLE, Machine, Variable};
+use super::options::{Parsed, Style};
 use super::registry::{Command, Known, registry};
 use super::text::{self, ANY, FETCHED, FETCHED_UNSAFE};
-use super::{builtins, paths};
+use super::{builtins, paths, verbs};
 
 /// Alternatives of variables that are tried one after the other.
 const ALTERNATIVES_MAX: usize = 4;
 /// Commands that a pattern in the place of a command may stand for, and that are tried.
 const CANDIDATES_MAX: usize = 8;
+
+/// Elements of an array that are told apart.
+const ELEMENTS_MAX: usize = 256;
 
 /// Programs that a glob or a half-known name is compared with.
 const CANDIDATES: [&str; 30] = [
@@ -60,6 +63,9 @@ struct Gathered<'a> {
 
 impl Machine {
     pub(super) fn simple(&mut self, simple: &ast::SimpleCommand) -> String {
+        if let Some(output) = self.alias_code(simple) {
+            return output;
+        }
         let saved = (self.alternative, self.alternatives);
         (self.alternative, self.alternatives) = (0, 1);
         let mut output = self.simple_once(simple);
@@ -88,6 +94,7 @@ impl Machine {
         if gathered.arguments.is_empty() {
             for assignment in &gathered.assignments {
                 self.assignment(assignment);
+                self.prompt_hook(assignment);
             }
             // `$(< file)` prints the file.
             let output = redirections.stdin.take().unwrap_or_default();
@@ -170,7 +177,23 @@ impl Machine {
         let values = match &assignment.value {
             ast::AssignmentValue::Scalar(word) => vec![self.expand_single(&word.value)],
             ast::AssignmentValue::Array(words) => {
-                words.iter().flat_map(|(_, word)| self.expand_fields(&word.value)).collect()
+                let mut values: Vec<String> = Vec::new();
+                for (index, word) in words {
+                    let fields = self.expand_fields(&word.value);
+                    let at = index.as_ref().map(|i| self.arithmetic_text(&i.value).parse());
+                    match at {
+                        Some(Ok(at)) if at < ELEMENTS_MAX => {
+                            if values.len() <= at {
+                                values.resize(at + 1, HOLE.to_owned());
+                            }
+                            if let Some(slot) = values.get_mut(at) {
+                                *slot = fields.concat();
+                            }
+                        }
+                        _ => values.extend(fields),
+                    }
+                }
+                values
             }
         };
         match &assignment.name {
@@ -187,15 +210,18 @@ impl Machine {
                     }
                     (true, false) => variable.values.extend(values),
                 }
+                self.assigned(name);
+                let value = self.peek(name).unwrap_or_default();
+                self.hook_variable(name, &value);
             }
             ast::AssignmentName::ArrayElementName(name, index) => {
                 let at: Option<usize> = self.arithmetic_text(index).parse().ok();
                 let variable = self.state.variables.entry(name.clone()).or_default();
                 let value = values.concat();
                 match at {
-                    Some(at) if at < 256 => {
+                    Some(at) if at < ELEMENTS_MAX => {
                         if variable.values.len() <= at {
-                            variable.values.resize(at + 1, String::new());
+                            variable.values.resize(at + 1, HOLE.to_owned());
                         }
                         if let Some(slot) = variable.values.get_mut(at) {
                             *slot = value;
@@ -204,6 +230,19 @@ impl Machine {
                     _ => variable.values = vec![ANY.to_string()],
                 }
             }
+        }
+    }
+
+    /// Variables whose code the shell itself runs, sooner or later.
+    fn prompt_hook(&mut self, assignment: &ast::Assignment) {
+        if let ast::AssignmentName::VariableName(name) = &assignment.name
+            && matches!(name.as_str(), "PROMPT_COMMAND" | "PS0" | "PS1" | "PS2" | "PS4")
+        {
+            let value = self.peek(name).unwrap_or_default();
+            if name == "PROMPT_COMMAND" && self.state.functions.contains_key(&value) {
+                self.in_subshell(|machine| machine.run(&value));
+            }
+            self.code_variable(name, &value);
         }
     }
 
@@ -219,6 +258,7 @@ impl Machine {
         if value.is_empty() {
             return;
         }
+        self.hook_variable(name, value);
         match name {
             "PAGER"
             | "GIT_PAGER"
@@ -303,6 +343,11 @@ impl Machine {
             "LD_PRELOAD" | "LD_AUDIT" | "LD_LIBRARY_PATH"
                 if name == "LD_PRELOAD" || name == "LD_AUDIT" =>
             {
+                let content: String =
+                    value.split([':', ' ']).map(|library| self.content(library)).collect();
+                if content.contains([FETCHED, FETCHED_UNSAFE]) {
+                    self.remote_code(&content);
+                }
                 self.hit(
                     "shell.preload",
                     Risk::Critical,
@@ -392,6 +437,7 @@ impl Machine {
         rest: &[String],
         network: (bool, bool),
     ) -> String {
+        self.loads(plain, name, rest);
         if name.contains('/') {
             let resolved = self.resolve(name);
             if let Some(service) = ["/etc/init.d/", "/etc/rc.d/init.d/", "/etc/rc.d/"]
@@ -410,7 +456,18 @@ impl Machine {
             {
                 return self.run_script(&content, plain, rest);
             }
+            if self.is_fetched(&resolved) {
+                self.remote_code(&FETCHED_UNSAFE.to_string());
+                return ANY.to_string();
+            }
         }
+        if let Some(words) = Machine::stands_for(plain, rest) {
+            return self.execute(&words, network);
+        }
+        if self.file_server(plain, rest) {
+            return ANY.to_string();
+        }
+        self.fetching(plain, rest);
         // The older program is the newer one's subcommand.
         if let Some(engine) = plain.strip_suffix("-compose")
             && matches!(engine, "docker" | "podman" | "nerdctl")
@@ -423,8 +480,18 @@ impl Machine {
             Some(Known::ReadOnly) => self.carried(rest),
             Some(Known::Command(command)) => self.described(command, plain, rest, network),
             None => {
+                // The shell calls it for a name that it does not find.
+                let words: Vec<String> =
+                    std::iter::once(plain.to_owned()).chain(rest.iter().cloned()).collect();
+                for hook in ["command_not_found_handle", "command_not_found_handler"] {
+                    if !name.contains('/') && self.state.functions.contains_key(hook) {
+                        self.call(hook, &words);
+                    }
+                }
                 self.hidden(plain, rest, None);
-                self.unknown_program(plain);
+                if !self.self_described(plain, rest) {
+                    self.unknown_program(plain);
+                }
                 self.carried(rest)
             }
         }
@@ -491,14 +558,19 @@ impl Machine {
                     self.write(&Write::new(&path, &ANY.to_string()));
                 }
             }
+            // A dry run starts its hooks all the same.
+            if !help {
+                self.code_options(command.handler, &parsed);
+            }
             return self.carried(rest);
         }
         let stdin = self.stdin.clone();
         match command.rule.iter().find(|rule| rule.matches(&parsed, stdin.as_deref())) {
-            Some(rule) if rule.risk > Risk::Info => {
+            Some(rule) if rule.risk > Risk::Info && rule.acts(&parsed) => {
                 let reason = if rule.reason.is_empty() { &command.reason } else { &rule.reason };
                 self.hit(&rule.id, rule.risk, reason.clone(), &rule.instead);
             }
+            None if command.risk == Risk::Warning && self.by_verb(command, name, rest) => {}
             None if command.risk > Risk::Info => {
                 let reason =
                     if command.reason.is_empty() { "changes state" } else { &command.reason };
@@ -515,6 +587,29 @@ impl Machine {
         match command.handler {
             Some(handler) => handlers::run(self, handler, name, &parsed, rest, network),
             None => self.carried(rest),
+        }
+    }
+
+    /// Lets the verb decide where no rule of a described program does; whether it did.
+    fn by_verb(&mut self, command: &Command, name: &str, rest: &[String]) -> bool {
+        let wraps =
+            command.runs.as_ref().is_some_and(|r| r.operands_from.is_some() && r.sub.is_empty());
+        let git = command.handler == Some(handlers::Handler::Git);
+        if wraps || git || command.style == Style::Plain && command.rule.is_empty() {
+            return false;
+        }
+        let subcommands = command.rule.iter().any(|rule| !rule.sub.is_empty());
+        let known = if subcommands { verbs::Known::Subcommands } else { verbs::Known::Operands };
+        if subcommands && verbs::is_preview(rest) {
+            return true;
+        }
+        match verbs::spoken(rest, known) {
+            Some(verbs::Verb::Destroys) => {
+                self.destructive_verb(name);
+                true
+            }
+            Some(verbs::Verb::Reads) => subcommands,
+            None => false,
         }
     }
 

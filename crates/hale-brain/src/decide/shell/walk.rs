@@ -117,12 +117,13 @@ impl Machine {
             ast::ExtendedTestExpr::Not(a) | ast::ExtendedTestExpr::Parenthesized(a) => {
                 self.test_expression(a);
             }
-            ast::ExtendedTestExpr::UnaryTest(_, word) => {
-                self.expand_single(&word.value);
+            ast::ExtendedTestExpr::UnaryTest(predicate, word) => {
+                let operand = self.expand_single(&word.value);
+                self.test_unary(predicate, &operand);
             }
-            ast::ExtendedTestExpr::BinaryTest(_, a, b) => {
-                self.expand_single(&a.value);
-                self.expand_single(&b.value);
+            ast::ExtendedTestExpr::BinaryTest(predicate, a, b) => {
+                let (a, b) = (self.expand_single(&a.value), self.expand_single(&b.value));
+                self.test_binary(predicate, &a, &b);
             }
         }
     }
@@ -154,7 +155,13 @@ impl Machine {
             ast::CompoundCommand::WhileClause(clause)
             | ast::CompoundCommand::UntilClause(clause) => self.while_loop(clause),
             ast::CompoundCommand::Coprocess(coprocess) => {
-                self.in_subshell(|machine| machine.command(&coprocess.body))
+                let output = self.in_subshell(|machine| machine.command(&coprocess.body));
+                // Its ends carry what it prints: a shell's, or the network's.
+                let name = coprocess.name.as_ref().map_or("COPROC", |n| n.value.as_str());
+                let end = text::residue(&output);
+                self.state.variables.entry(name.to_owned()).or_default().values =
+                    vec![end.clone(), end];
+                String::new()
             }
         }
     }
@@ -262,7 +269,9 @@ impl Machine {
         for _ in 0..LOOP_TURNS_MAX {
             let before = self.stdin.clone();
             output.push_str(&self.list(condition));
+            self.loops += 1;
             output.push_str(&self.list(&body.list));
+            self.loops -= 1;
             let consumed = self.stdin != before;
             if !consumed || self.stdin.as_deref().is_none_or(str::is_empty) {
                 break;

@@ -350,14 +350,7 @@ impl Machine {
     pub(super) fn arithmetic_value(&mut self, expression: &str) -> Option<i64> {
         let expanded = self.expand_heredoc(expression);
         // A variable's value is an expression too, and the substitutions in it are carried out.
-        let names = expanded.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        let hidden: Vec<String> = names
-            .filter_map(|name| self.peek(name))
-            .filter(|value| value.contains("$(") || value.contains('`'))
-            .collect();
-        for value in hidden {
-            self.expand_heredoc(&value);
-        }
+        self.arithmetic_operand(&expanded);
         let lookup = |name: &str| -> Option<i64> {
             self.peek(name).and_then(|value| value.trim().parse().ok())
         };

@@ -155,6 +155,10 @@ impl Body<'_> {
                 "require(\"net\")",
                 "require('net')",
                 "socket.tcp",
+                "require(\"socket\")",
+                "require('socket')",
+                "require'socket'",
+                "require \"socket\"",
                 "/dev/tcp",
             ]);
         let shells = self.shells
@@ -173,6 +177,44 @@ impl Body<'_> {
                 "shell.reverse_shell",
                 Risk::Deny,
                 "connects a shell to the network",
+                "",
+            );
+        }
+        // System calls by hand: what the C library, or a number, does.
+        let raw = has(&["ctypes", "syscall", "Fiddle", "ffi.", "FFI::"]);
+        if raw
+            && has(&[
+                ".reboot(",
+                "reboot(",
+                "syscall(169",
+                "syscall 169",
+                "kexec",
+                "0xfee1dead",
+                "4276215469",
+            ])
+        {
+            self.machine.hit("services.power", Risk::Critical, "restarts or stops the machine", "");
+        } else if raw
+            && has(&[
+                ".unlink(",
+                ".rmdir(",
+                ".kill(",
+                ".mount(",
+                ".umount",
+                ".system(",
+                ".execv",
+                ".setuid(",
+                ".chmod(",
+                "syscall(87",
+                "syscall(62",
+                "syscall(59",
+            ])
+        {
+            let call = "system calls made by hand";
+            self.machine.hit(
+                "shell.program.unjudged",
+                Risk::Critical,
+                format!("{call}: what they do cannot be followed"),
                 "",
             );
         }
