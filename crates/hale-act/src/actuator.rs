@@ -160,7 +160,7 @@ impl Actuator {
         match undo {
             Undo::None { why } => Ok(format!("nothing to undo: {why}")),
             Undo::Continue { target } => pause::undo(procs, target).await,
-            Undo::Renice { target, nice } => renice::undo(procs, target, *nice),
+            Undo::Renice { target, nice, set } => renice::undo(procs, target, *nice, *set),
             Undo::StartUnit { unit } => {
                 service::undo(&roots.system_bus, ServiceJob::Start, unit).await
             }
@@ -168,14 +168,14 @@ impl Actuator {
                 service::undo(&roots.system_bus, ServiceJob::Stop, unit).await
             }
             Undo::StartContainer { container } => {
-                container::undo(&roots.engine, container, ContainerJob::Start).await
+                container::undo(&roots.engine, container, ContainerJob::Start, None).await
             }
             Undo::StopContainer { container } => {
-                container::undo(&roots.engine, container, ContainerJob::Stop).await
+                container::undo(&roots.engine, container, ContainerJob::Stop, None).await
             }
-            Undo::ContainerMemory { container, limit_bytes } => {
+            Undo::ContainerMemory { container, limit_bytes, set_bytes } => {
                 let job = ContainerJob::SetMemory(*limit_bytes);
-                container::undo(&roots.engine, container, job).await
+                container::undo(&roots.engine, container, job, *set_bytes).await
             }
             Undo::WorkloadTemplate { workload, template } => {
                 k8s::undo_template(&roots.kubernetes, workload, template).await

@@ -62,7 +62,7 @@ pub(crate) fn apply(procs: &Procs, target: &ProcRef, nice: i32) -> Result<Outcom
         done: true,
         exit: Some(0),
         detail,
-        undo: Undo::Renice { target: target.clone(), nice: old },
+        undo: Undo::Renice { target: target.clone(), nice: old, set: Some(nice) },
     })
 }
 
@@ -107,17 +107,27 @@ fn set(target: &ProcRef, tid: i32, nice: i32) -> Result<(), ActError> {
     })
 }
 
-pub(crate) fn undo(procs: &Procs, target: &ProcRef, old: i32) -> Result<String, ActError> {
+/// The old value again, unless somebody has given it another one than hale since.
+pub(crate) fn undo(
+    procs: &Procs,
+    target: &ProcRef,
+    old: i32,
+    set: Option<i32>,
+) -> Result<String, ActError> {
     check_range(target, old)?;
     forbid_own_line(target, &procs.own_line())?;
     let now = match procs.find(target) {
         Found::Alive(stat) => stat.nice,
         Found::Gone | Found::Replaced(_) => {
-            return Ok(format!("{target} has ended since: nothing to put back"));
+            return Err(ActError::TargetGone { target: target.to_string() });
         }
     };
     if now == old {
         return Ok(format!("{target} has nice {old} already"));
+    }
+    if let Some(set) = set.filter(|set| *set != now) {
+        let what = format!("somebody gave it nice {now} since, hale had set {set}");
+        return Err(ActError::TargetChanged { target: target.to_string(), what });
     }
     let _pinned = procs.pin(target)?;
     set_threads(procs, target, now, old)?;
@@ -141,7 +151,9 @@ pub(crate) fn reconcile(
     }
     let old = pre.and_then(|p| p.facts["nice"].as_i64()).and_then(|n| i32::try_from(n).ok());
     let undo = match old {
-        Some(old) if old != nice => Undo::Renice { target: target.clone(), nice: old },
+        Some(old) if old != nice => {
+            Undo::Renice { target: target.clone(), nice: old, set: Some(nice) }
+        }
         Some(_) => Undo::None { why: "nothing was changed".to_owned() },
         None => Undo::None { why: "the value before is not known".to_owned() },
     };

@@ -247,7 +247,7 @@ impl crate::action::Undo {
         match self {
             Undo::None { why } => format!("none: {why}"),
             Undo::Continue { target } => format!("continue process {target}"),
-            Undo::Renice { target, nice } => format!("set nice of process {target} back to {nice}"),
+            Undo::Renice { target, nice, set: _ } => format!("set nice of process {target} back to {nice}"),
             Undo::StartUnit { unit } => format!("start {unit}"),
             Undo::StopUnit { unit } => format!("stop {unit}"),
             Undo::RestoreFiles { quarantine } => format!("restore files from {quarantine}"),
@@ -259,7 +259,7 @@ impl crate::action::Undo {
             }
             Undo::StartContainer { container } => format!("start container {container}"),
             Undo::StopContainer { container } => format!("stop container {container}"),
-            Undo::ContainerMemory { container, limit_bytes } => format!(
+            Undo::ContainerMemory { container, limit_bytes, set_bytes: _ } => format!(
                 "set the memory limit of container {container} to {}",
                 crate::text::bytes(*limit_bytes)
             ),

@@ -192,9 +192,11 @@ fn undo_of(target: &Target<'_>, before: &Found, after: Option<&Found>) -> Undo {
         // The run that was ended cannot come back; that the container runs can.
         Job::Restart if !rests(before.state) => Undo::StartContainer { container: run(None) },
         Job::Restart => Undo::None { why: "it was not running before".to_owned() },
-        Job::SetMemory(_) => {
-            Undo::ContainerMemory { container: run(None), limit_bytes: before.memory_limit_bytes }
-        }
+        Job::SetMemory(set) => Undo::ContainerMemory {
+            container: run(None),
+            limit_bytes: before.memory_limit_bytes,
+            set_bytes: Some(set),
+        },
     }
 }
 
@@ -225,6 +227,7 @@ pub(crate) async fn undo(
     access: &EngineAccess,
     container: &ContainerRef,
     job: Job,
+    set_bytes: Option<u64>,
 ) -> Result<String, ActError> {
     check_identity(job.verb(), container)?;
     let engine = Engine::connect(access).await?;
@@ -233,6 +236,14 @@ pub(crate) async fn undo(
     let target = Target { job, container };
     if let Some(outcome) = nothing_to_do(&target, &before) {
         return Ok(outcome.detail);
+    }
+    if let Some(set) = set_bytes.filter(|set| *set != before.memory_limit_bytes) {
+        let what = format!(
+            "somebody changed its limit since: it is {}, hale had set {}",
+            bytes(before.memory_limit_bytes),
+            bytes(set)
+        );
+        return Err(ActError::TargetChanged { target: name, what });
     }
     // A run that a person began since is theirs.
     if job == Job::Stop && container.started_at.is_some() {

@@ -62,11 +62,16 @@ impl Report {
                 some(&self.kept)
             ));
         }
-        if self.failed.is_empty() {
+        if !self.failed.is_empty() {
+            let failed = format!("; {} could not be: {}", self.failed.len(), some(&self.failed));
+            words.push_str(&failed);
+        }
+        if self.failed.is_empty() && self.kept.is_empty() {
             return Ok(words);
         }
-        let why = format!("{words}; {} could not be: {}", self.failed.len(), some(&self.failed));
-        Err(ActError::failed(OPERATION, place, why))
+        // Not done: what is left can be put back by a second try.
+        let next = "clear what is in the way, then undo it once more";
+        Err(ActError::failed(OPERATION, place, format!("only in part: {words}; {next}")))
     }
 }
 

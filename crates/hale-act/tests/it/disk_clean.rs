@@ -129,10 +129,13 @@ fn undo_never_overwrites_what_is_newer_and_says_so() {
         assert!(error.contains("something newer lies there"), "{error}");
         assert!(error.contains("1 could not be: ") && error.contains("b/app.log"), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
-        // The second try goes on where the first stopped.
+        // The second try goes on where the first stopped; what is in the way is not done either.
         fs::create_dir(gone.parent().unwrap()).unwrap();
+        let error = actuator.undo(&id(), &outcome.undo).await.unwrap_err().to_string();
+        assert!(error.contains("only in part: 1 files restored; 1 not, because"), "{error}");
         fs::remove_file(&path).unwrap();
-        assert_eq!(actuator.undo(&id(), &outcome.undo).await.unwrap(), "2 files restored");
+        let said = actuator.undo(&id(), &outcome.undo).await.unwrap();
+        assert_eq!(said, "1 files restored, 1 were in their place already");
         assert_eq!(fs::read_to_string(&path).unwrap(), "old");
         assert_eq!(fs::read_to_string(&gone).unwrap(), "old");
     });

@@ -61,10 +61,10 @@ fn a_reused_pid_is_neither_stopped_nor_continued_nor_reniced() {
         }
         for undo in [
             Undo::Continue { target: stale.clone() },
-            Undo::Renice { target: stale.clone(), nice: 3 },
+            Undo::Renice { target: stale.clone(), nice: 3, set: None },
         ] {
-            let said = actuator.undo(&id(), &undo).await.unwrap();
-            assert!(said.contains("has ended since"), "{said}");
+            let error = actuator.undo(&id(), &undo).await.unwrap_err();
+            assert_eq!(error.kind(), "target_gone", "{error}");
         }
         assert_eq!((victim.stopped(), victim.nice()), (false, own_nice()));
     });
@@ -84,7 +84,10 @@ fn renice_reaches_every_thread_and_says_when_the_way_back_needs_root() {
         let (pre, outcome) = carry_out(&actuator, &action).await.unwrap();
         assert_eq!(victim.nice(), new);
         assert_eq!(pre.facts["nice"], old);
-        assert_eq!(outcome.undo, Undo::Renice { target: victim.target.clone(), nice: old });
+        assert_eq!(
+            outcome.undo,
+            Undo::Renice { target: victim.target.clone(), nice: old, set: Some(new) }
+        );
         assert!(
             matches!(actuator.reconcile(&id(), &action, Some(&pre)).await, Reconciled::Done(o) if o.undo == outcome.undo)
         );
@@ -99,6 +102,23 @@ fn renice_reaches_every_thread_and_says_when_the_way_back_needs_root() {
         } else {
             assert!(outcome.detail.contains("may need root"), "{}", outcome.detail);
         }
+    });
+}
+
+#[test]
+fn a_value_that_somebody_else_gave_since_is_not_overwritten_by_the_undo() {
+    block_on(async {
+        let actuator = World::new().actuator();
+        let victim = Victim::sleeper();
+        let (hales, theirs) = (15.max(own_nice() + 1), 17.max(own_nice() + 2));
+        let action = Action::ProcessRenice { target: victim.target.clone(), nice: hales };
+        let (_, outcome) = carry_out(&actuator, &action).await.unwrap();
+        let pid = rustix::process::Pid::from_raw(victim.target.pid);
+        rustix::process::setpriority_process(pid, theirs).unwrap();
+        let error = actuator.undo(&id(), &outcome.undo).await.unwrap_err();
+        assert_eq!(error.kind(), "target_changed", "{error}");
+        assert!(error.to_string().contains(&format!("nice {theirs} since")), "{error}");
+        assert_eq!(victim.nice(), theirs);
     });
 }
 

@@ -135,6 +135,9 @@ pub enum Undo {
         target: ProcRef,
         /// The old value.
         nice: i32,
+        /// The value that the action set: another one by now is somebody else's wish.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        set: Option<i32>,
     },
     /// Start the unit again.
     StartUnit {
@@ -167,6 +170,9 @@ pub enum Undo {
         container: ContainerRef,
         /// The old limit.
         limit_bytes: u64,
+        /// The limit that the action set: another one by now is somebody else's wish.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        set_bytes: Option<u64>,
     },
     /// Give the workload its old template again.
     WorkloadTemplate {
