@@ -282,8 +282,17 @@ impl Machine {
     fn awk_joined(&self, tokens: &[script::Token], names: &BTreeMap<&str, String>) -> String {
         use script::Token;
         let mut out = String::new();
-        for token in tokens {
+        let mut skip = 0;
+        for (at, token) in tokens.iter().enumerate() {
+            if at < skip {
+                continue;
+            }
             match token {
+                Token::Name(name) if name == "sprintf" => {
+                    let (formatted, length) = awk_sprintf(tokens.get(at..).unwrap_or_default());
+                    out.push_str(&formatted);
+                    skip = at + length;
+                }
                 Token::Text(text, _) => out.push_str(text),
                 Token::Number(number) => out.push_str(&number.to_string()),
                 Token::Name(name) => match names.get(name.as_str()) {

@@ -479,6 +479,17 @@ impl Machine {
         } else {
             return false;
         };
+        let switches = ["blacklist ", "options ", "alias ", "softdep ", "install ", "#"];
+        let plain = |line: &str| line.is_empty() || switches.iter().any(|s| line.starts_with(s));
+        if path.contains("/modprobe.d/")
+            && codes.is_empty()
+            && text::is_literal(content)
+            && !content.trim().is_empty()
+            && content.lines().all(|line| plain(line.trim()))
+        {
+            self.hit("shell.write.file", Risk::Warning, "says which modules are loaded", "");
+            return true;
+        }
         if codes.is_empty() {
             return false;
         }

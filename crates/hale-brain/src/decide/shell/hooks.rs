@@ -88,7 +88,11 @@ const USES: &[(&[&str], &[&str], Use)] = &[
     ),
     (&["ssh", "ssh-add", "scp", "sftp", "sudo"], &["SSH_ASKPASS", "SUDO_ASKPASS"], Use::Command),
     (&["rsync"], &["RSYNC_RSH", "RSYNC_CONNECT_PROG"], Use::Command),
-    (&["sh", "bash", "dash", "ksh", "ksh93", "mksh", "zsh", "ash"], &["BASH_ENV", "ENV"], Use::Script),
+    (
+        &["sh", "bash", "dash", "ksh", "ksh93", "mksh", "zsh", "ash"],
+        &["BASH_ENV", "ENV"],
+        Use::Script,
+    ),
     (&["zsh"], &["ZDOTDIR"], Use::Libraries),
     (&["make", "gmake"], &["MAKEFILES"], Use::Script),
     (&["python*", "pypy*", "ipython"], &["PYTHONSTARTUP"], Use::Script),
@@ -114,8 +118,20 @@ impl Machine {
     /// Who can put something into this place.
     pub(super) fn place(&self, path: &str) -> Place {
         const SYSTEM: [&str; 14] = [
-            "/bin", "/sbin", "/usr", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/snap", "/nix",
-            "/gnu", "/etc", "/run/current-system", "/root",
+            "/bin",
+            "/sbin",
+            "/usr",
+            "/lib",
+            "/lib32",
+            "/lib64",
+            "/libx32",
+            "/opt",
+            "/snap",
+            "/nix",
+            "/gnu",
+            "/etc",
+            "/run/current-system",
+            "/root",
         ];
         const OPEN: [&str; 6] =
             ["/tmp", "/var/tmp", "/dev/shm", "/run/shm", "/proc/self/cwd", "/run/lock"];
@@ -135,7 +151,8 @@ impl Machine {
             Some(_) => return Place::Open,
         }
         let resolved = self.resolve(path);
-        if within(path, &OPEN) || within(&resolved, &OPEN) || resolved.starts_with(START_DIRECTORY) {
+        if within(path, &OPEN) || within(&resolved, &OPEN) || resolved.starts_with(START_DIRECTORY)
+        {
             Place::Open
         } else if within(&resolved, &SYSTEM) {
             Place::System
@@ -314,7 +331,8 @@ impl Machine {
             .filter(|place| !place.is_empty())
             .find(|place| matches!(self.place(place), Place::Open | Place::Owned));
         if let Some(bad) = bad {
-            let text = format!("loads modules from {}, which are not looked into", text::shown(bad));
+            let text =
+                format!("loads modules from {}, which are not looked into", text::shown(bad));
             self.hit("shell.script", Risk::Warning, text, "read them first");
         }
     }
@@ -336,7 +354,11 @@ impl Machine {
                 "-e" | "-E" | "--eval" | "-p" | "--print" if attached.is_none() => {
                     words.next();
                 }
-                "-r" | "--require" | "--import" | "--loader" | "--experimental-loader"
+                "-r"
+                | "--require"
+                | "--import"
+                | "--loader"
+                | "--experimental-loader"
                 | "--preload" => {
                     let module = attached.or_else(|| words.next().cloned()).unwrap_or_default();
                     self.module(program, &module);

@@ -12,6 +12,7 @@ use hale_model::action::Risk;
 use super::bodies::{Body, is_client};
 use super::effects::Write;
 use super::machine::Machine;
+use super::network::is_unsafe_source;
 use super::paths;
 use super::script::{self, Host, Language, Value};
 use super::text::{self, ANY, FETCHED, FETCHED_UNSAFE};
@@ -153,7 +154,15 @@ impl Machine {
 
     fn interpreted_file(&mut self, name: &str, script: &str, rest: &[String]) -> String {
         let content = self.content(script);
-        if content.contains([FETCHED, FETCHED_UNSAFE]) {
+        if script.contains("://") {
+            let mark = if is_unsafe_source(script) { FETCHED_UNSAFE } else { FETCHED };
+            self.remote_code(&mark.to_string());
+        } else if script == "run"
+            && let Some(inner) = rest.iter().find(|a| !a.starts_with('-')).cloned()
+        {
+            // deno run, bun run
+            return self.interpreted_file(name, &inner, &[]);
+        } else if content.contains([FETCHED, FETCHED_UNSAFE]) {
             self.remote_code(&content);
         } else if content.chars().any(|c| !text::is_mark(c)) {
             return self.in_subshell(|machine| machine.run_body(name, &content));

@@ -118,7 +118,8 @@ impl Machine {
 
     /// A script file whose content is known, as the same program would be given it line by line.
     fn known_script(&mut self, program: &str, content: &str) {
-        let words = |words: &[&str]| -> Vec<String> { words.iter().map(|w| (*w).to_owned()).collect() };
+        let words =
+            |words: &[&str]| -> Vec<String> { words.iter().map(|w| (*w).to_owned()).collect() };
         let lines = content.lines().map(str::trim).filter(|l| !l.is_empty()).take(LINES_MAX);
         let commands: Vec<Vec<String>> = match program {
             "sed" | "gsed" => vec![words(&["sed", "-e", content])],
@@ -136,7 +137,11 @@ impl Machine {
                     let value = value.trim_start_matches(['=', ':', ' ']).trim_matches('"');
                     [format!("{dashes}{key}"), value.to_owned()]
                 });
-                vec![std::iter::once("curl".to_owned()).chain(settings.filter(|w| !w.is_empty())).collect()]
+                vec![
+                    std::iter::once("curl".to_owned())
+                        .chain(settings.filter(|w| !w.is_empty()))
+                        .collect(),
+                ]
             }
             "dc" => return self.desk_code(content),
             _ => return,
@@ -166,7 +171,10 @@ impl Machine {
                 self.hit(
                     "shell.preload",
                     Risk::Critical,
-                    format!("loads the library {}, which nobody has looked into", text::shown(file)),
+                    format!(
+                        "loads the library {}, which nobody has looked into",
+                        text::shown(file)
+                    ),
                     "",
                 );
             }
@@ -379,7 +387,12 @@ fn always_run(line: &str) -> Vec<String> {
         if let Some(code) = marked.strip_prefix('+') {
             out.push(code.trim_start_matches(['@', '-', '+']).replace("$$", "$"));
         } else if marked.contains("$(MAKE)") || marked.contains("${MAKE}") {
-            out.push(marked.replace("$$", "$").replace("$(MAKE)", "make -n").replace("${MAKE}", "make -n"));
+            out.push(
+                marked
+                    .replace("$$", "$")
+                    .replace("$(MAKE)", "make -n")
+                    .replace("${MAKE}", "make -n"),
+            );
         }
     }
     out

@@ -96,6 +96,9 @@ pub struct Command {
     /// The command that it runs.
     #[serde(default)]
     pub runs: Option<Runs>,
+    /// Its subcommands are judged by their verbs alone (`verbs.toml`).
+    #[serde(default)]
+    pub verbs: bool,
     /// Meaning that is held in code.
     #[serde(default)]
     pub handler: Option<Handler>,

@@ -598,8 +598,12 @@ impl Machine {
         if wraps || git || command.style == Style::Plain && command.rule.is_empty() {
             return false;
         }
-        let subcommands = command.rule.iter().any(|rule| !rule.sub.is_empty());
-        let known = if subcommands { verbs::Known::Subcommands } else { verbs::Known::Operands };
+        let subcommands = command.verbs || command.rule.iter().any(|rule| !rule.sub.is_empty());
+        let known = match (command.verbs, subcommands) {
+            (true, _) => verbs::Known::Verbs,
+            (false, true) => verbs::Known::Subcommands,
+            (false, false) => verbs::Known::Operands,
+        };
         if subcommands && verbs::is_preview(rest) {
             return true;
         }

@@ -72,6 +72,8 @@ pub(super) enum Known {
     Nothing,
     /// It has subcommands.
     Subcommands,
+    /// It has subcommands, and nothing but their verbs is known.
+    Verbs,
     /// Its operands are names.
     Operands,
 }
@@ -253,7 +255,7 @@ pub(super) fn spoken(arguments: &[String], known: Known) -> Option<Verb> {
             continue;
         }
         if let Some((key, value)) = argument.split_once('=') {
-            if !settled && lists.field(key, value) {
+            if !reads && known != Known::Operands && lists.field(key, value) {
                 return Some(Verb::Destroys);
             }
             continue;
@@ -272,7 +274,7 @@ pub(super) fn spoken(arguments: &[String], known: Known) -> Option<Verb> {
             continue;
         }
         let more = arguments.get(at + 1..).unwrap_or_default();
-        let described = known != Known::Nothing;
+        let described = !matches!(known, Known::Nothing | Known::Verbs);
         // Of a known program names with dots and slashes are names of things, not verbs.
         if described && operands > 1 && !carried && argument.contains(['.', '/', ':']) {
             continue;
