@@ -38,5 +38,6 @@ mod redact;
 mod route;
 mod route_plans;
 mod shell;
+mod shell_operands;
 mod stream_anomaly;
 mod torn;

@@ -58,7 +58,7 @@ fn every_case_of_the_fourth_round_has_its_level() {
     judge_file("round4.tsv", 100);
 }
 
-fn judge_file(name: &str, count_min: usize) {
+pub fn judge_file(name: &str, count_min: usize) {
     let path = format!("{}/../../fixtures/shell/{name}", env!("CARGO_MANIFEST_DIR"));
     let cases = std::fs::read_to_string(path).unwrap();
     let mut wrong = Vec::new();

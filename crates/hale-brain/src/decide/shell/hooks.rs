@@ -145,6 +145,8 @@ impl Machine {
         };
         match path.chars().next() {
             None | Some(START_DIRECTORY) => return Place::Open,
+            // Out of the home directory, wherever that leads.
+            Some('~' | HOME) if path.split('/').any(|part| part == "..") => return Place::Open,
             Some('~' | HOME) => return Place::Owned,
             Some(c) if text::is_mark(c) => return Place::Unknown,
             Some('/') => {}
@@ -252,7 +254,8 @@ impl Machine {
             Use::Libraries => self.module_places(value),
             Use::Options => {
                 let words: Vec<String> = value.split_whitespace().map(str::to_owned).collect();
-                if program.starts_with("perl") {
+                // Blanks may be part of a statement.
+                if program.starts_with("perl") || value.contains("-XX:On") {
                     self.module_options(program, &[value.to_owned()]);
                 }
                 self.module_options(program, &words);
@@ -312,7 +315,7 @@ impl Machine {
         if content.contains([FETCHED, FETCHED_UNSAFE, DECODED]) {
             return self.unknown_code(&content);
         }
-        let nothing = matches!(file, "/dev/null" | "" | "NONE" | "NORC" | "DEFAULTS");
+        let nothing = matches!(file, "/dev/null" | "" | "none" | "NONE" | "NORC" | "DEFAULTS");
         if nothing || content.chars().any(|c| !text::is_mark(c)) {
             return;
         }
@@ -383,6 +386,11 @@ impl Machine {
                 _ if ruby && option.starts_with("-r") => {
                     self.module(program, option.trim_start_matches("-r"));
                 }
+                _ if word.contains("-XX:On") => {
+                    let code = word.split_once('=').map_or("", |(_, code)| code);
+                    let code = code.trim_matches(['"', '\'']).to_owned();
+                    self.in_subshell(|machine| machine.run_text(&code));
+                }
                 _ => {
                     let agent = ["-javaagent:", "-agentpath:"].iter();
                     if let Some(file) = agent.filter_map(|a| option.strip_prefix(a)).next() {
@@ -400,8 +408,11 @@ impl Machine {
         if !unknown && !path.starts_with(['/', '.', HOME, START_DIRECTORY]) {
             return;
         }
-        let content = self.content(path);
-        if content.chars().any(|c| !text::is_mark(c)) {
+        let known = ["", ".rb", ".js", ".mjs", ".cjs", ".pm"].iter().find_map(|end| {
+            let content = self.content(&format!("{path}{end}"));
+            content.chars().any(|c| !text::is_mark(c)).then_some(content)
+        });
+        if let Some(content) = known {
             let program = if program.starts_with('n') { "node" } else { program }.to_owned();
             self.in_subshell(|machine| machine.run_body(&program, &content));
         } else {

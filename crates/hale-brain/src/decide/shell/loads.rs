@@ -98,9 +98,10 @@ impl Machine {
                 continue;
             }
             for file in values(arguments, options) {
-                if matches!(file.as_str(), "inplace" | "-") {
+                if file == "inplace" {
                     continue;
                 }
+                let file = if file == "-" { "/dev/stdin".to_owned() } else { file };
                 // A configuration of one's own is no news.
                 let own = self.place(&file) != Place::Open;
                 if options.contains(&"-F") && own {

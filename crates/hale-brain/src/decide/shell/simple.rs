@@ -211,8 +211,9 @@ impl Machine {
                     (true, false) => variable.values.extend(values),
                 }
                 self.assigned(name);
-                let value = self.peek(name).unwrap_or_default();
-                self.hook_variable(name, &value);
+                for value in self.state.array(name).unwrap_or_default().iter().take(16) {
+                    self.hook_variable(name, value);
+                }
             }
             ast::AssignmentName::ArrayElementName(name, index) => {
                 let at: Option<usize> = self.arithmetic_text(index).parse().ok();
