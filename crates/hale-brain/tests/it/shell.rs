@@ -58,6 +58,13 @@ fn every_case_of_the_fourth_round_has_its_level() {
     judge_file("round4.tsv", 100);
 }
 
+/// Cases of the fifth round: verbs of programs that nobody described, previews, payloads in JSON and on
+/// routers, hooks, directories fetched or served.
+#[test]
+fn every_case_of_the_fifth_round_has_its_level() {
+    judge_file("round5.tsv", 400);
+}
+
 pub fn judge_file(name: &str, count_min: usize) {
     let path = format!("{}/../../fixtures/shell/{name}", env!("CARGO_MANIFEST_DIR"));
     let cases = std::fs::read_to_string(path).unwrap();

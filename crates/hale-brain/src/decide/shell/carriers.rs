@@ -13,6 +13,19 @@ use super::{files, paths};
 
 /// Directories whose content came from the network that are remembered.
 const DIRECTORIES_MAX: usize = 16;
+/// Servers of files that take a directory.
+const FILE_SERVERS: [&str; 10] = [
+    "http-server",
+    "serve",
+    "darkhttpd",
+    "miniserve",
+    "static-server",
+    "live-server",
+    "dufs",
+    "quark",
+    "local-web-server",
+    "sirv",
+];
 /// Nesting of JSON that is looked into.
 const NESTING_MAX: u32 = 8;
 /// Lines of a router's commands that are looked at.
@@ -200,8 +213,7 @@ impl Machine {
         ];
         let parsed = files::gnu(arguments, &values);
         let (options, operand): (&[&str], Option<usize>) = match name {
-            "http-server" | "serve" | "darkhttpd" | "miniserve" | "static-server"
-            | "live-server" | "dufs" | "quark" => (&["--root", "-d"], Some(0)),
+            name if FILE_SERVERS.contains(&name) => (&["--root", "-d"], Some(0)),
             "httpd" | "thttpd" | "uhttpd" => (&["-h", "-d"], None),
             "webfsd" => (&["-r"], None),
             "caddy" if parsed.operand(0) == Some("file-server") => (&["--root"], None),
@@ -215,6 +227,11 @@ impl Machine {
         let directory = directory.unwrap_or(".").to_owned();
         self.serves(&directory);
         true
+    }
+
+    /// Programs whose first argument is a directory that they offer.
+    pub(super) fn is_file_server(name: &str) -> bool {
+        FILE_SERVERS.contains(&name)
     }
 
     /// Programs of other ecosystems that stand for one of the system: what they run.

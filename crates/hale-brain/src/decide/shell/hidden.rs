@@ -209,6 +209,7 @@ impl Machine {
         let described = words.first().is_some_and(|tool| {
             matches!(registry().find(paths::base(tool)), Some(Known::Command(_)))
                 || Machine::stands_for(paths::base(tool), &[]).is_some()
+                || Machine::is_file_server(paths::base(tool))
         });
         if described {
             self.critical_only(|machine| {

@@ -392,8 +392,8 @@ impl Machine {
                     self.in_subshell(|machine| machine.run_text(&code));
                 }
                 _ => {
-                    let agent = ["-javaagent:", "-agentpath:"].iter();
-                    if let Some(file) = agent.filter_map(|a| option.strip_prefix(a)).next() {
+                    let mut agent = ["-javaagent:", "-agentpath:"].iter();
+                    if let Some(file) = agent.find_map(|a| option.strip_prefix(a)) {
                         self.unread(file.split('=').next().unwrap_or_default());
                     }
                 }
@@ -404,7 +404,7 @@ impl Machine {
     /// A module that is named by its path.
     fn module(&mut self, program: &str, module: &str) {
         let path = module.trim_start_matches("file://");
-        let unknown = path == ANY.to_string();
+        let unknown = path.chars().eq([ANY]);
         if !unknown && !path.starts_with(['/', '.', HOME, START_DIRECTORY]) {
             return;
         }

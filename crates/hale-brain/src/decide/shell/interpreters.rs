@@ -79,6 +79,17 @@ impl Machine {
                     }
                     return ANY.to_string();
                 }
+                // ruby -run -e httpd DIRECTORY
+                "-run" if language == Language::Ruby && arguments.iter().any(|a| a == "httpd") => {
+                    let directory = arguments
+                        .iter()
+                        .skip_while(|a| *a != "httpd")
+                        .skip(1)
+                        .find(|a| !a.starts_with('-') && a.parse::<u16>().is_err())
+                        .cloned();
+                    self.serves(directory.as_deref().unwrap_or("."));
+                    return ANY.to_string();
+                }
                 "-W" | "-X" if language == Language::Python => {
                     rest.next();
                 }

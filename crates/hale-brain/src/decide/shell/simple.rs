@@ -490,7 +490,7 @@ impl Machine {
                     }
                 }
                 self.hidden(plain, rest, None);
-                if !self.self_described(plain, rest) {
+                if !self.self_described(name, rest) {
                     self.unknown_program(plain);
                 }
                 self.carried(rest)
@@ -614,6 +614,16 @@ impl Machine {
                 true
             }
             Some(verbs::Verb::Reads) => subcommands,
+            None if subcommands && command.handler.is_none() => {
+                let stdin = self.stdin.clone().unwrap_or_default();
+                let destroys =
+                    verbs::carried(rest, command.verbs).into_iter().any(|c| verbs::statements(c))
+                        || verbs::statements(&stdin);
+                if destroys {
+                    self.destructive_verb(name);
+                }
+                destroys
+            }
             None => false,
         }
     }

@@ -34,6 +34,10 @@ struct Verbs {
     objects: BTreeSet<String>,
     reads: BTreeSet<String>,
     read_parts: BTreeSet<String>,
+    read_options: BTreeSet<String>,
+    read_nouns: BTreeSet<String>,
+    remade: BTreeSet<String>,
+    narrow: BTreeSet<String>,
     acts: BTreeSet<String>,
     carriers: BTreeSet<String>,
     negations: BTreeSet<String>,
@@ -79,8 +83,8 @@ pub(super) enum Known {
 }
 
 impl Verbs {
-    /// What one word says. Of a program that is described, words that are often harmless say nothing alone.
-    fn word(&self, word: &str, more: &[String], described: bool) -> Option<Spoken> {
+    /// What one word says where it stands.
+    fn word(&self, word: &str, place: &Place<'_>) -> Option<Spoken> {
         if word.len() > VERB_BYTES_MAX
             || !word.starts_with(|c: char| c.is_ascii_alphabetic())
             || !text::is_literal(word)
@@ -112,34 +116,69 @@ impl Verbs {
         if several && self.acts.contains(first) {
             return Some(Spoken::Acts);
         }
-        let strong =
-            |p: &String| self.destroys.contains(p) && !(described && self.mild.contains(p));
-        let wide = several && parts.iter().any(|p| self.objects.contains(p));
-        let mild = |p: &String| self.destroys.contains(p) && (!described || wide);
-        if [first, end].into_iter().any(|p| strong(p) || mild(p)) || self.joined(&lower) {
-            return Some(Spoken::Destroys);
+        let verb = [first, end].into_iter().find(|p| self.destroys.contains(*p));
+        let removes = self.removes.contains(first) || self.removes.contains(end);
+        let joined = self.joined(&lower);
+        if verb.is_none() && !removes && !joined {
+            let looks = place.described || place.verbs;
+            let looks = looks
+                && ["get", "show", "list"]
+                    .iter()
+                    .any(|verb| lower.strip_prefix(verb).is_some_and(|rest| rest.len() > 2));
+            return looks.then_some(Spoken::Reads);
         }
-        if self.destroys.contains(first) || self.destroys.contains(end) {
+        // What it is done to: the other parts of its name, the words before it, the word behind it.
+        let mut things: Vec<String> = parts_of(word);
+        things.extend(place.before.iter().cloned());
+        things.extend(
+            place
+                .more
+                .first()
+                .filter(|m| !m.contains(['/', '.']))
+                .into_iter()
+                .flat_map(|m| parts_of(m)),
+        );
+        let is = |list: &BTreeSet<String>| things.iter().any(|thing| list.contains(thing));
+        let wide = joined
+            || is(&self.objects)
+            || place.more.iter().any(|w| self.is_wide(w, place.described));
+        // `config:clear`: what was compiled of it.
+        let compiled = word.contains(':') && lower == "clear";
+        if compiled || is(&self.remade) || (is(&self.narrow) && !wide) {
             return Some(Spoken::Acts);
         }
-        if self.removes.contains(first) || self.removes.contains(end) {
-            let wide = parts.iter().any(|p| self.objects.contains(p))
-                || more.iter().any(|w| self.is_wide(w))
-                || self.objects.contains(&word.split(['.', '/', ':']).next()?.to_ascii_lowercase());
-            return Some(if wide { Spoken::Destroys } else { Spoken::Acts });
+        if wide {
+            return Some(Spoken::Destroys);
         }
-        let looks = ["getall", "listall", "showall"].iter().any(|p| lower.starts_with(p));
-        looks.then_some(Spoken::Reads)
+        let Some(verb) = verb else { return Some(Spoken::Acts) };
+        let mild = self.mild.contains(verb);
+        // `emer-reset` by itself; `format report.json` and `reset-counters` are many things.
+        let alone = place.more.first().is_none_or(|next| next.starts_with('-'));
+        let settled = if place.statement {
+            true
+        } else if place.described {
+            !mild
+        } else {
+            !mild || (several && verb == end) || (!several && alone && !place.after_option)
+        };
+        Some(if settled { Spoken::Destroys } else { Spoken::Acts })
     }
 
     /// `deleteall`, `clearconfig`: a verb and what it is done to without a separator.
     fn joined(&self, lower: &str) -> bool {
-        self.destroys.iter().any(|verb| {
-            lower.strip_prefix(verb.as_str()).is_some_and(|rest| self.objects.contains(rest))
-        })
+        let whole = |rest: &str| {
+            self.objects.contains(rest) || self.objects.contains(rest.trim_end_matches('s'))
+        };
+        let mut verbs = self.destroys.iter().chain(&self.removes);
+        verbs.any(|verb| lower.strip_prefix(verb.as_str()).is_some_and(whole))
     }
 
-    fn is_wide(&self, word: &str) -> bool {
+    fn is_wide(&self, word: &str, described: bool) -> bool {
+        let flag = matches!(word, "-r" | "-R" | "-rf" | "-fr" | "-skipTrash")
+            || (!word.starts_with('-') && (word.contains('*') || text::has_glob(word)));
+        if flag {
+            return !described;
+        }
         let plain = word.trim_start_matches('-').to_ascii_lowercase();
         self.objects.contains(&plain)
             || (word.starts_with("--")
@@ -155,7 +194,10 @@ impl Verbs {
         let long = name.starts_with("--");
         let lower = name.trim_start_matches('-').to_ascii_lowercase();
         let parts = parts_of(&lower);
-        if lower.len() < 4 || parts.iter().any(|p| self.negations.contains(p)) {
+        let harmless = |p: &String| {
+            self.negations.contains(p) || self.remade.contains(p) || self.narrow.contains(p)
+        };
+        if lower.len() < 4 || parts.iter().any(harmless) {
             return false;
         }
         let verb = parts.iter().any(|p| self.option_destroys.contains(p));
@@ -166,11 +208,44 @@ impl Verbs {
         (long && (alone || verb && parts.len() < 4 || wide)) || (!long && parts.len() == 1 && verb)
     }
 
+    /// An option that stands for a subcommand: `-format`, `-rm -r`, `--list`, `--removetarget`.
+    fn option_word(
+        &self,
+        option: &str,
+        more: &[String],
+        alone: bool,
+        known: Known,
+    ) -> Option<Spoken> {
+        if known == Known::Operands || option.contains('=') {
+            return None;
+        }
+        let name = option.trim_start_matches('-');
+        let lower = name.to_ascii_lowercase();
+        if name.len() < 2 || parts_of(name).iter().any(|p| self.negations.contains(p)) {
+            return None;
+        }
+        if self.read_options.contains(&lower) {
+            return Some(Spoken::Reads);
+        }
+        let single = !option.starts_with("--");
+        let bare = matches!(known, Known::Nothing | Known::Verbs);
+        if !bare || self.reads.contains(&lower) || self.acts.contains(&lower) {
+            return None;
+        }
+        let destroys = self.joined(&lower)
+            || (single && self.destroys.contains(&lower) && (alone || !self.mild.contains(&lower)))
+            || (single
+                && self.removes.contains(&lower)
+                && more.iter().any(|w| self.is_wide(w, false)));
+        destroys.then_some(Spoken::Destroys)
+    }
+
     /// `action=delete`, `destroy=true`, `{"op": "wipe"}`.
     fn field(&self, key: &str, value: &str) -> bool {
         let (key, value) = (key.trim_matches('"').to_ascii_lowercase(), value.to_ascii_lowercase());
         let key = key.rsplit(['.', '_', '-']).next().unwrap_or(&key);
-        let word = |word: &str| matches!(self.word(word, &[], false), Some(Spoken::Destroys));
+        let word =
+            |word: &str| matches!(self.word(word, &Place::default()), Some(Spoken::Destroys));
         (self.keys.contains(key) && word(&value))
             || (self.option_destroys.contains(key)
                 && matches!(value.as_str(), "true" | "yes" | "1" | "all" | "force"))
@@ -196,6 +271,23 @@ impl Verbs {
             | serde_json::Value::String(_) => false,
         }
     }
+}
+
+/// Where a word stands.
+#[derive(Default)]
+struct Place<'a> {
+    /// The parts of the words before it.
+    before: &'a [String],
+    /// What follows.
+    more: &'a [String],
+    /// Whether an option stands right before it, whose value it may be.
+    after_option: bool,
+    /// Whether the program is described: words that are often harmless say nothing alone.
+    described: bool,
+    /// Whether it begins a statement in the language of a tool.
+    statement: bool,
+    /// Whether its subcommands are known to be verbs.
+    verbs: bool,
 }
 
 /// What one word says.
@@ -242,15 +334,25 @@ pub(super) fn spoken(arguments: &[String], known: Known) -> Option<Verb> {
     let mut reads = false;
     let mut carried = false;
     let mut before: Option<&String> = None;
+    let mut before_parts: Vec<String> = Vec::new();
     for (at, argument) in arguments.iter().enumerate().take(ARGUMENTS_MAX) {
         let is_text = before.is_some_and(|b| lists.texts.contains(b));
+        let after_option =
+            before.is_some_and(|b| b.starts_with("--") && !b.contains('=') && b.len() > 2);
         before = Some(argument);
         if is_text {
             continue;
         }
         if argument.starts_with('-') {
-            if argument.len() > 2 && !reads && lists.option(argument) {
+            if argument.len() > 2 && lists.option(argument) {
                 return Some(Verb::Destroys);
+            }
+            let more = arguments.get(at + 1..).unwrap_or_default();
+            let alone = more.first().is_none_or(|next| next.starts_with('-'));
+            match lists.option_word(argument, more, alone, known) {
+                Some(Spoken::Destroys) => return Some(Verb::Destroys),
+                Some(Spoken::Reads) if !settled => reads = true,
+                Some(_) | None => {}
             }
             continue;
         }
@@ -279,20 +381,90 @@ pub(super) fn spoken(arguments: &[String], known: Known) -> Option<Verb> {
         if described && operands > 1 && !carried && argument.contains(['.', '/', ':']) {
             continue;
         }
-        match lists.word(argument, more, described) {
+        let place = Place {
+            before: &before_parts,
+            more,
+            after_option,
+            described,
+            statement: false,
+            verbs: known == Known::Verbs,
+        };
+        let said = lists.word(argument, &place);
+        before_parts.extend(parts_of(argument).into_iter().take(LEADING_MAX));
+        match said {
             Some(Spoken::Destroys) => return Some(Verb::Destroys),
-            Some(Spoken::Reads) => (settled, reads) = (true, true),
-            Some(Spoken::Acts) => settled = true,
+            // `env`, `log`: also things, to which something else may be done.
+            Some(Spoken::Reads) => {
+                (settled, reads) = (!lists.read_nouns.contains(argument.as_str()), true);
+            }
+            Some(Spoken::Acts) => (settled, reads) = (true, false),
             Some(Spoken::Carries) => carried = true,
             None => {}
         }
     }
-    reads.then_some(Verb::Reads)
+    (reads && !saves(arguments)).then_some(Verb::Reads)
 }
 
-/// Whether the name of a program nobody knows says that it destroys: `tpm2_clear`, `erase`.
+/// Whether what is read goes to a file.
+fn saves(arguments: &[String]) -> bool {
+    let target = |value: &str| value.contains(['/', '.']) && !value.starts_with('{');
+    let names =
+        ["-o", "--output", "--out", "--outfile", "--output-file", "--save", "--dest", "--to"];
+    arguments.windows(2).any(|pair| match pair {
+        [name, value] => names.contains(&name.as_str()) && target(value),
+        _ => false,
+    }) || arguments.iter().any(|argument| {
+        argument.split_once('=').is_some_and(|(n, v)| names.contains(&n) && target(v))
+    })
+}
+
+/// Whether statements in the language of a tool say that they destroy: `drop 'orders'`, `delprinc x`.
+pub(super) fn statements(code: &str) -> bool {
+    let lists = verbs();
+    code.split(['\n', ';']).take(ARGUMENTS_MAX).any(|statement| {
+        let words: Vec<String> = statement.split_whitespace().map(str::to_owned).collect();
+        words.split_first().is_some_and(|(first, rest)| {
+            !rest.is_empty() && {
+                let place = Place { more: rest, statement: true, ..Place::default() };
+                lists.word(first, &place) == Some(Spoken::Destroys)
+            }
+        })
+    })
+}
+
+/// The statements that a command line hands to its program.
+pub(super) fn carried(arguments: &[String], anywhere: bool) -> Vec<&String> {
+    const OPTIONS: [&str; 12] = [
+        "-e",
+        "-c",
+        "-q",
+        "-x",
+        "--eval",
+        "--execute",
+        "--exec",
+        "--command",
+        "--run",
+        "--query",
+        "--cmd",
+        "-cmd",
+    ];
+    let pairs = arguments.windows(2).filter_map(|pair| match pair {
+        [option, value] if OPTIONS.contains(&option.as_str()) => Some(value),
+        _ => None,
+    });
+    // Elsewhere than in the first place it may be text for people.
+    let operands = arguments.iter().filter(|a| !a.starts_with('-'));
+    let quoted =
+        operands.take(if anywhere { ARGUMENTS_MAX } else { 1 }).filter(|a| a.contains(' '));
+    pairs.chain(quoted).collect()
+}
+
+/// Whether the name of a program nobody knows says that it destroys: `tpm2_clear`, `erase`. The name of
+/// a script says what its writer fancied.
 fn named(name: &str) -> bool {
-    if name.contains('/') {
+    let script =
+        [".sh", ".py", ".pl", ".rb", ".js", ".ts", ".php"].iter().any(|e| name.ends_with(e));
+    if name.contains('/') || script {
         return false;
     }
     let lists = verbs();
@@ -302,7 +474,7 @@ fn named(name: &str) -> bool {
         return parts.first().is_some_and(|p| lists.destroys.contains(p)) || lists.joined(stem);
     }
     let says = |p: Option<&String>| {
-        p.is_some_and(|p| lists.destroys.contains(p) && !lists.mild.contains(p))
+        p.is_some_and(|p| lists.destroys.contains(p) && (!lists.mild.contains(p) || p == "clear"))
     };
     !parts.iter().any(|p| lists.negations.contains(p))
         && (says(parts.first()) || says(parts.last()))
@@ -397,6 +569,12 @@ mod tests {
             "lint delete.py",
             "x/delete.txt",
             "set mode delete",
+            "cache clear --all",
+            "cache:clear",
+            "reset-counters eth0",
+            "format report.json",
+            "job delete 4711",
+            "--color reset run",
             "--format json get",
         ] {
             assert_ne!(says(line), Some(Verb::Destroys), "{line}");
