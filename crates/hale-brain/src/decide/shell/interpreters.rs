@@ -99,6 +99,8 @@ impl Machine {
                     let letters = argument.get(1..).unwrap_or_default();
                     in_place |= letters.starts_with('i')
                         || (letters.contains('i')
+                            // -Mwarnings, -Ilib name something.
+                            && !letters.starts_with(['M', 'm', 'I'])
                             && letters.contains(['p', 'n'])
                             && matches!(language, Language::Perl | Language::Ruby));
                     bodies.extend(imported(language, letters));

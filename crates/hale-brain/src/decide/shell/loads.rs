@@ -124,6 +124,7 @@ impl Machine {
         let lines = content.lines().map(str::trim).filter(|l| !l.is_empty()).take(LINES_MAX);
         let commands: Vec<Vec<String>> = match program {
             "sed" | "gsed" => vec![words(&["sed", "-e", content])],
+            "awk" | "gawk" | "mawk" | "nawk" => vec![words(&["awk", content])],
             "gdb" | "cgdb" => lines.map(|line| words(&["gdb", "-batch", "-ex", line])).collect(),
             "lldb" => lines.map(|line| words(&["lldb", "-o", line])).collect(),
             "vi" | "vim" | "nvim" | "view" | "ex" | "gvim" | "vimdiff" => {
@@ -341,6 +342,7 @@ impl Machine {
 /// The values of options: in the next word, behind `=`, or behind a letter.
 fn values(arguments: &[String], options: &[&str]) -> Vec<String> {
     let mut out = Vec::new();
+    let arguments: Vec<String> = arguments.iter().map(|word| unclustered(word, options)).collect();
     let mut words = arguments.iter();
     while let Some(word) = words.next() {
         if word == "--" {
@@ -363,6 +365,21 @@ fn values(arguments: &[String], options: &[&str]) -> Vec<String> {
         }
     }
     out
+}
+
+/// `-f` of `-nf`: letters that take no value may stand before the one that does.
+fn unclustered(word: &str, options: &[&str]) -> String {
+    const FLAGS: [char; 9] = ['n', 'E', 'r', 'u', 's', 'z', 'k', 'B', 'q'];
+    // Of programs whose letters are clustered; a debugger's `-nx` is one option.
+    let clusters = options.contains(&"--file") || options.contains(&"--rsh");
+    if let Some(letters) = word.strip_prefix('-').filter(|l| clusters && !l.starts_with('-')) {
+        let rest = letters.trim_start_matches(FLAGS);
+        let takes = |o: &&str| o.len() == 2 && rest.starts_with(o.trim_start_matches('-'));
+        if rest.len() < letters.len() && options.iter().any(takes) {
+            return format!("-{rest}");
+        }
+    }
+    word.to_owned()
 }
 
 /// The code of one line of a makefile that runs whatever make is told.
