@@ -64,7 +64,9 @@ pub(super) fn at(found: &mut Found<'_>, hit_start: usize) -> usize {
             let before = found.spans.len();
             let done = headers::cookies(found, start, end);
             // `auth.erlangCookie=X`: no cookie of a browser.
-            let own = name.len() > 6 && !is_one_of(name, &["set-cookie", "http_cookie", "cookie2"]);
+            let own = name.len() > 6
+                && !look::contains(name.as_bytes(), b"set")
+                && !is_one_of(name, &["http_cookie", "cookie2"]);
             if own && found.spans.len() == before {
                 return secret_value(found, Key::Token, start, end).unwrap_or(end);
             }
@@ -387,6 +389,8 @@ fn accept(found: &mut Found<'_>, key: Key, join: Join, start: usize, v: Value) -
                     || join == Join::Equals && is_weak_secret(found, start, trimmed)
             }
         },
+        // `creds: user/X`, `stats auth user:X`: the pair has a look of its own.
+        Key::Random if is_login(trimmed) => false,
         Key::Random => match join {
             Join::Told | Join::Blank | Join::Quote | Join::Option => {
                 trimmed.len() >= 20 && shapes::is_random(trimmed) && !shapes::is_ulid(trimmed)
@@ -459,6 +463,16 @@ fn is_named_secret(found: &Found<'_>, start: usize, v: &str) -> bool {
         && v.bytes().any(|b| b.is_ascii_digit())
         && !shapes::is_nothing(v)
         && !shapes::is_path(v)
+}
+
+/// `user:X`, `user/X`
+fn is_login(v: &str) -> bool {
+    v.split_once([':', '/']).is_some_and(|(user, rest)| {
+        user.len() > 1
+            && user.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'_')
+            && shapes::is_told_password(rest)
+            && !rest.contains(['/', ':'])
+    })
 }
 
 /// Twelve words or more that stand for a seed (BIP 39).

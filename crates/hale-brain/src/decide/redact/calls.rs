@@ -155,7 +155,9 @@ fn is_argument(v: &str) -> bool {
         && !v.contains([' ', ':', '.'])
         && (c.lower && c.upper && c.digit && marks > 0 || c.digit && marks > 1)
         && !v.starts_with(['%', '#', '$', '@', '^']);
-    strong
+    let mixed = c.lower && c.upper && c.digit && v.len() >= 10 && shapes::class_runs(v) >= 5;
+    mixed && v.bytes().all(|b| b.is_ascii_alphanumeric())
+        || strong
         || shapes::is_random(v) && !v.contains(['/', ':', ';', '=', ' ', ','])
         || v.len() == 40 && shapes::is_random(v)
 }

@@ -61,16 +61,19 @@ pub(super) fn at(found: &mut Found<'_>, start: usize, end: usize, rule: usize) {
     let bytes = found.bytes;
     let Some(rule) = RULES.get(rule) else { return };
     let inside = |b: u8| is_word(b) || matches!(b, b'-' | b'.' | b'=');
-    if byte_before(bytes, start).is_some_and(inside)
-        || !matches!(bytes.get(end), Some(b' ' | b'\t' | b'"' | b'\'' | b'\n' | b'\\') | None)
-            && !(rule.uuid_operands && bytes.get(end) == Some(&b':'))
-    {
+    if byte_before(bytes, start).is_some_and(inside) || !ends_name(bytes.get(end).copied(), rule) {
         return;
     }
     if rule.stdin_login {
         return stdin_login(found, start);
     }
     read(found, end, rule);
+}
+
+/// Whether the name of a command ends before this byte; `vncpasswd: stored …` is what it printed.
+fn ends_name(next: Option<u8>, rule: &Rule) -> bool {
+    matches!(next, Some(b' ' | b'\t' | b'"' | b'\'' | b'\n' | b'\\') | None)
+        || rule.uuid_operands && next == Some(b':')
 }
 
 /// Goes over the words of the command.

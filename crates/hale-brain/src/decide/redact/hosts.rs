@@ -2,8 +2,8 @@
 //! configuration, `//HOST/share`, inventories, messages of resolvers.
 
 use super::kinds::{Found, Kind};
-use super::look::{ahead, back, blanks, byte_before, is_word, line_before, line_end};
-use super::names::{is_host_shaped, is_open_host, is_region};
+use super::look::{ahead, back, blanks, byte_before, is_one_of, is_word, line_before, line_end};
+use super::names::{is_host_shaped, is_open_host, is_region, is_role};
 use super::shapes;
 use super::words::List;
 
@@ -113,11 +113,20 @@ pub(super) fn told(found: &mut Found<'_>, start: usize, end: usize) {
         || is_region(name)
         || shapes::is_stop_word(name)
         || shapes::is_uuid(name)
+        || is_one_of(
+            name,
+            &["win32", "win64", "int32", "int64", "float32", "float64", "base64", "utf16", "arm64"],
+        )
     {
         return;
     }
     let letters = name.trim_end_matches(|c: char| c.is_ascii_digit());
     let digit = name.bytes().any(|b| b.is_ascii_digit());
+    // `table2`, `web2`: one digit does for what machines are called only.
+    let digits = name.len() - letters.len();
+    if digits == 1 && !name.contains('-') && !is_role(letters) {
+        return;
+    }
     if !(digit || name.contains('-') && is_host_shaped(name))
         || List::NoHosts.has(letters)
         || letters.len() < 2
@@ -166,6 +175,24 @@ pub(super) fn share(found: &mut Found<'_>, at: usize) {
         && bytes.get(end + 1).is_some_and(|b| is_word(*b))
     {
         told(found, at + 2, end);
+    }
+}
+
+/// `\\HOST\share`, also with every backslash written twice; the first stands at `at`.
+pub(super) fn unc(found: &mut Found<'_>, at: usize) {
+    let bytes = found.bytes;
+    let slash = |b: u8| b == b'\\';
+    if byte_before(bytes, at)
+        .is_some_and(|b| is_word(b) || slash(b) || matches!(b, b':' | b'/' | b']' | b')'))
+    {
+        return;
+    }
+    let from = ahead(bytes, at, 4, slash);
+    let end = ahead(bytes, from, 63, |b| is_word(b) || b == b'-');
+    let share = ahead(bytes, end, 2, slash);
+    let doubled = from - at == 2 * (share - end);
+    if doubled && from - at >= 2 && bytes.get(share).is_some_and(|b| is_word(*b)) {
+        told(found, from, end);
     }
 }
 
@@ -275,11 +302,11 @@ fn hex_address(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     let prefixed = bytes.get(at) == Some(&b'0') && matches!(bytes.get(at + 1), Some(b'x' | b'X'));
     let from = if prefixed { at + 2 } else { at };
     let to = ahead(bytes, from, 20, |b| b.is_ascii_hexdigit());
-    let ends = !bytes.get(to).is_some_and(|b| is_word(*b) || matches!(b, b':' | b'-'))
-        && !(bytes.get(to) == Some(&b'.') && bytes.get(to + 1).is_some_and(|b| is_word(*b)));
+    let goes_on = bytes.get(to).is_some_and(|b| is_word(*b) || matches!(b, b':' | b'-'))
+        || bytes.get(to) == Some(&b'.') && bytes.get(to + 1).is_some_and(|b| is_word(*b));
     let run = &bytes[from.min(to)..to];
     let plain = run.iter().all(|b| b.eq_ignore_ascii_case(run.first().unwrap_or(&b'0')));
     let digit = run.iter().any(u8::is_ascii_digit);
     let begins = back(bytes, at, 1, is_word) == at;
-    (matches!(run.len(), 12 | 16) && ends && !plain && digit && begins).then_some((at, to))
+    (matches!(run.len(), 12 | 16) && !goes_on && !plain && digit && begins).then_some((at, to))
 }

@@ -9,12 +9,14 @@
 //! Not here: whether redaction is on, and what is sent. A restored command must go through the shell
 //! guard like any other: what a placeholder stands for may contain anything.
 
+mod answers;
 mod assign;
 mod base64;
 mod blocks;
 mod calls;
 mod cards;
 mod commands;
+mod credentials;
 mod headers;
 mod hosts;
 mod keys;
@@ -25,6 +27,7 @@ mod network;
 mod piped;
 mod prose;
 mod scan;
+mod seeds;
 mod shapes;
 mod tokens;
 mod urls;

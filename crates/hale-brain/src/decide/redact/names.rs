@@ -471,7 +471,7 @@ fn is_braced(bytes: &[u8], start: usize, end: usize) -> bool {
         && bytes.get(end) == Some(&b'}')
 }
 
-fn is_role(word: &str) -> bool {
+pub(super) fn is_role(word: &str) -> bool {
     List::HostRoles.has(word) || is_composed_role(word)
 }
 

@@ -133,7 +133,7 @@ fn follows_version_word(found: &Found<'_>, start: usize, likely: bool) -> bool {
     const WORDS_BETWEEN_MAX: usize = 3;
     let mut between = 0;
     for word in words_before(found.bytes, start).take(8) {
-        if between == 0 && List::VersionTails.words().any(|v| bare(word).ends_with(v)) {
+        if between == 0 && is_foreign_version(word) {
             return true;
         }
         let parts = |c: char| !c.is_ascii_alphanumeric();
@@ -160,6 +160,12 @@ fn follows_version_word(found: &Found<'_>, start: usize, likely: bool) -> bool {
         }
     }
     false
+}
+
+/// `버전`, `Версия`, `…バージョン`
+fn is_foreign_version(word: &str) -> bool {
+    let lower = bare(word).to_lowercase();
+    List::VersionTails.words().any(|v| lower.ends_with(v))
 }
 
 /// Hex digits and colons around the colon at `at`: a hardware address, or one of IPv6.

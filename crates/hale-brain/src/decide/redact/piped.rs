@@ -20,7 +20,12 @@ pub(super) fn echo(found: &mut Found<'_>, start: usize, end: usize) {
     let rest = found.slice(v.end, line_end(bytes, v.end));
     let substituted = line_before(bytes, start).ends_with(b"<(");
     let read = rest.split_once('|').is_some_and(|(_, reader)| reads_password(reader));
-    let of_key = substituted && (shapes::is_random(found.slice(v.start, v.end)));
+    let line = line_before(bytes, start);
+    let of_command =
+        ["password-command", "passcommand", "pass_command", "askpass", "password_command"]
+            .iter()
+            .any(|w| look::contains(line, w.as_bytes()));
+    let of_key = of_command || substituted && (shapes::is_random(found.slice(v.start, v.end)));
     if read || of_key {
         hide(found, v);
     }
@@ -39,6 +44,10 @@ fn echoed(found: &Found<'_>, mut at: usize) -> Option<Value> {
         at = word.end + usize::from(word.quoted);
         if word.quoted || !text.starts_with('-') {
             last = Some(word).filter(|_| !text.starts_with('%'));
+        }
+        // The quote that closes a command inside a command.
+        if !word.quoted && matches!(found.bytes.get(word.end), Some(b'"' | b'\'')) {
+            break;
         }
     }
     last
@@ -164,6 +173,28 @@ pub(super) fn protocol(found: &mut Found<'_>, end: usize) {
         }
     }
     if let Some(v) = last {
+        hide(found, v);
+    }
+}
+
+/// `"isp-user" * "X"` of secrets for PPP; the star, between blanks, stands at `at`.
+pub(super) fn ppp_secret(found: &mut Found<'_>, at: usize) {
+    let line = line_before(found.bytes, at);
+    let name = line.trim_ascii();
+    if name.is_empty()
+        || name.iter().any(|b| b.is_ascii_whitespace() || matches!(b, b'(' | b'=' | b'/'))
+    {
+        return;
+    }
+    let from = blanks(found.bytes, at + 2);
+    let Some(v) = shell_word(found.text, from) else { return };
+    let after = v.end + usize::from(v.quoted);
+    let rest = found.slice(after, line_end(found.bytes, after)).trim();
+    let text = found.slice(v.start, v.end);
+    if matches!(rest, "" | "*" | "\"*\"")
+        && shapes::is_strong_password(text)
+        && !text.contains([':', ',', ';'])
+    {
         hide(found, v);
     }
 }

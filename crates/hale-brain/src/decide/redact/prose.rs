@@ -3,13 +3,14 @@
 //! data, language by language (`rules/redact/prose.toml`). A value must look like one: what a policy says
 //! of passwords (`must have 12 characters`) does not.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::answers;
 use super::kinds::{Found, Kind};
-use super::look::{ahead, byte_before, line_before, line_end};
+use super::look::{byte_before, line_end};
 use super::shapes;
 use super::words::List;
 
@@ -17,8 +18,6 @@ use super::words::List;
 const SENTENCE_BYTES_MAX: usize = 240;
 /// The longest value of a sentence, in bytes.
 const VALUE_BYTES_MAX: usize = 200;
-/// The lines below an announcement that are read.
-const NEXT_LINES_MAX: usize = 4;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,6 +34,7 @@ struct Language {
     keys: Vec<String>,
     logins: Vec<String>,
     copulas: Vec<String>,
+    into: Vec<String>,
     fillers: Vec<String>,
 }
 
@@ -43,6 +43,8 @@ struct Language {
 pub(super) enum Named {
     /// A password.
     Password,
+    /// A number that opens, or a password.
+    Pin,
     /// A key or token.
     Key,
     /// A user and a password.
@@ -54,25 +56,61 @@ static LANGUAGES: LazyLock<Vec<Language>> = LazyLock::new(|| {
     toml::from_str::<File>(text).map(|file| file.language).unwrap_or_default()
 });
 
-/// What may stand before a value, of all languages: the word says nothing else there.
-static COPULAS: LazyLock<HashSet<&'static str>> =
-    LazyLock::new(|| LANGUAGES.iter().flat_map(|l| l.copulas.iter().map(String::as_str)).collect());
-static FILLERS: LazyLock<HashSet<&'static str>> =
-    LazyLock::new(|| LANGUAGES.iter().flat_map(|l| l.fillers.iter().map(String::as_str)).collect());
-
-/// The words that begin such a sentence.
-pub(super) fn words() -> Vec<(&'static str, Named)> {
-    let mut seen = HashSet::new();
-    let of = |list: &'static [String], named| list.iter().map(move |w| (w.as_str(), named));
+/// What may stand before a value: the word says nothing else there. Every language has its own, and those
+/// of the first, which are marks; the words of English are in every language's sentences, and so it has the
+/// others' where they cannot be English.
+static COPULAS: LazyLock<Vec<HashSet<&'static str>>> = LazyLock::new(|| {
+    let of = |l: &'static Language| l.copulas.iter().map(String::as_str);
+    let marks = || LANGUAGES.first().into_iter().flat_map(of);
+    let others = || LANGUAGES.iter().flat_map(of).filter(|c| !c.is_ascii());
+    let english = |at: usize| at <= ENGLISH;
     LANGUAGES
         .iter()
-        .flat_map(|l| {
-            of(&l.passwords, Named::Password)
-                .chain(of(&l.keys, Named::Key))
-                .chain(of(&l.logins, Named::Login))
+        .enumerate()
+        .map(|(at, l)| {
+            let borrowed = others().filter(move |_| english(at));
+            of(l).chain(marks()).chain(borrowed).collect()
         })
-        .filter(|(word, _)| seen.insert(word.to_ascii_lowercase()))
         .collect()
+});
+static FILLERS: LazyLock<HashSet<&'static str>> =
+    LazyLock::new(|| LANGUAGES.iter().flat_map(|l| l.fillers.iter().map(String::as_str)).collect());
+static INTO: LazyLock<Vec<HashSet<&'static str>>> = LazyLock::new(|| {
+    LANGUAGES.iter().map(|l| l.into.iter().map(String::as_str).collect()).collect()
+});
+/// Whether a word, in lower case, is a copula of any language.
+pub(super) fn is_copula(word: &str) -> bool {
+    COPULAS.iter().any(|set| set.contains(word))
+}
+
+/// The place of English in the list.
+const ENGLISH: usize = 1;
+
+/// The languages that a word is of, a bit each.
+pub(super) type Languages = u32;
+
+/// The words that begin such a sentence.
+pub(super) fn words() -> Vec<(&'static str, Named, Languages)> {
+    let of = |list: &'static [String], named| list.iter().map(move |w| (w.as_str(), named));
+    let mut words: Vec<(&str, Named, Languages)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for (at, l) in LANGUAGES.iter().enumerate() {
+        let of_languages = if at == 0 { Languages::MAX } else { 1 << at };
+        let all = of(&l.passwords, Named::Password)
+            .chain(of(&l.keys, Named::Key))
+            .chain(of(&l.logins, Named::Login));
+        for (word, named) in all {
+            let lower = word.to_lowercase();
+            let digits = ["pin", "code", "kod", "код", "番号"].iter().any(|w| lower.contains(w));
+            let named = if named == Named::Password && digits { Named::Pin } else { named };
+            let place = *places.entry(word.to_ascii_lowercase()).or_insert(words.len());
+            match words.get_mut(place) {
+                Some((_, _, languages)) => *languages |= of_languages,
+                None => words.push((word, named, of_languages)),
+            }
+        }
+    }
+    words
 }
 
 /// One token of a sentence: a run without blanks, of letters of Latin or of others.
@@ -107,7 +145,7 @@ fn tokens(text: &str, from: usize) -> impl Iterator<Item = Token<'_>> {
 }
 
 /// A word that names a credential stands at `start..end`.
-pub(super) fn at(found: &mut Found<'_>, start: usize, end: usize, named: Named) {
+pub(super) fn at(found: &mut Found<'_>, start: usize, end: usize, named: Named, of: Languages) {
     let bytes = found.bytes;
     let word = found.slice(start, end).trim();
     let letters = |b: u8| b.is_ascii_alphanumeric();
@@ -120,9 +158,10 @@ pub(super) fn at(found: &mut Found<'_>, start: usize, end: usize, named: Named) 
     }
     // The word's own end: `passordet`, `паролем`, `password's`.
     let rest = found.text.get(end..).unwrap_or_default();
+    let foreign = word.chars().next_back().is_some_and(|c| !is_latin(c));
     let tail = rest.char_indices().take(16).find(|(_, c)| {
         let cjk = *c >= '\u{2e80}';
-        !c.is_alphabetic() || cjk
+        !c.is_alphabetic() || cjk || foreign && c.is_ascii()
     });
     let after = tail.map_or(end, |(at, _)| end + at);
     if matches!(
@@ -147,26 +186,34 @@ pub(super) fn at(found: &mut Found<'_>, start: usize, end: usize, named: Named) 
         }
         return;
     }
-    let told = sentence_value(found, after, sentence, named);
+    let told = sentence_value(found, after, sentence, named, of);
     if !told {
-        next_lines(found, start, after, named);
+        answers::next_lines(found, start, after, named);
     }
 }
 
 /// Where a reading of a sentence stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     /// Directly behind the word itself.
     Beside,
     /// Directly behind what announces a value.
     Told,
+    /// Directly behind a word that other things follow as well.
+    Into,
     /// Somewhere in the clause.
     Clause,
     /// Behind a comma: another clause.
     Beyond,
 }
 
-fn sentence_value(found: &mut Found<'_>, from: usize, sentence: &str, named: Named) -> bool {
+fn sentence_value(
+    found: &mut Found<'_>,
+    from: usize,
+    sentence: &str,
+    named: Named,
+    of: Languages,
+) -> bool {
     let mut state = State::Beside;
     let mut any = false;
     let mut skip_to = 0;
@@ -178,7 +225,7 @@ fn sentence_value(found: &mut Found<'_>, from: usize, sentence: &str, named: Nam
         if !token.latin {
             let last = token.text.chars().next_back();
             open = last.filter(|c| matches!(c, '“' | '„' | '‘' | '「' | '『' | '‹' | '«'));
-            state = after_word(token.text, state, false);
+            state = after_word(token.text, state, false, of);
             continue;
         }
         if let Some((start, end)) =
@@ -192,7 +239,7 @@ fn sentence_value(found: &mut Found<'_>, from: usize, sentence: &str, named: Nam
             continue;
         }
         open = None;
-        state = after_word(token.text, state, true);
+        state = after_word(token.text, state, true, of);
         // A sentence of its own.
         let ends = token.text.ends_with(['.', '!']) && token.text.len() > 3;
         let next = sentence[token.start + token.text.len() - from..].trim_start();
@@ -204,7 +251,7 @@ fn sentence_value(found: &mut Found<'_>, from: usize, sentence: &str, named: Nam
 }
 
 /// What the next word means after this one.
-fn after_word(word: &str, state: State, latin: bool) -> State {
+fn after_word(word: &str, state: State, latin: bool, of: Languages) -> State {
     let bare = word.trim_matches(|c: char| matches!(c, ',' | '.' | ';' | '(' | ')' | '"' | '*'));
     let colon = word.ends_with([':', '=', '：', '→']) || word.ends_with("->");
     let comma = word.ends_with([',', ';', '，', '。', '；', '、']);
@@ -215,17 +262,22 @@ fn after_word(word: &str, state: State, latin: bool) -> State {
     } else {
         bare
     };
-    let glued = !latin && COPULAS.iter().any(|c| !c.is_ascii() && bare.ends_with(c));
-    let copula = COPULAS.contains(bare) || glued;
+    let is_of = |at: &usize| of & (1 << *at) != 0;
+    let mut copulas = COPULAS.iter().enumerate().filter(|(at, _)| is_of(at)).map(|(_, set)| set);
+    let copula = copulas.any(|set| {
+        set.contains(bare) || !latin && set.iter().any(|c| !c.is_ascii() && bare.ends_with(c))
+    });
+    let mut preposition = INTO.iter().enumerate().filter(|(at, _)| is_of(at));
     match state {
         State::Beyond => State::Beyond,
         _ if comma && state != State::Beside => State::Beyond,
         _ if colon || copula => State::Told,
+        _ if preposition.any(|(_, set)| set.contains(bare)) => State::Into,
         State::Told if FILLERS.contains(bare) || bare.is_empty() => State::Told,
         State::Beside if bare.is_empty() || word.chars().all(|c| matches!(c, '"' | '\'' | '`')) => {
             State::Beside
         }
-        State::Beside | State::Told | State::Clause => State::Clause,
+        State::Beside | State::Told | State::Into | State::Clause => State::Clause,
     }
 }
 
@@ -239,7 +291,7 @@ fn value_of(
     stop: usize,
 ) -> Option<(usize, usize)> {
     let rest = found.text.get(token.start..stop)?;
-    let told = matches!(state, State::Told | State::Beside);
+    let told = matches!(state, State::Told | State::Beside | State::Into);
     // Quoted: to the quote that closes, blanks and all.
     let quote = match open {
         Some(open) => Some((closing(open), 0)),
@@ -263,7 +315,7 @@ fn value_of(
             .find(|(_, c)| *c == close || close == '”' && *c == '“');
         if let Some((end, _)) = end {
             let inner = &inner[..end];
-            if told && named == Named::Password && is_passphrase(inner, 2)
+            if told && matches!(named, Named::Password | Named::Pin) && is_passphrase(inner, 2)
                 || is_value(inner, state, named)
             {
                 return Some((token.start + skip, token.start + skip + inner.len()));
@@ -279,7 +331,7 @@ fn value_of(
     } else {
         state
     };
-    let inner = text[lead..].trim_end_matches(['"', '\'', '`', ',', ';', '.', ':', ')', ']']);
+    let inner = text[lead..].trim_end_matches(['"', '\'', '`', ',', ';', '.', ':', ')', ']', '(']);
     // `密码:X,请在…`: a comma inside belongs to the sentence if nothing of a value follows it.
     let inner = inner.split_once(['"', '`']).map_or(inner, |(value, _)| value);
     let at = token.start + lead;
@@ -324,18 +376,19 @@ fn is_passphrase(v: &str, least: usize) -> bool {
         })
 }
 
-fn is_value(v: &str, state: State, named: Named) -> bool {
+pub(super) fn is_value(v: &str, state: State, named: Named) -> bool {
     if v.len() < 4 || v.len() > VALUE_BYTES_MAX || is_other(v) {
         return false;
     }
     let told = state == State::Told;
     match named {
-        Named::Password => {
-            is_unmistakable(v)
+        Named::Password | Named::Pin => {
+            let pin = named == Named::Pin && told && is_pin(v);
+            pin || is_unmistakable(v)
                 || told && is_told(v)
                 || state == State::Beside && (shapes::is_strong_password(v) && is_told(v))
+                || state == State::Into && is_marked(v)
                 || told && v.len() >= 16 && shapes::is_random(v)
-                || told && is_pin(v)
         }
         Named::Key => {
             let long = v.len() >= 12 && (shapes::is_random(v) || is_unmistakable(v))
@@ -343,7 +396,7 @@ fn is_value(v: &str, state: State, named: Named) -> bool {
                 || is_hex(v, 16);
             match state {
                 State::Told | State::Beside => long || is_unmistakable(v),
-                State::Clause | State::Beyond => false,
+                State::Into | State::Clause | State::Beyond => false,
             }
         }
         Named::Login => is_unmistakable(v) || is_told(v),
@@ -358,13 +411,13 @@ fn is_pin(v: &str) -> bool {
 }
 
 /// Hex digits of both kinds, so many at least.
-fn is_hex(v: &str, least: usize) -> bool {
+pub(super) fn is_hex(v: &str, least: usize) -> bool {
     let c = shapes::classes(v);
     v.len() >= least && v.bytes().all(|b| b.is_ascii_hexdigit()) && c.digit && (c.lower != c.upper)
 }
 
 /// What has a form of its own and is no password: addresses, URLs, paths, pairs, code, measures, terms.
-fn is_other(v: &str) -> bool {
+pub(super) fn is_other(v: &str) -> bool {
     let core = v.trim_end_matches(['!', '?']);
     let mail = v.split_once('@').is_some_and(|(a, b)| {
         !a.is_empty()
@@ -380,6 +433,7 @@ fn is_other(v: &str) -> bool {
     let digits = core.trim_start_matches(|c: char| c.is_ascii_digit());
     // `8-stellig`, `12-character`, `90d`, `2nd`
     let counted = digits.len() < core.len()
+        && !digits.is_empty()
         && digits.trim_start_matches('-').chars().all(|c| c.is_alphabetic() && !c.is_uppercase());
     let dotted = v.split('.').count() >= 3
         && v.split('.').all(|p| {
@@ -408,7 +462,7 @@ fn is_other(v: &str) -> bool {
         || slashed
         || bracketed
         || shapes::is_nothing(v)
-        || shapes::is_time_or_measure(core)
+        || shapes::is_time_or_measure(core) && !is_pin(v)
         || shapes::is_number(core) && !is_pin(v)
         || shapes::is_stop_word(core)
         || (shapes::is_path(v) && !v.bytes().any(|b| matches!(b, b'!' | b'#' | b'$' | b'^' | b'*')))
@@ -416,13 +470,22 @@ fn is_other(v: &str) -> bool {
 
 /// Where the sentence says that it follows: letters, and digits or marks inside.
 fn is_told(v: &str) -> bool {
-    let core = v.trim_end_matches(['!', '?']);
+    // `#a-section`: a mark that only begins it says nothing.
+    let core = v.trim_end_matches(['!', '?']).trim_start_matches('#');
     let c = shapes::classes(core);
     let letters = c.lower || c.upper;
     // `web-12`, `INC0048213`, `PostgreSQL16`: what tickets, hosts and programs are called.
     let ticket = c.upper && !c.lower && !c.special && shapes::is_name(core);
-    shapes::is_told_password(core) && !ticket && (c.digit || c.special && core.len() >= 7)
+    shapes::is_told_password(core)
+        && !ticket
+        && (c.digit || c.special && c.lower && c.upper && core.len() >= 7)
         || letters && v.len() >= 8 && is_unmistakable(v)
+}
+
+/// Letters, digits, and a mark anywhere: `beacon_meadow449!`.
+fn is_marked(v: &str) -> bool {
+    let c = shapes::classes(v);
+    v.len() >= 7 && (c.lower || c.upper) && c.digit && c.special && is_told(v)
 }
 
 /// What nobody writes who does not mean a password: letters, with marks or digits all through.
@@ -433,6 +496,7 @@ fn is_unmistakable(v: &str) -> bool {
     let core = v.trim_end_matches(['!', '?', '.', ',']);
     let c = shapes::classes(v);
     let inner = shapes::classes(core);
+    let core = core.trim_start_matches('#');
     let letters = c.lower || c.upper;
     let mark = core.bytes().any(|b| {
         matches!(b, b'!' | b'#' | b'$' | b'%' | b'^' | b'*' | b'?' | b'~' | b'@' | b'&' | b'+')
@@ -444,7 +508,7 @@ fn is_unmistakable(v: &str) -> bool {
         || c.lower
             && c.upper
             && c.digit
-            && class_runs(core) >= 4
+            && shapes::class_runs(core) >= 4
             && !v.contains(['.', ':', '/', '_', '-', '@', '='])
 }
 
@@ -461,24 +525,6 @@ fn is_template(v: &str) -> bool {
             && !others
             && (v.starts_with(['%', '$', '&']) && !v.bytes().skip(1).any(|b| b.is_ascii_digit())
                 || v.contains("++"))
-}
-
-/// Runs of one class: `Kestrel`, `SQL` and `16` are one each.
-fn class_runs(v: &str) -> usize {
-    let class = |b: u8| match b {
-        b'a'..=b'z' => 1,
-        b'A'..=b'Z' => 2,
-        b'0'..=b'9' => 3,
-        _ => 4,
-    };
-    let bytes = v.as_bytes();
-    let switches = bytes
-        .windows(2)
-        .filter(|w| {
-            class(w[0]) != class(w[1]) && !(w[0].is_ascii_uppercase() && w[1].is_ascii_lowercase())
-        })
-        .count();
-    switches + 1
 }
 
 /// `login is admin / X`, `creds: a:X`; what follows the word begins at `from`.
@@ -516,184 +562,6 @@ fn login(found: &mut Found<'_>, from: usize, sentence: &str) {
         if text.ends_with('.') && users > 3 {
             return;
         }
-    }
-}
-
-/// The line asks, or announces, and the answer is below: `Password for the user:⏎  X`, and in a chat
-/// `what's the pw?⏎ann: X`. The word begins at `start`, its sentence at `from`.
-fn next_lines(found: &mut Found<'_>, start: usize, from: usize, named: Named) {
-    let bytes = found.bytes;
-    let end = line_end(bytes, from);
-    if !matches!(bytes.get(end), Some(b'\n' | b'\r')) {
-        return;
-    }
-    let line = found.slice(start - line_before(bytes, start).len(), end).trim_end();
-    let announces = line.ends_with([':', '：']) || line.ends_with("=>");
-    let asks = line.contains(['?', '？']) || message(line).is_some_and(|m| m.len() < line.len());
-    if !announces && !asks {
-        return;
-    }
-    let mut at = end;
-    let mut read = 0;
-    while read < NEXT_LINES_MAX && at < bytes.len() {
-        at = ahead(bytes, at, 4, |b| b == b'\n' || b == b'\r');
-        let stop = line_end(bytes, at);
-        let text = found.slice(at, stop);
-        read += 1;
-        let said = message(text).unwrap_or(text).trim();
-        let from = at + (said.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
-        at = stop;
-        if !matches!(bytes.get(stop), Some(b'\n' | b'\r') | None) || said.is_empty() {
-            continue;
-        }
-        let words: Vec<&str> = said.split_whitespace().collect();
-        if words.len() > 8 {
-            return;
-        }
-        let alone = words.len() == 1;
-        for word in words {
-            let core =
-                word.trim_matches(['"', '\'', '`', ',', '(', ')']).trim_end_matches(['.', ';']);
-            let state = if alone && !core.contains('@') { State::Told } else { State::Clause };
-            let bare = alone && (is_hex(core, 16) || shapes::is_random(core));
-            let key = named == Named::Key && !alone && shapes::is_random(core) && core.len() >= 20;
-            if !core.ends_with(':')
-                && !is_other(core)
-                && (bare || key || is_value(core, state, Named::Password))
-            {
-                let at = from + (core.as_ptr() as usize - said.as_ptr() as usize);
-                found.add_everywhere(at, at + core.len(), Kind::Secret);
-                return;
-            }
-        }
-        if announces && !asks {
-            return;
-        }
-    }
-}
-
-/// What is said in a line of a chat, behind the time and the name: `[09:03] ann: X`, `<ann> X`.
-fn message(line: &str) -> Option<&str> {
-    let mut rest = line.trim_start();
-    let mut named = false;
-    for _ in 0..6 {
-        let word = rest.split_whitespace().next()?;
-        let time = word.bytes().next().is_some_and(|b| b.is_ascii_digit())
-            && word.contains([':', '-', '/', '.'])
-            && word.bytes().all(|b| {
-                b.is_ascii_digit() || matches!(b, b':' | b'-' | b'/' | b',' | b'.' | b'T' | b'Z')
-            });
-        let closed = word.starts_with('[') && word.ends_with(']')
-            || matches!(word, "-" | "—" | "AM" | "PM" | "am" | "pm" | "AM]" | "PM]")
-            || word.starts_with('[')
-                && word[1..]
-                    .bytes()
-                    .all(|b| b.is_ascii_digit() || matches!(b, b':' | b'.' | b'/' | b','))
-            || word.ends_with(']') && word.bytes().next().is_some_and(|b| b.is_ascii_digit());
-        let nick = word.starts_with('<') && word.ends_with('>') && word.len() <= 34
-            || (word.ends_with(':') || word.ends_with('>'))
-                && word.len() > 1
-                && word.len() <= 34
-                && !word.contains(['"', '=', '/']);
-        let first = rest
-            .split_whitespace()
-            .nth(1)
-            .is_some_and(|next| next.ends_with(':') && next.len() > 1)
-            && word.chars().all(char::is_alphabetic)
-            && word.chars().next().is_some_and(char::is_uppercase);
-        if !(time || closed || nick || first) {
-            break;
-        }
-        rest = rest[word.len()..].trim_start();
-        if nick {
-            named = true;
-            break;
-        }
-    }
-    named.then_some(rest)
-}
-
-/// Words after which the words of a seed stand.
-pub(super) const SEED_WORDS: &[&str] = &[
-    "seed phrase",
-    "seed-phrase",
-    "seedphrase",
-    "mnemonic",
-    "recovery phrase",
-    "recovery seed",
-    "recovery words",
-    "secret phrase",
-    "backup phrase",
-    "wallet seed",
-    "wallet words",
-    "seed words",
-    "wallet phrase",
-    "seed:",
-    "seed is",
-    "bip39",
-    "bip-39",
-    "frase semilla",
-    "frase de recuper",
-    "phrase de récup",
-    "wiederherstellungs",
-    "сид-фраза",
-    "сид фраза",
-    "мнемоник",
-    "seedfrase",
-    "frase seed",
-    "fraza seed",
-    "frase de recuperação",
-    "herstelzin",
-    "助记词",
-    "助記詞",
-    "ニーモニック",
-    "니모닉",
-    "복구 문구",
-    "シードフレーズ",
-    "リカバリーフレーズ",
-    "unseal words",
-];
-/// How far behind its name a seed ends, in bytes.
-const SEED_BYTES_MAX: usize = 700;
-/// The shortest and the longest list of words that is a seed, with some of its words cut off.
-const SEED_WORDS_MIN: usize = 11;
-const SEED_WORDS_MAX: usize = 25;
-
-/// `Seed phrase (12 words): velvet harbor …`, numbered, quoted, or one a line; the name ends at `end`.
-pub(super) fn seed(found: &mut Found<'_>, end: usize) {
-    let stop = found.text.floor_char_boundary(end + SEED_BYTES_MAX);
-    let Some(text) = found.text.get(end..stop) else { return };
-    let mut run: Option<(usize, usize)> = None;
-    let mut count = 0;
-    let mut at = 0;
-    for word in text.split(|c: char| {
-        c.is_whitespace() || matches!(c, ',' | '"' | '\'' | '[' | ']' | '(' | ')' | '`' | '|' | ':')
-    }) {
-        let from = at;
-        at += word.len() + text[at + word.len()..].chars().next().map_or(0, char::len_utf8);
-        let word_core =
-            word.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '.' | '-' | '#'));
-        let numbering = word_core.is_empty();
-        let of_seed = (3..=8).contains(&word_core.len())
-            && word_core.bytes().all(|b| b.is_ascii_lowercase())
-            && !List::StopWords.has(word_core)
-            && !List::ProseWords.has(word_core);
-        if numbering {
-            continue;
-        }
-        if of_seed && count < SEED_WORDS_MAX {
-            let begin = from + word.len() - word_core.len();
-            run = Some((run.map_or(begin, |(start, _)| start), from + word.len()));
-            count += 1;
-        } else {
-            if count >= SEED_WORDS_MIN {
-                break;
-            }
-            (run, count) = (None, 0);
-        }
-    }
-    if let Some((start, stop)) = run.filter(|_| count >= SEED_WORDS_MIN) {
-        found.add_everywhere(end + start, end + stop, Kind::Secret);
     }
 }
 

@@ -9,7 +9,8 @@ use super::kinds::Found;
 use super::look::{ahead, back, byte_before, is_word};
 use super::words::List;
 use super::{
-    assign, blocks, calls, cards, commands, headers, hosts, names, network, piped, prose, urls,
+    assign, blocks, calls, cards, commands, headers, hosts, names, network, piped, prose, seeds,
+    urls,
 };
 
 /// What a word announces.
@@ -45,12 +46,14 @@ enum Word {
     Protocol,
     /// A command that shows a secret.
     Shows,
+    /// ` * ` of secrets for PPP.
+    Star,
     /// A word before `user:password`.
     Login,
     /// A command of a network device that ends in keys.
     Device,
     /// A word of a sentence that tells a credential.
-    Prose(prose::Named),
+    Prose(prose::Named, prose::Languages),
     /// A call that takes a credential.
     Call,
     /// What sends an answer to a prompt.
@@ -71,6 +74,8 @@ enum Word {
     AfterHost,
     /// `//HOST/share`
     Share,
+    /// `\\HOST\share`
+    Unc,
     /// What a hardware address without separators follows.
     BeforeMac,
     /// A name of the words of a seed.
@@ -162,7 +167,7 @@ static WORDS: LazyLock<Option<(AhoCorasick, Vec<Word>)>> = LazyLock::new(|| {
         .map(|n| (n, Word::Device)),
     );
     all.extend(commands::names().map(|(n, rule)| (n, Word::Command(rule))));
-    all.extend(prose::words().into_iter().map(|(n, named)| (n, Word::Prose(named))));
+    all.extend(prose::words().into_iter().map(|(n, named, of)| (n, Word::Prose(named, of))));
     all.extend(calls::CALLS.iter().map(|n| (*n, Word::Call)));
     all.extend(
         [
@@ -205,7 +210,9 @@ static WORDS: LazyLock<Option<(AhoCorasick, Vec<Word>)>> = LazyLock::new(|| {
     all.extend(hosts::AFTER_HOST.iter().map(|n| (*n, Word::AfterHost)));
     all.extend(hosts::BEFORE_MAC.iter().map(|n| (*n, Word::BeforeMac)));
     all.push(("//", Word::Share));
-    all.extend(prose::SEED_WORDS.iter().map(|n| (*n, Word::Seed)));
+    all.push((r"\\", Word::Unc));
+    all.push((" * ", Word::Star));
+    all.extend(seeds::NAMES.iter().map(|n| (*n, Word::Seed)));
     let words: Vec<Word> = all.iter().map(|(_, w)| *w).collect();
     AhoCorasick::builder()
         .kind(Some(AhoCorasickKind::DFA))
@@ -259,8 +266,10 @@ fn words(found: &mut Found<'_>) {
             Word::Device => {
                 piped::device(found, start + text[start..end].find(' ').unwrap_or(end - start))
             }
-            Word::Prose(named) if start >= armour_done => prose::at(found, start, end, named),
-            Word::Prose(_) => {}
+            Word::Prose(named, of) if start >= armour_done => {
+                prose::at(found, start, end, named, of)
+            }
+            Word::Prose(..) => {}
             Word::Call => calls::call(found, start, end),
             Word::Sends => {
                 let open =
@@ -280,8 +289,10 @@ fn words(found: &mut Found<'_>) {
             Word::BeforeBlock => hosts::after(found, start, end, true),
             Word::AfterHost => hosts::before(found, start),
             Word::Share => hosts::share(found, start),
+            Word::Star => piped::ppp_secret(found, start),
+            Word::Unc => hosts::unc(found, start),
             Word::BeforeMac => hosts::bare_mac(found, start, end),
-            Word::Seed => prose::seed(found, end),
+            Word::Seed => seeds::at(found, end),
             Word::Command(rule) => commands::at(found, start, end, rule),
         }
     }

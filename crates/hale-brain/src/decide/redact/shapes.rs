@@ -335,3 +335,21 @@ pub(super) fn is_told_password(v: &str) -> bool {
     let c = classes(v);
     (c.lower || c.upper) && (c.digit || c.special) && !v.contains(['(', ')', '[', ']'])
 }
+
+/// Runs of one class: `Kestrel`, `SQL` and `16` are one each.
+pub(super) fn class_runs(v: &str) -> usize {
+    let class = |b: u8| match b {
+        b'a'..=b'z' => 1,
+        b'A'..=b'Z' => 2,
+        b'0'..=b'9' => 3,
+        _ => 4,
+    };
+    let bytes = v.as_bytes();
+    let switches = bytes
+        .windows(2)
+        .filter(|w| {
+            class(w[0]) != class(w[1]) && !(w[0].is_ascii_uppercase() && w[1].is_ascii_lowercase())
+        })
+        .count();
+    switches + 1
+}
