@@ -255,6 +255,15 @@ fn declare(machine: &mut Machine, name: &str, arguments: &[String]) -> String {
             let list = value.strip_prefix('(').and_then(|v| v.strip_suffix(')'));
             match list {
                 Some(list) => {
+                    // `([key]=value …)`
+                    for pair in list.split_whitespace() {
+                        if let Some((key, value)) =
+                            pair.strip_prefix('[').and_then(|p| p.split_once("]="))
+                        {
+                            let value = machine.expand_fields(value).concat();
+                            machine.assign(&format!("{name}[{key}]"), value);
+                        }
+                    }
                     let values =
                         list.split_whitespace().flat_map(|w| machine.expand_fields(w)).collect();
                     machine.state.variables.entry(name.to_owned()).or_default().values = values;

@@ -423,8 +423,14 @@ impl Machine {
         }
         if parsed.has(&["--remove-files"]) {
             let old_style = usize::from(!bundle.starts_with('-')) * 2;
+            let directory = parsed.value(&["-C", "--directory"]).map(str::to_owned);
             for source in sources.iter().skip(old_style) {
-                self.delete(source, Delete { recursive: true, ..Delete::default() });
+                let below = directory.as_deref().filter(|_| !source.starts_with('/'));
+                let source = below.map_or_else(
+                    || source.clone(),
+                    |d| format!("{}/{source}", d.trim_end_matches('/')),
+                );
+                self.delete(&source, Delete { recursive: true, ..Delete::default() });
             }
         }
         if matches!(name, "tar" | "bsdtar") && mode('x') && !mode('c') {

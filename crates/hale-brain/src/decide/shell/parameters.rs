@@ -58,6 +58,11 @@ impl Machine {
         }
     }
 
+    /// Whether an element was set under this key, which need be no number.
+    fn is_associative(&self, name: &str, index: &str) -> bool {
+        self.state.variables.contains_key(&format!("{name}[{index}]"))
+    }
+
     /// The values of a parameter; `None` where it is not set as far as is known.
     fn parameter(&mut self, name: &str, index: Option<&str>) -> Option<Vec<String>> {
         if name == "@" || name == "*" {
@@ -75,6 +80,9 @@ impl Machine {
         match index {
             None => self.variable(name).map(|value| vec![value]),
             Some("@" | "*") => self.state.array(name),
+            Some(index) if self.is_associative(name, index) => {
+                self.peek(&format!("{name}[{index}]")).map(|value| vec![value])
+            }
             Some(index) => {
                 let number = self.arithmetic_value(index);
                 let name = self.state.target(name).to_owned();

@@ -216,6 +216,9 @@ impl Machine {
                 }
             }
             ast::AssignmentName::ArrayElementName(name, index) => {
+                if index.chars().all(|c| c.is_ascii_alphabetic() || c == '_') {
+                    self.assign(&format!("{name}[{index}]"), values.concat());
+                }
                 let at: Option<usize> = self.arithmetic_text(index).parse().ok();
                 let variable = self.state.variables.entry(name.clone()).or_default();
                 let value = values.concat();
@@ -622,7 +625,8 @@ impl Machine {
                 if destroys {
                     self.destructive_verb(name);
                 }
-                destroys
+                let codes = verbs::carried(rest, command.verbs);
+                destroys || (command.verbs && stdin.is_empty() && verbs::statements_read(&codes))
             }
             None => false,
         }

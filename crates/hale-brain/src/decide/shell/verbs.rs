@@ -159,7 +159,9 @@ impl Verbs {
         } else if place.described {
             !mild
         } else {
-            !mild || (several && verb == end) || (!several && alone && !place.after_option)
+            !mild
+                || (several && self.destroys.contains(end))
+                || (!several && alone && !place.after_option)
         };
         Some(if settled { Spoken::Destroys } else { Spoken::Acts })
     }
@@ -174,8 +176,18 @@ impl Verbs {
     }
 
     fn is_wide(&self, word: &str, described: bool) -> bool {
-        let flag = matches!(word, "-r" | "-R" | "-rf" | "-fr" | "-skipTrash")
-            || (!word.starts_with('-') && (word.contains('*') || text::has_glob(word)));
+        let flag = matches!(
+            word,
+            "-r" | "-R"
+                | "-rf"
+                | "-fr"
+                | "-skipTrash"
+                | "--force"
+                | "--do-it"
+                | "--no-prompt"
+                | "--noprompt"
+                | "--no-confirm"
+        ) || (!word.starts_with('-') && (word.contains('*') || text::has_glob(word)));
         if flag {
             return !described;
         }
@@ -205,7 +217,7 @@ impl Verbs {
             && parts.iter().any(|p| self.objects.contains(p) || p == "reset")
             && parts.len() > 1;
         let alone = parts.first().is_some_and(|p| self.option_destroys.contains(p));
-        (long && (alone || verb && parts.len() < 4 || wide)) || (!long && parts.len() == 1 && verb)
+        (long && (alone || verb && parts.len() < 4 || wide)) || (!long && alone && lower.len() > 4)
     }
 
     /// An option that stands for a subcommand: `-format`, `-rm -r`, `--list`, `--removetarget`.
@@ -430,6 +442,18 @@ pub(super) fn statements(code: &str) -> bool {
             }
         })
     })
+}
+
+/// Whether all of these statements only look.
+pub(super) fn statements_read(codes: &[&String]) -> bool {
+    let lists = verbs();
+    let lines = || codes.iter().flat_map(|code| code.split(['\n', ';']));
+    let first = |line: &str| line.split_whitespace().next().map(str::to_ascii_lowercase);
+    !codes.is_empty()
+        && lines().filter_map(first).all(|word| {
+            lists.reads.contains(&word) && !lists.read_nouns.contains(&word)
+                || matches!(word.as_str(), "status" | "state" | "version" | "history" | "stats")
+        })
 }
 
 /// The statements that a command line hands to its program.
