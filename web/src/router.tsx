@@ -33,10 +33,10 @@ type Filter =
 
 const root = createRootRoute({
   component: Shell,
-  validateSearch: (search: { at?: string } & SearchSchemaInput): { at?: string } => {
-    const at = parseAt(search.at, Date.now());
-    return at ? { at } : {};
-  },
+  // Said to be undefined where it is no moment: what is only left out stays as it stands in the URL.
+  validateSearch: (search: { at?: string } & SearchSchemaInput): { at?: string | undefined } => ({
+    at: parseAt(search.at, Date.now()),
+  }),
   notFoundComponent: () => (
     <Panel title="There is no such view">
       <p className="muted">Press ? for the keys, or choose a view on the side.</p>

@@ -19,7 +19,7 @@ use hale_model::traffic::{TrafficBook, TrafficSample};
 use hale_model::view::AlertView;
 use hale_model::{ActionId, AlertId, IncidentId, MachineId, Timestamp};
 use hale_observe::LocalObserver;
-use hale_store::{Access, State};
+use hale_store::{Access, State, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::Settings;
@@ -75,6 +75,8 @@ pub(crate) struct Case {
     pub(crate) waits: Option<Wait>,
     /// When something of it was put back: a look from before shows a world that is no more.
     pub(crate) put_back_at_boottime_ns: u64,
+    /// What hale sees itself of what is only reported.
+    pub(crate) doubt: crate::doubt::Doubt,
     /// How often in a row the world had changed before what was planned could begin.
     pub(crate) overtaken: u32,
 }
@@ -101,6 +103,7 @@ impl Case {
             tried_in_vain: None,
             waits: None,
             put_back_at_boottime_ns: 0,
+            doubt: crate::doubt::Doubt::default(),
             overtaken: 0,
         }
     }
@@ -124,9 +127,26 @@ pub(crate) struct Latest {
     pub(crate) unsaved_alerts: Vec<Alert>,
     /// Likewise.
     pub(crate) unsaved_incidents: Vec<Incident>,
+    /// Likewise: a stop of actions.
+    pub(crate) unsaved_pause: Option<Timestamp>,
 }
 
 pub(crate) type Shared = Arc<RwLock<Latest>>;
+
+/// What is wrong with a person's own rules and playbooks; the others work.
+pub(crate) fn problems_of_files(settings: &Settings) -> BTreeMap<&'static str, String> {
+    let mut told = BTreeMap::new();
+    let (_, problems) = Rules::with_user_rules(&settings.user_rules);
+    let rules: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let playbooks = Playbooks::with_own(&settings.user_playbooks);
+    let playbooks: Vec<String> = playbooks.problems().iter().map(ToString::to_string).collect();
+    for (name, problems) in [("rules", rules), ("playbooks", playbooks)] {
+        if !problems.is_empty() {
+            told.insert(name, problems.join("; "));
+        }
+    }
+    told
+}
 
 /// How a core is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,7 +203,13 @@ impl Core {
         results: mpsc::Sender<Applied>,
     ) -> Result<Core, ApiError> {
         let files = Files::new(&settings.data_dir);
-        let mut state = State::open(&files.state(), Access::Write).map_err(store_error)?;
+        let opened = match State::open(&files.state(), Access::Write) {
+            Err(StoreError::Full { .. }) if files.give_room() => {
+                State::open(&files.state(), Access::Write)
+            }
+            other => other,
+        };
+        let mut state = opened.map_err(store_error)?;
         crate::runbook::ship(&mut state)?;
         let mut observer = LocalObserver::new(settings.observed_roots(), settings.machine_id());
         let notifier = notifier(observer.machine_id());
@@ -193,20 +219,10 @@ impl Core {
         observer.declare(settings.config.services.clone());
         observer.scrape(settings.config.scrape.clone());
 
-        let (rules, problems) = Rules::with_user_rules(&settings.user_rules);
-        let mut warnings = BTreeMap::new();
-        if !problems.is_empty() {
-            let text = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-            tracing::warn!("{text}");
-            warnings.insert("rules", text);
-        }
+        let (rules, _) = Rules::with_user_rules(&settings.user_rules);
         let playbooks = Playbooks::with_own(&settings.user_playbooks);
-        if !playbooks.problems().is_empty() {
-            let problems = playbooks.problems().iter().map(ToString::to_string);
-            let text = problems.collect::<Vec<_>>().join("; ");
-            tracing::warn!("{text}");
-            warnings.insert("playbooks", text);
-        }
+        let warnings = problems_of_files(&settings);
+        warnings.values().for_each(|text| tracing::warn!("{text}"));
         let memory = load_memory(&state)?;
         let not_closed =
             state.alerts(&[AlertState::Open, AlertState::Acknowledged], 0).map_err(store_error)?;
@@ -298,6 +314,7 @@ impl Core {
         if self.purpose == Purpose::Watch {
             self.settle_approvals(&snapshot).await;
             self.advance_cases(&snapshot).await;
+            self.consult_waiting(&snapshot);
             self.keep(&sample, &snapshot, &orientation);
         }
         self.tell_orientation(&orientation);
@@ -305,10 +322,10 @@ impl Core {
         self.last_sample = Some(sample);
         let told = self.events.newest();
         self.publish(|latest| {
-            let score = Some(orientation.health.score);
-            latest.recent.push(snapshot.collected_at, &snapshot.system, score);
+            let health = Some(&orientation.health);
+            latest.recent.push(snapshot.collected_at, &snapshot.system, health);
             if let Some(traffic) = &traffic {
-                latest.traffic.push(traffic);
+                latest.traffic.push(traffic, snapshot.collected_at);
             }
             latest.snapshot = Some(snapshot);
             latest.orientation = Some(orientation);
@@ -321,7 +338,8 @@ impl Core {
     /// there is no such source.
     fn hear(&mut self, sample: &mut Sample) {
         let Some(book) = &self.traffic else { return };
-        let traffic = book.drain(sample.boottime_ns);
+        let mut traffic = book.drain(sample.boottime_ns);
+        crate::masks::traffic(&mut traffic);
         if book.has_received() {
             sample.sources.push(SourceStatus {
                 source: Source::Otlp,
@@ -339,7 +357,7 @@ impl Core {
     /// What is being verified by asking over the network is asked in this look, and nothing else.
     fn aim_probes(&mut self) {
         let watches = self.running.values().filter_map(|running| running.watch.as_ref());
-        let targets = watches.flat_map(Watch::probes).collect();
+        let targets = watches.flat_map(Watch::probes).chain(self.asked_in_doubt()).collect();
         self.observer.probe(targets, self.settings.config.server.own_ports());
     }
 
@@ -353,9 +371,9 @@ impl Core {
         Ok(())
     }
 
-    /// Whether something is being verified: then the loop looks more often.
+    /// Whether something is being verified, or asked before it is judged: then the loop looks more often.
     pub(crate) fn is_verifying(&self) -> bool {
-        !self.running.is_empty()
+        !self.running.is_empty() || self.looks_for_itself()
     }
 
     pub(crate) fn snapshot(&self) -> Option<Arc<Snapshot>> {
@@ -367,7 +385,8 @@ impl Core {
     }
 
     fn follow_alerts(&mut self, snapshot: &Snapshot, findings: &[Finding]) {
-        let changes = self.book.step(snapshot, findings, &self.settings.config);
+        let findings = crate::masks::findings(findings);
+        let changes = self.book.step(snapshot, &findings, &self.settings.config);
         let mut fresh: Vec<Alert> = Vec::new();
         let mut news: Vec<(NotificationKind, Alert)> = Vec::new();
         for change in &changes {
@@ -446,7 +465,8 @@ impl Core {
         }
         let alerts: Vec<Alert> =
             self.unsaved_alerts.iter().filter_map(|id| self.book.get(id).cloned()).collect();
-        let incidents: Vec<Incident> = self.cases.values().map(|c| c.incident.clone()).collect();
+        let incidents = self.cases.values().map(|c| crate::masks::incident(c.incident.clone()));
+        let incidents: Vec<Incident> = incidents.collect();
         let timeline = &self.unsaved_timeline;
         let reports = &self.reports;
         let saved = self.state.atomically(|state| {
@@ -477,6 +497,13 @@ impl Core {
         }
     }
 
+    /// At a clean end the database file alone holds everything.
+    pub(crate) fn fold_state(&self) {
+        if let Err(error) = self.state.fold() {
+            tracing::debug!("state stays in its log: {}", store_error(error).message);
+        }
+    }
+
     /// What has changed of alerts and incidents, for whoever watches: also what cannot be written.
     fn tell_changes(&self) {
         for alert in self.unsaved_alerts.iter().filter_map(|id| self.book.get(id)) {
@@ -497,6 +524,7 @@ impl Core {
 
     /// A line of an incident's story, for the timeline and for whoever watches.
     pub(crate) fn think(&mut self, incident: &IncidentId, agent: Agent, kind: &str, text: String) {
+        let text = crate::masks::text(&text);
         tracing::info!(target: "thought", "{}: {}", agent.as_str(), hale_model::text::printable(&text));
         let entry = TimelineEntry { ts: Timestamp::now(), agent, kind: kind.to_owned(), text };
         self.tell_thought(incident, &entry);

@@ -169,7 +169,8 @@ impl Desk {
         }
         let actions = self.read(|s| s.actions_of(&incident.id))?;
         let timeline = self.read(|s| s.timeline(&incident.id))?;
-        Ok(incident_at(incident, &actions, timeline, at)
+        let asked = self.read(|s| s.approvals(true))?;
+        Ok(incident_at(incident, &actions, &asked, timeline, at)
             .map(|(incident, actions, timeline)| IncidentView::new(&incident, &actions, timeline)))
     }
 
@@ -201,6 +202,10 @@ impl Desk {
             }
         }
         moment.health = health_of(&health);
+        // Stored is one look in many; what memory holds is the look itself.
+        if let Some((_, health)) = self.latest(|l| l.recent.health_at(at)) {
+            moment.health = Some(health);
+        }
         Ok(moment)
     }
 

@@ -4,11 +4,15 @@
 use std::collections::VecDeque;
 
 use hale_model::Timestamp;
-use hale_model::panel::SERIES_METRICS;
+use hale_model::health::Health;
+use hale_model::panel::{PastHealth, SERIES_METRICS};
 use hale_model::snapshot::System;
 
 /// Looks that are remembered: half an hour at one a second, two and a half hours at one in five.
 const LOOKS_MAX: usize = 1800;
+
+/// Changes of health that are remembered.
+const HEALTHS_MAX: usize = 256;
 
 /// One look: figures in the order of [`SERIES_METRICS`], as `f32` to halve what they take.
 #[derive(Clone, Debug)]
@@ -28,10 +32,36 @@ impl Look {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Recent {
     looks: VecDeque<Look>,
+    /// Health at each look at which it was another than before.
+    healths: VecDeque<(Timestamp, PastHealth)>,
 }
 
 impl Recent {
-    pub(crate) fn push(&mut self, at: Timestamp, system: &System, health_score: Option<f64>) {
+    /// Health at a moment that these looks reach back to.
+    pub(crate) fn health_at(&self, at: Timestamp) -> Option<(Timestamp, PastHealth)> {
+        self.begins_at().filter(|begin| *begin <= at)?;
+        self.healths.iter().rev().find(|(since, _)| *since <= at).cloned()
+    }
+
+    fn push_health(&mut self, health: &Health) {
+        let is_same = |(_, last): &(Timestamp, PastHealth)| {
+            last.score == health.score && last.factors.len() == health.factors.len()
+        };
+        if self.healths.back().is_some_and(is_same) {
+            return;
+        }
+        if self.healths.len() >= HEALTHS_MAX {
+            self.healths.pop_front();
+        }
+        let Health { score, severity, factors, .. } = health.clone();
+        self.healths.push_back((health.at, PastHealth { score, severity, factors }));
+    }
+
+    pub(crate) fn push(&mut self, at: Timestamp, system: &System, health: Option<&Health>) {
+        let health_score = health.map(|health| health.score);
+        if let Some(health) = health {
+            self.push_health(health);
+        }
         if self.looks.len() >= LOOKS_MAX {
             self.looks.pop_front();
         }
@@ -97,11 +127,39 @@ mod tests {
             ..System::default()
         };
         let mut recent = Recent::default();
-        recent.push(Timestamp::UNIX_EPOCH, &system, Some(1.0));
+        recent.push(Timestamp::UNIX_EPOCH, &system, Some(&health(0, 1.0)));
         let looks = recent.between(Timestamp::MIN, Timestamp::MAX);
         for (at, metric) in SERIES_METRICS.iter().enumerate() {
             assert!(looks.iter().all(|l| l.value(at).is_some()), "{metric} is never filled");
         }
+    }
+
+    fn health(second: i64, score: f64) -> Health {
+        Health {
+            machine_id: "box".into(),
+            at: Timestamp::from_second(second).unwrap_or(Timestamp::MIN),
+            score,
+            severity: hale_model::Severity::Low,
+            top_issue: None,
+            factors: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn health_is_known_as_it_was_at_each_look() {
+        let mut recent = Recent::default();
+        for (second, score) in [(10, 1.0), (11, 1.0), (12, 0.6), (13, 0.6), (14, 1.0)] {
+            let health = health(second, score);
+            recent.push(health.at, &System::default(), Some(&health));
+        }
+        let at = |second| {
+            let at = Timestamp::from_second(second).unwrap_or(Timestamp::MIN);
+            recent.health_at(at).map(|(since, health)| (since.as_second(), health.score))
+        };
+        assert_eq!(
+            [at(9), at(11), at(13), at(99)],
+            [None, Some((10, 1.0)), Some((12, 0.6)), Some((14, 1.0))]
+        );
     }
 
     #[test]

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use hale_model::Timestamp;
 use hale_model::alert::{Alert, AlertKind, AlertState, Subject};
 use hale_model::traffic::{
-    EXEMPLARS_PER_SERVICE_MAX, NodeKind, ServiceHealth, ServiceTraffic, ServiceView, ServicesView,
-    SloState, Traffic, TrafficSample,
+    EXEMPLARS_PER_SERVICE_MAX, EdgeTraffic, NodeKind, ServiceHealth, ServiceTraffic, ServiceView,
+    ServicesView, SloState, Traffic, TrafficSample,
 };
 
 use crate::desk::Desk;
@@ -16,17 +17,50 @@ const SHOWN_SECS: f64 = 60.0;
 /// Turns that are kept for that.
 const TURNS_MAX: usize = 120;
 
-/// What services told in the last turns.
+/// A service that has been silent for so many seconds is no longer shown.
+const HEARD_SECS: i64 = 3600;
+/// Services and calls that are known for that.
+const HEARD_MAX: usize = 1000;
+
+/// What services told in the last turns, and who told anything in the last hour.
 #[derive(Default)]
 pub(crate) struct RecentTraffic {
     turns: std::collections::VecDeque<TrafficSample>,
+    heard: Heard,
     /// Whether anything receives here.
     pub(crate) receiving: bool,
 }
 
+/// Silence is an answer too: who told of requests, and of calls to whom, and when last.
+#[derive(Clone, Default)]
+struct Heard {
+    services: BTreeMap<String, Timestamp>,
+    calls: BTreeMap<(String, String), (NodeKind, Timestamp)>,
+}
+
+impl Heard {
+    fn take(&mut self, sample: &TrafficSample, at: Timestamp) {
+        let is_recent = |heard: &Timestamp| at.duration_since(*heard).as_secs() < HEARD_SECS;
+        self.services.retain(|_, heard| is_recent(heard));
+        self.calls.retain(|_, (_, heard)| is_recent(heard));
+        for service in sample.services.iter().filter(|s| s.total.requests > 0) {
+            if self.services.len() < HEARD_MAX || self.services.contains_key(&service.service) {
+                self.services.insert(service.service.clone(), at);
+            }
+        }
+        for edge in &sample.edges {
+            let call = (edge.from.clone(), edge.to.clone());
+            if self.calls.len() < HEARD_MAX || self.calls.contains_key(&call) {
+                self.calls.insert(call, (edge.to_kind, at));
+            }
+        }
+    }
+}
+
 impl RecentTraffic {
-    pub(crate) fn push(&mut self, sample: &TrafficSample) {
+    pub(crate) fn push(&mut self, sample: &TrafficSample, at: Timestamp) {
         self.receiving = true;
+        self.heard.take(sample, at);
         self.turns.push_back(sample.clone());
         let mut secs: f64 = self.turns.iter().map(|t| t.window_secs).sum();
         while self.turns.len() > 1
@@ -46,27 +80,35 @@ impl RecentTraffic {
 
 /// Answers [`hale_model::api::Query::Services`].
 pub(crate) fn view(desk: &Desk) -> ServicesView {
-    let (traffic, receiving, slos) = desk.latest(|latest| {
+    let (traffic, heard, receiving, slos) = desk.latest(|latest| {
         let slos = latest.orientation.as_ref().map(|o| o.slos.clone()).unwrap_or_default();
-        (latest.traffic.together(), latest.traffic.receiving, slos)
+        let recent = &latest.traffic;
+        (recent.together(), recent.heard.clone(), recent.receiving, slos)
     });
     let open = [AlertState::Open, AlertState::Acknowledged];
     let alerts = desk.alerts(&open, 0).unwrap_or_default();
-    assemble(traffic, receiving, &slos, &alerts)
+    assemble(traffic, &heard, receiving, &slos, &alerts)
 }
 
 fn assemble(
-    traffic: Traffic,
+    mut traffic: Traffic,
+    heard: &Heard,
     receiving: bool,
     slos: &[SloState],
     alerts: &[Alert],
 ) -> ServicesView {
-    let mut nodes: BTreeMap<String, (NodeKind, ServiceTraffic)> = BTreeMap::new();
+    for ((from, to), (to_kind, _)) in &heard.calls {
+        if !traffic.edges.iter().any(|e| e.from == *from && e.to == *to) {
+            let (from, to, to_kind) = (from.clone(), to.clone(), *to_kind);
+            traffic.edges.push(EdgeTraffic { from, to, to_kind, ..EdgeTraffic::default() });
+        }
+    }
+    let silent = |name: &String| ServiceTraffic { service: name.clone(), ..Default::default() };
+    let mut nodes: BTreeMap<String, (NodeKind, ServiceTraffic)> =
+        heard.services.keys().map(|n| (n.clone(), (NodeKind::Service, silent(n)))).collect();
     for edge in &traffic.edges {
         for (name, kind) in [(&edge.from, NodeKind::Service), (&edge.to, edge.to_kind)] {
-            nodes.entry(name.clone()).or_insert_with(|| {
-                (kind, ServiceTraffic { service: name.clone(), ..ServiceTraffic::default() })
-            });
+            nodes.entry(name.clone()).or_insert_with(|| (kind, silent(name)));
         }
     }
     for mut service in traffic.services {
@@ -78,6 +120,7 @@ fn assemble(
         .map(|(kind, traffic)| ServiceView {
             kind,
             health: health(&traffic, alerts),
+            last_heard_at: heard.services.get(&traffic.service).copied(),
             suspect: alerts.iter().any(|a| names_as_suspect(a, &traffic.service)),
             slos: slos.iter().filter(|s| s.service == traffic.service).cloned().collect(),
             traffic,
@@ -133,6 +176,10 @@ mod tests {
 
     use super::*;
 
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + secs).unwrap()
+    }
+
     fn turn(requests: u64) -> TrafficSample {
         let mut red = Red::default();
         (0..requests).for_each(|n| red.add(1000, n == 0));
@@ -157,8 +204,8 @@ mod tests {
     #[test]
     fn the_last_minute_is_shown_with_what_is_only_called() {
         let mut recent = RecentTraffic::default();
-        (0..100).for_each(|_| recent.push(&turn(20)));
-        let view = assemble(recent.together(), true, &[], &[]);
+        (0..100).for_each(|_| recent.push(&turn(20), at(0)));
+        let view = assemble(recent.together(), &recent.heard, true, &[], &[]);
         assert_eq!(view.window_secs, 60.0);
         let names: Vec<_> = view.services.iter().map(|s| s.traffic.service.as_str()).collect();
         assert_eq!(names, ["postgresql/shop", "shop"]);
@@ -170,8 +217,29 @@ mod tests {
     }
 
     #[test]
+    fn who_fell_silent_is_shown_as_that_for_an_hour() {
+        let mut recent = RecentTraffic::default();
+        recent.push(&turn(20), at(0));
+        let after =
+            |recent: &RecentTraffic| assemble(recent.together(), &recent.heard, true, &[], &[]);
+        (1..=10).for_each(|n| {
+            recent.push(&TrafficSample { window_secs: 10.0, ..Default::default() }, at(10 * n))
+        });
+        let view = after(&recent);
+        let shop = view.services.iter().find(|s| s.traffic.service == "shop").unwrap();
+        assert_eq!((shop.traffic.requests, shop.traffic.rate_per_sec), (0, None));
+        assert_eq!((shop.last_heard_at, shop.health), (Some(at(0)), ServiceHealth::Unknown));
+        assert_eq!(view.edges.len(), 1);
+        assert_eq!(view.note, None);
+        recent.push(&TrafficSample::default(), at(HEARD_SECS));
+        assert!(after(&recent).services.is_empty());
+    }
+
+    #[test]
     fn an_empty_map_says_what_would_fill_it() {
-        let note = |receiving| assemble(Traffic::default(), receiving, &[], &[]).note.unwrap();
+        let nobody = Heard::default();
+        let note =
+            |receiving| assemble(Traffic::default(), &nobody, receiving, &[], &[]).note.unwrap();
         assert!(note(true).contains("OTEL_EXPORTER_OTLP_ENDPOINT"));
         assert!(note(false).contains("hale up"));
     }

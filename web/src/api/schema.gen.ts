@@ -2037,6 +2037,11 @@ export interface components {
             health: components["schemas"]["ServiceHealth"];
             /** @description Whether an open alert names it as the first that fails. */
             suspect: boolean;
+            /**
+             * Format: date-time
+             * @description When it last told of a request itself; none: not within the last hour.
+             */
+            last_heard_at?: string | null;
             /** @description What is promised of it. */
             slos: components["schemas"]["SloState"][];
             /**

@@ -16,7 +16,7 @@ import { money, number, percent, plural, words } from "../lib/format";
 import { useNow } from "../lib/now";
 import { periodSecs } from "../lib/search";
 import { bySeverity, healthWord, isOver } from "../lib/severity";
-import { duration } from "../lib/time";
+import { clock, duration } from "../lib/time";
 import { PERIODS } from "../router";
 import { Decision } from "../ui/Decision";
 import {
@@ -63,7 +63,7 @@ function Health() {
               <Score
                 score={data.health.score}
                 factors={data.health.factors}
-                issue={`as measured ${data.measured_at ? new Date(data.measured_at).toLocaleTimeString() : ""}`}
+                issue={data.measured_at ? `as measured ${clock(data.measured_at)}` : null}
               />
             ) : (
               <Empty title="Nothing was stored near this moment">

@@ -8,7 +8,7 @@ import { NODE, serviceMap } from "../lib/map";
 import { useNow } from "../lib/now";
 import { COURSE_ROWS_MAX, red, redSql, told, toldSql } from "../lib/red";
 import { inUnit, otlpUnit } from "../lib/scraped";
-import { clock } from "../lib/time";
+import { clock, shortDuration } from "../lib/time";
 import { Chart } from "../ui/Chart";
 import { Answered, Chip, Empty, Figure, Meter, Panel, Scroll } from "../ui/parts";
 
@@ -18,6 +18,8 @@ const route = getRouteApi("/services");
 const COURSE_SECS = 30 * 60;
 const COURSE_POLL_MS = 5_000;
 const SERVICES_MAX = 200;
+/** Traffic is stored this often at least: the row that holds a moment may be stored after it. */
+const STORED_SECS = 60;
 
 export function Services() {
   const at = useAt();
@@ -29,7 +31,7 @@ function Then({ at }: { at: string }) {
   const goTo = useGoTo();
   const { service } = route.useSearch();
   const navigate = route.useNavigate();
-  const until = Date.parse(at) / 1000;
+  const until = Date.parse(at) / 1000 + STORED_SECS;
   const asked = useTable(toldSql(until - COURSE_SECS, until), SERVICES_MAX, false);
   return (
     <div className="view services">
@@ -217,6 +219,7 @@ function ServiceMap({
       ),
     [view],
   );
+  const now = useNow();
   const byName = new Map(view.services.map((s) => [s.service, s]));
   const callOf = new Map(view.edges.map((e) => [`${e.from}>${e.to}`, e]));
   return (
@@ -260,7 +263,7 @@ function ServiceMap({
               <span className="node-note">
                 {service?.rate_per_sec != null
                   ? `${number(service.rate_per_sec, 1)}/s · ${percent(service.error_percent, 1)} · ${milliseconds(service.p95_ms)}`
-                  : "tells nothing itself"}
+                  : (silence(service, now) ?? "tells nothing itself")}
               </span>
               {service?.suspect ? <span className="node-flag">suspect</span> : null}
             </button>
@@ -300,6 +303,18 @@ function healthTone(service: ServiceView): "ok" | "critical" | "high" | "quiet" 
         : "quiet";
 }
 
+/** It told of requests within the last hour, and of none now. */
+function isSilent(service: ServiceView | undefined): boolean {
+  return service?.last_heard_at != null && service.requests === 0;
+}
+
+function silence(service: ServiceView | undefined, now: number): string | null {
+  const heard = service?.last_heard_at;
+  return heard && isSilent(service)
+    ? `silent for ${shortDuration((now - Date.parse(heard)) / 1000)}`
+    : null;
+}
+
 function One({ service }: { service: ServiceView }) {
   return (
     <>
@@ -307,7 +322,7 @@ function One({ service }: { service: ServiceView }) {
         title={service.service}
         aside={
           <Chip tone={healthTone(service)} dot>
-            {service.health}
+            {isSilent(service) ? "silent" : service.health}
           </Chip>
         }
       >
@@ -315,7 +330,7 @@ function One({ service }: { service: ServiceView }) {
           <Figure
             name="Rate"
             value={`${number(service.rate_per_sec, 1)}/s`}
-            note={`${number(service.requests)} requests`}
+            note={silence(service, useNow()) ?? `${number(service.requests)} requests`}
           />
           <Figure
             name="Errors"

@@ -2,7 +2,7 @@
 //! is told by the times they carry and by the timeline, which only grows.
 
 use hale_model::Timestamp;
-use hale_model::action::{ActionRecord, ActionState, Approval, ApprovalState};
+use hale_model::action::{ActionRecord, ActionState, Approval, ApprovalState, Decision};
 use hale_model::alert::{Alert, AlertState};
 use hale_model::incident::{Incident, IncidentState, TimelineEntry};
 
@@ -42,10 +42,12 @@ pub fn approval_at(approval: &Approval, at: Timestamp) -> Option<Approval> {
     Some(then)
 }
 
-/// The incident, its actions and its timeline as they were then; none: it had not begun.
+/// The incident, its actions and its timeline as they were then; none: it had not begun. `asked`: the
+/// questions about its actions.
 pub fn incident_at(
     incident: &Incident,
     actions: &[ActionRecord],
+    asked: &[Approval],
     timeline: Vec<TimelineEntry>,
     at: Timestamp,
 ) -> Option<(Incident, Vec<ActionRecord>, Vec<TimelineEntry>)> {
@@ -54,7 +56,8 @@ pub fn incident_at(
     }
     let timeline: Vec<TimelineEntry> =
         timeline.into_iter().filter(|entry| entry.ts <= at).collect();
-    let actions: Vec<ActionRecord> = actions.iter().filter_map(|a| action_at(a, at)).collect();
+    let actions: Vec<ActionRecord> =
+        actions.iter().filter_map(|a| action_at(a, asked, at)).collect();
     let mut then = incident.clone();
     if incident.closed_at.is_none_or(|closed| closed > at) {
         then.closed_at = None;
@@ -66,7 +69,7 @@ pub fn incident_at(
     Some((then, actions, timeline))
 }
 
-fn action_at(record: &ActionRecord, at: Timestamp) -> Option<ActionRecord> {
+fn action_at(record: &ActionRecord, asked: &[Approval], at: Timestamp) -> Option<ActionRecord> {
     if record.created_at > at {
         return None;
     }
@@ -83,12 +86,15 @@ fn action_at(record: &ActionRecord, at: Timestamp) -> Option<ActionRecord> {
     } else {
         then.intended_at = None;
         then.outcome = None;
-        then.state = match record.verdict.decision {
-            hale_model::action::Decision::Ask => ActionState::AwaitingApproval,
-            hale_model::action::Decision::Allow | hale_model::action::Decision::Deny => {
-                ActionState::Planned
-            }
+        // The verdict is judged anew once a person said yes: the question tells what was then.
+        let questions = asked.iter().filter(|question| question.action_id == record.id);
+        let waits = match questions.clone().count() {
+            0 => record.verdict.decision == Decision::Ask,
+            _ => questions
+                .filter_map(|question| approval_at(question, at))
+                .any(|question| question.state == ApprovalState::Pending),
         };
+        then.state = if waits { ActionState::AwaitingApproval } else { ActionState::Planned };
     }
     Some(then)
 }

@@ -78,14 +78,14 @@ fn an_incident_is_told_as_it_stood_at_each_moment() {
         (900, "resolved", 7, Some("succeeded"), true),
     ] {
         let (then, actions, told) =
-            incident_at(&whole, &actions, timeline.clone(), at(second)).unwrap();
+            incident_at(&whole, &actions, &[], timeline.clone(), at(second)).unwrap();
         assert_eq!(then.state.as_str(), state, "at {second}");
         assert_eq!(told.len(), lines, "at {second}");
         assert_eq!(actions.first().map(|a| a.state.as_str()), action_state, "at {second}");
         assert_eq!(then.diagnosis.is_some(), has_cause, "at {second}");
         assert_eq!(then.closed_at.is_some(), second >= 140, "at {second}");
     }
-    assert!(incident_at(&whole, &actions, timeline, at(99)).is_none());
+    assert!(incident_at(&whole, &actions, &[], timeline, at(99)).is_none());
 }
 
 #[test]
@@ -94,9 +94,34 @@ fn while_a_question_waits_the_incident_waits() {
     let mut asked = action("succeeded", "ask", "guard.mode.approve", 103, Some(190));
     asked.intended_at = Some(at(150));
     let timeline = vec![line(102, "diagnosis"), line(103, "verdict")];
-    let (then, actions, _) = incident_at(&whole, &[asked], timeline, at(120)).unwrap();
+    let (then, actions, _) = incident_at(&whole, &[asked], &[], timeline, at(120)).unwrap();
     assert_eq!(then.state.as_str(), "awaiting_approval");
     assert_eq!(actions[0].state.as_str(), "awaiting_approval");
+}
+
+#[test]
+fn a_question_that_was_answered_later_was_open_then() {
+    let whole = incident("in-1", 100, Some(200), "resolved");
+    // Judged anew once the person had said yes.
+    let mut approved = action("succeeded", "allow", "guard.approved", 103, Some(190));
+    approved.intended_at = Some(at(151));
+    let question: Approval = read(json!({
+        "id": "ap-1", "action_id": "ac-103", "binding": "b", "state": "used", "created_at": at(104),
+        "expires_at": at(900), "decided_at": at(150), "decided_by": "uid:0", "why": null,
+    }));
+    let timeline = vec![line(102, "diagnosis"), line(103, "verdict"), line(150, "approval")];
+    for (second, state, action_state) in [
+        (103, "diagnosing", "planned"),
+        (120, "awaiting_approval", "awaiting_approval"),
+        (150, "diagnosing", "planned"),
+    ] {
+        let asked = std::slice::from_ref(&question);
+        let actions = std::slice::from_ref(&approved);
+        let (then, actions, _) =
+            incident_at(&whole, actions, asked, timeline.clone(), at(second)).unwrap();
+        assert_eq!(then.state.as_str(), state, "at {second}");
+        assert_eq!(actions[0].state.as_str(), action_state, "at {second}");
+    }
 }
 
 #[test]

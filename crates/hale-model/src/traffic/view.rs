@@ -1,5 +1,6 @@
 //! The service map, as every screen shows it.
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +56,8 @@ pub struct ServiceView {
     pub health: ServiceHealth,
     /// Whether an open alert names it as the first that fails.
     pub suspect: bool,
+    /// When it last told of a request itself; none: not within the last hour.
+    pub last_heard_at: Option<Timestamp>,
     /// What is promised of it.
     pub slos: Vec<SloState>,
     /// Its figures.
