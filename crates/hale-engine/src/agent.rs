@@ -123,6 +123,7 @@ impl Agent {
         let inbox = core.reports.open_inbox(&core.state, &files)?;
         let _ = desk.inbox.set(inbox);
         core.begin_watch().await?;
+        files.keep_room();
         Ok(Agent {
             core,
             desk,
@@ -235,6 +236,7 @@ async fn timed_turn(core: &mut Core) {
 async fn end(mut core: Core, telemetry: TelemetryThread) {
     core.save_alerts();
     core.save_memory();
+    core.fold_state();
     if let Some(notifier) = core.into_notifier() {
         notifier.shutdown(NOTIFY_DRAIN).await;
     }
@@ -272,6 +274,11 @@ fn ending<T>(_: T) -> ApiError {
     ApiError::new(ErrorKind::Failed, "the agent is ending")
 }
 
+fn unanswered(error: tokio::task::JoinError) -> Result<View, ApiError> {
+    let message = format!("the question could not be answered: {error}");
+    Err(ApiError::new(ErrorKind::Failed, message))
+}
+
 impl Handle for AgentHandle {
     fn query(&self, query: Query) -> Answer<'_> {
         let desk = self.desk.clone();
@@ -284,14 +291,19 @@ impl Handle for AgentHandle {
                 let plan = crate::companion::shown(&desk.settings, sentence, language).await?;
                 return Ok(View::Ask(Box::new(plan)));
             }
+            if let Query::Sql { sql, limit_rows } = query {
+                // Whoever asked may end before there is an answer: then this future does, and the
+                // worker with it.
+                let gone = CancellationToken::new();
+                let _gone = gone.clone().drop_guard();
+                let answer = tokio::task::spawn_blocking(move || {
+                    desk.sql_for(&sql, limit_rows, &gone).map(View::Table)
+                });
+                return answer.await.unwrap_or_else(unanswered);
+            }
             let near = desk.near_in_meaning(&query).await;
             let answer = tokio::task::spawn_blocking(move || desk.answer_with(query, near)).await;
-            answer.unwrap_or_else(|error| {
-                Err(ApiError::new(
-                    ErrorKind::Failed,
-                    format!("the question could not be answered: {error}"),
-                ))
-            })
+            answer.unwrap_or_else(unanswered)
         })
     }
 

@@ -1,5 +1,7 @@
 //! What people ask for: every wish is judged and audited like the loop's own.
 
+use std::sync::PoisonError;
+
 use hale_act::notify::NotificationKind;
 use hale_brain::decide::registry::signalled;
 use hale_model::action::{
@@ -13,10 +15,11 @@ use hale_model::incident::{Agent, IncidentState, TimelineEntry};
 use hale_model::snapshot::{Process, Snapshot};
 use hale_model::view::{ActionView, AlertView, ApprovalView, IncidentView};
 use hale_model::{ActionId, AlertId, ApprovalId, IncidentId, Timestamp};
-use hale_store::Take;
+use hale_store::{StoreError, Take};
 use serde_json::json;
 
-use crate::core::{Core, PAUSED_KEY, Reply};
+use crate::core::{Core, PAUSED_KEY, Purpose, Reply};
+use crate::files::Files;
 use crate::flow::read_pre_state;
 use crate::refusals;
 use crate::telemetry::{Done, Work, store_error};
@@ -79,8 +82,9 @@ impl Core {
 
     /// Until when actions are stopped. Read each time: `hale pause` works with no agent too.
     pub(crate) fn paused_until(&self) -> Option<Timestamp> {
+        let unsaved = self.shared.read().unwrap_or_else(PoisonError::into_inner).unsaved_pause;
         match self.state.setting(PAUSED_KEY) {
-            Ok(text) => parse_pause(text.as_deref()),
+            Ok(text) => parse_pause(text.as_deref()).max(still_ahead(unsaved)),
             // Not knowing whether a person said stop, hale stops.
             Err(error) => {
                 self.warn("state", store_error(error).message);
@@ -104,14 +108,40 @@ impl Core {
                 Timestamp::now().checked_add(jiff::SignedDuration::from_secs(secs)).ok()
             })
             .unwrap_or(Timestamp::MAX);
-        let until = parse_pause(running.as_deref()).map_or(wanted, |running| running.max(wanted));
-        self.state.set_setting(PAUSED_KEY, &until.to_string()).map_err(store_error)?;
-        self.audit(&actor.to_string(), "pause", "actions", &json!({ "until": until }));
+        let until = self.paused_until().map_or(wanted, |running| running.max(wanted));
+        self.keep_pause(until)?;
+        let told = if until == Timestamp::MAX { json!("resumed") } else { json!(until) };
+        self.audit(&actor.to_string(), "pause", "actions", &json!({ "until": told }));
         Ok(View::Paused(Some(until)))
+    }
+
+    /// A person who says stop is obeyed also where nothing can be written: for as long as this agent runs.
+    fn keep_pause(&mut self, until: Timestamp) -> Result<()> {
+        let text = until.to_string();
+        let stored = match self.state.set_setting(PAUSED_KEY, &text) {
+            Err(StoreError::Full { .. }) if Files::new(&self.settings.data_dir).give_room() => {
+                self.state.set_setting(PAUSED_KEY, &text)
+            }
+            other => other,
+        };
+        match stored {
+            Ok(()) => Ok(()),
+            Err(error) if self.purpose == Purpose::Watch => {
+                let why = store_error(error).message;
+                self.warn("pause", format!("{PAUSE_UNSAVED}: {why}"));
+                self.publish(|latest| latest.unsaved_pause = Some(until));
+                Ok(())
+            }
+            Err(error) => Err(store_error(error)),
+        }
     }
 
     fn resume(&mut self, actor: &Actor) -> Result<View> {
         self.state.set_setting(PAUSED_KEY, "").map_err(store_error)?;
+        self.publish(|latest| {
+            latest.unsaved_pause = None;
+            latest.warnings.remove("pause");
+        });
         self.audit(&actor.to_string(), "resume", "actions", &json!({}));
         Ok(View::Paused(None))
     }
@@ -635,7 +665,7 @@ fn not_closed(alert: &Alert) -> Result<()> {
 fn words(done: Done) -> String {
     match done {
         Done::Words(words) => words,
-        Done::Stored(_) | Done::Table(_) | Done::Trends { .. } => String::new(),
+        Done::Stored(_) | Done::Later(_) | Done::Table(_) | Done::Trends { .. } => String::new(),
     }
 }
 
@@ -723,8 +753,15 @@ fn expectation_of(action: &Action, snapshot: &Snapshot) -> Expectation {
 }
 
 /// The stored end of a pause; none if it is over.
+/// How the warning about a stop begins that could not be written.
+pub(crate) const PAUSE_UNSAVED: &str = "the pause ends with this agent, it cannot be written";
+
 pub(crate) fn parse_pause(text: Option<&str>) -> Option<Timestamp> {
-    text.and_then(|t| t.parse().ok()).filter(|until: &Timestamp| *until > Timestamp::now())
+    still_ahead(text.and_then(|t| t.parse().ok()))
+}
+
+pub(crate) fn still_ahead(until: Option<Timestamp>) -> Option<Timestamp> {
+    until.filter(|until| *until > Timestamp::now())
 }
 
 pub(crate) fn not_found(what: &str, id: &str, list: &str) -> ApiError {

@@ -18,10 +18,11 @@ use hale_model::view::{
     IncidentView, IncidentsView, MachineHealth, ProcessView, ReportView, StatusView, Table,
 };
 use hale_store::{Access, State, StoreError};
+use tokio_util::sync::CancellationToken;
 
 use crate::Settings;
 use crate::adviser::Adviser;
-use crate::commands::{not_found, parse_pause};
+use crate::commands::{not_found, parse_pause, still_ahead};
 use crate::core::{Latest, PAUSED_KEY, Shared};
 use crate::files::Files;
 use crate::flow::{Asked, History, verdict};
@@ -156,7 +157,9 @@ impl Desk {
                 Ok(View::AuditCheck(self.read_or(nothing, State::verify_audit)?))
             }
             Query::Postmortem { id } => self.postmortem(id.as_str()),
-            Query::Sql { sql, limit_rows } => Ok(View::Table(self.sql(&sql, limit_rows)?)),
+            Query::Sql { sql, limit_rows } => {
+                Ok(View::Table(self.sql_for(&sql, limit_rows, &CancellationToken::new())?))
+            }
             Query::Judge { action } => self.judge(&action),
             Query::Runbook { alert_kind, limit } => self.runbook(alert_kind.as_ref(), limit),
             Query::RunbookSearch { text, alert_kind, limit } => {
@@ -322,7 +325,8 @@ impl Desk {
     }
 
     pub(crate) fn paused_until(&self) -> Result<Option<Timestamp>> {
-        Ok(parse_pause(self.read_or(None, |s| s.setting(PAUSED_KEY))?.as_deref()))
+        let stored = parse_pause(self.read_or(None, |s| s.setting(PAUSED_KEY))?.as_deref());
+        Ok(stored.max(still_ahead(self.latest(|latest| latest.unsaved_pause))))
     }
 
     /// One live look at the machine.
@@ -449,7 +453,8 @@ impl Desk {
         let alerts = self.alerts_of(&incident)?;
         let actions = self.read(|s| s.actions_of(&incident.id))?;
         let timeline = self.read(|s| s.timeline(&incident.id))?;
-        Ok(View::Markdown(diagnose::postmortem(&incident, &alerts, &actions, &timeline)))
+        let page = diagnose::postmortem(&incident, &alerts, &actions, &timeline);
+        Ok(View::Markdown(crate::masks::text(&page)))
     }
 
     fn report(&self, since: Timestamp) -> Result<View> {
@@ -462,7 +467,9 @@ impl Desk {
         let (trends, coverage) =
             match self.telemetry(Work::Trends { since, until, interval_secs })? {
                 Done::Trends { trends, coverage } => (trends, coverage),
-                Done::Table(_) | Done::Stored(_) | Done::Words(_) => (Vec::new(), 0.0),
+                Done::Table(_) | Done::Stored(_) | Done::Later(_) | Done::Words(_) => {
+                    (Vec::new(), 0.0)
+                }
             };
         Ok(View::Report(Box::new(ReportView {
             machine_id: snapshot.machine_id.clone(),
@@ -490,10 +497,27 @@ impl Desk {
     }
 
     pub(crate) fn sql(&self, sql: &str, limit_rows: u32) -> Result<Table> {
+        self.sql_for(sql, limit_rows, &CancellationToken::new())
+    }
+
+    /// For somebody who may go away before there is an answer.
+    pub(crate) fn sql_for(
+        &self,
+        sql: &str,
+        limit_rows: u32,
+        gone: &CancellationToken,
+    ) -> Result<Table> {
         let limit_rows = if limit_rows == 0 { SQL_ROWS_DEFAULT } else { limit_rows };
-        match self.telemetry(Work::Query { sql: sql.to_owned(), limit_rows })? {
+        let sql = sql.to_owned();
+        let done = match &self.telemetry {
+            Some(telemetry) => telemetry.query(sql, limit_rows, gone)?,
+            None => perform(&self.files, &Work::Query { sql, limit_rows })?,
+        };
+        match done {
             Done::Table(table) => Ok(table),
-            Done::Stored(_) | Done::Trends { .. } | Done::Words(_) => Ok(Table::default()),
+            Done::Stored(_) | Done::Later(_) | Done::Trends { .. } | Done::Words(_) => {
+                Ok(Table::default())
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use hale_model::sample::SourceState;
 use hale_model::view::{DoctorCheck, DoctorView};
-use hale_store::{Access, State};
+use hale_store::{Access, State, StoreError};
 
 use crate::desk::Desk;
 use crate::files::Lock;
@@ -26,7 +26,7 @@ pub(crate) fn examine(desk: &Desk) -> DoctorView {
         latest
             .warnings
             .iter()
-            .map(|(part, text)| warning(part, text.clone(), None))
+            .map(|(part, text)| warning(part, text.clone(), fix_of(part)))
             .collect::<Vec<_>>()
     }));
     checks.extend(models::checks(desk));
@@ -45,6 +45,18 @@ fn ok(name: &str, found: String) -> DoctorCheck {
 
 fn warning(name: &str, found: String, fix: Option<String>) -> DoctorCheck {
     check(name, "warning", found, fix)
+}
+
+/// What to do about something that does not work of hale itself.
+fn fix_of(part: &str) -> Option<String> {
+    match part {
+        "rules" | "playbooks" => Some(
+            "correct the file, or move it away; the others work. `hale config check` reads it again"
+                .to_owned(),
+        ),
+        "pause" => Some("free space there, then `hale pause` again".to_owned()),
+        _ => None,
+    }
 }
 
 fn config(desk: &Desk) -> DoctorCheck {
@@ -79,7 +91,12 @@ fn data_dir(desk: &Desk) -> DoctorCheck {
 
 fn state(desk: &Desk) -> DoctorCheck {
     database("state", &desk.files.state(), |path| {
-        State::open(path, Access::Read).map(|_| ()).map_err(store_error)
+        let state = State::open(path, Access::Read)?;
+        // Opening looks at the first page only: every other one may be damaged.
+        match state.damage()? {
+            None => Ok(()),
+            Some(detail) => Err(StoreError::Corrupt { path: path.to_owned(), detail }),
+        }
     })
 }
 
@@ -94,28 +111,62 @@ fn telemetry(desk: &Desk) -> DoctorCheck {
         };
     }
     database("telemetry", &desk.files.telemetry(), |path| {
-        hale_store::Telemetry::open(path, Access::Read).map(|_| ()).map_err(store_error)
+        hale_store::Telemetry::open(path, Access::Read).map(|_| ())
     })
 }
 
 fn database(
     name: &str,
     path: &Path,
-    open: impl FnOnce(&Path) -> Result<(), hale_model::api::ApiError>,
+    open: impl FnOnce(&Path) -> Result<(), StoreError>,
 ) -> DoctorCheck {
     let Ok(metadata) = std::fs::metadata(path) else {
         return ok(name, format!("{} does not exist yet", path.display()));
     };
+    if metadata.len() == 0 {
+        let found = format!("{} is empty: nothing is in it", path.display());
+        let fix = "`hale up` begins it anew; if something was in it, restore a backup first";
+        return warning(name, found, Some(fix.to_owned()));
+    }
+    // What was written last stands in a log beside it until it is folded in.
+    let logs = ["-wal", ".wal"].map(|suffix| {
+        let mut log = path.as_os_str().to_owned();
+        log.push(suffix);
+        std::fs::metadata(log).map_or(0, |log| log.len())
+    });
+    let bytes = metadata.len() + logs.iter().sum::<u64>();
     match open(path) {
-        Ok(()) => {
-            ok(name, format!("{} · {}", path.display(), hale_model::text::bytes(metadata.len())))
+        Ok(()) => match no_room(path) {
+            None => ok(name, format!("{} · {}", path.display(), hale_model::text::bytes(bytes))),
+            Some(why) => warning(name, format!("{} {why}", path.display()), Some(ROOM_FIX.to_owned())),
+        },
+        // Nothing is wrong with it: somebody writes it.
+        Err(StoreError::Busy { .. }) => {
+            ok(name, format!("{} · another program has it open now", path.display()))
         }
-        Err(error) => check(name, "failed", error.message, error.hint),
+        Err(error) => {
+            let error = store_error(error);
+            check(name, "failed", error.message, error.hint)
+        }
     }
 }
 
+const ROOM_FIX: &str = "free space there (`df -h`), or mount it to be written; until then nothing new is kept";
+
+/// Whether nothing can be written beside a file that can be read.
+fn no_room(path: &Path) -> Option<String> {
+    const FREE_BYTES_MIN: u64 = 512 * 1024;
+    let dir = path.parent()?;
+    if let Err(rustix::io::Errno::ROFS) = rustix::fs::access(dir, rustix::fs::Access::WRITE_OK) {
+        return Some("can be read, but its file system is read-only".to_owned());
+    }
+    let found = rustix::fs::statvfs(dir).ok()?;
+    let free = found.f_bavail.saturating_mul(found.f_frsize);
+    (free < FREE_BYTES_MIN).then(|| "can be read, but its file system is full".to_owned())
+}
+
 fn audit(desk: &Desk) -> DoctorCheck {
-    if !desk.files.state().exists() {
+    if std::fs::metadata(desk.files.state()).map_or(0, |found| found.len()) == 0 {
         return ok("audit", "no entries yet".to_owned());
     }
     match desk.read(State::verify_audit) {
@@ -128,11 +179,25 @@ fn audit(desk: &Desk) -> DoctorCheck {
 fn agent(desk: &Desk) -> DoctorCheck {
     match (desk.agent_running, Lock::holder(&desk.files)) {
         (true, _) => ok("agent", format!("running, pid {}", std::process::id())),
-        (false, Some(pid)) => warning(
-            "agent",
-            format!("pid {pid} holds the lock and its socket does not answer"),
-            Some(format!("look at it with `hale explain {pid}`")),
-        ),
+        (false, Some(pid)) => match process_state(pid) {
+            Some(state @ ('T' | 't')) => check(
+                "agent",
+                "failed",
+                format!("pid {pid} is stopped (state {state}): nothing is watched"),
+                Some(format!("kill -CONT {pid}")),
+            ),
+            state => check(
+                "agent",
+                "failed",
+                format!(
+                    "pid {pid} (state {}) holds the lock and does not answer",
+                    state.unwrap_or('?')
+                ),
+                Some(format!(
+                    "it may be starting, or hang: `hale explain {pid}`, hale.log in the data directory; kill {pid} ends it"
+                )),
+            ),
+        },
         (false, None) => check(
             "agent",
             "absent",
@@ -140,6 +205,13 @@ fn agent(desk: &Desk) -> DoctorCheck {
             Some("`hale up`, or `hale service install`".to_owned()),
         ),
     }
+}
+
+/// The letter of a process's state; its name may hold anything, parentheses too.
+fn process_state(pid: i32) -> Option<char> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let end = stat.iter().rposition(|byte| *byte == b')')?;
+    stat.get(end + 2).map(|letter| char::from(*letter))
 }
 
 fn sources(desk: &Desk) -> Vec<DoctorCheck> {

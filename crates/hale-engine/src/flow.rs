@@ -114,7 +114,11 @@ impl Core {
         let in_flight: Vec<String> =
             self.running.values().flat_map(|r| r.record.step.action.target_keys()).collect();
         let asked = Asked { action, alert_kind, actor, approved, confirmed_critical };
-        let history = History::read(&self.state).map(|history| History { in_flight, ..history });
+        let history = History::read(&self.state).map(|history| History {
+            in_flight,
+            paused_until: self.paused_until(),
+            ..history
+        });
         verdict(history.map_err(store_error), &self.settings.config, snapshot, &asked)
     }
 

@@ -21,6 +21,7 @@ mod flow;
 mod inbox;
 pub mod investigate;
 pub mod log_health;
+mod masks;
 mod meaning;
 mod news;
 mod offline;
@@ -43,6 +44,7 @@ pub use adviser::Adviser;
 pub use agent::{Agent, OnceReport, run_once};
 pub use doctor::probe_models;
 pub use investigate::{advice_prompt, advise};
+pub use masks::mask_credentials;
 pub use offline::offline;
 pub use telemetry::telemetry_worker;
 
@@ -65,6 +67,11 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// What is wrong with a person's own rules and playbooks, a sentence each; the others work.
+    pub fn problems_of_files(&self) -> Vec<String> {
+        core::problems_of_files(self).into_values().collect()
+    }
+
     /// The real machine, read as configured.
     pub(crate) fn observed_roots(&self) -> hale_observe::Roots {
         hale_observe::Roots {
@@ -89,6 +96,11 @@ impl Settings {
         let configured = self.config.general.machine_id.trim();
         (!configured.is_empty()).then(|| configured.into())
     }
+}
+
+/// The pid of the agent that holds this data directory, if one does.
+pub fn agent_pid(data_dir: &Path) -> Option<i32> {
+    files::Lock::holder(&files::Files::new(data_dir))
 }
 
 /// The socket that a running agent of this data directory answers on.

@@ -31,7 +31,8 @@ struct Offline {
 
 /// A handle that needs no agent. Commands are carried out in this process.
 pub fn offline(settings: Settings) -> Arc<dyn Handle> {
-    let shared = Arc::new(RwLock::new(Latest::default()));
+    let warnings = crate::core::problems_of_files(&settings);
+    let shared = Arc::new(RwLock::new(Latest { warnings, ..Latest::default() }));
     let desk = Desk::new(settings.clone(), shared, None, false);
     Arc::new(Offline { settings, desk, looked: Mutex::new(false) })
 }
@@ -47,13 +48,14 @@ pub(crate) async fn look(settings: &Settings, sources: &[Source]) -> Snapshot {
 }
 
 impl Offline {
-    /// Looks at the machine, once for the life of this handle.
-    async fn look(&self) {
+    /// Looks at the machine, once for the life of this handle; at its journal too, where that is the
+    /// question.
+    async fn look(&self, at_journal: bool) {
         let mut looked = self.looked.lock().await;
         if *looked {
             return;
         }
-        let sources = [
+        let mut sources = vec![
             Source::Process,
             Source::Memory,
             Source::Cpu,
@@ -64,6 +66,9 @@ impl Offline {
             Source::Kubernetes,
             Source::Unit,
         ];
+        if at_journal {
+            sources.push(Source::Journal);
+        }
         let snapshot = Arc::new(look(&self.settings, &sources).await);
         self.desk.shared.write().unwrap_or_else(PoisonError::into_inner).snapshot = Some(snapshot);
         *looked = true;
@@ -101,6 +106,7 @@ impl Offline {
         {
             core.resolve_cured(incident);
         }
+        core.fold_state();
         let answer = answer.try_recv().unwrap_or_else(|_| {
             Err(ApiError::new(ErrorKind::Failed, "the command ended without an answer"))
         });
@@ -152,7 +158,7 @@ impl Handle for Offline {
                 | Query::Sql { .. } => false,
             };
             if needs_a_look {
-                self.look().await;
+                self.look(matches!(query, Query::Doctor)).await;
             }
             let near = self.desk.near_in_meaning(&query).await;
             self.desk.answer_with(query, near)

@@ -9,20 +9,21 @@
 use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use hale_model::Timestamp;
 use hale_model::api::{ApiError, ErrorKind};
 use hale_model::health::{Health, Prediction};
-use hale_model::sample::{JournalEntry, Sample};
+use hale_model::sample::{JournalEntry, ProcessInfo, Sample};
 use hale_model::snapshot::Snapshot;
 use hale_model::view::{Table, Trend};
 use hale_store::{Access, StoreError, Telemetry};
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 use crate::files::Files;
 
@@ -38,6 +39,8 @@ const JOURNAL_ENTRIES_PER_WRITE: usize = 2_000;
 const BUSY_WAIT: Duration = Duration::from_secs(10);
 /// What `ps` and `top` call a worker.
 const WORKER_NAME: &std::ffi::CStr = c"hale-telemetry";
+/// The same while the agent starts: it watches with or without the file.
+const START_WAIT: Duration = Duration::from_secs(2);
 /// A worker that takes longer ends itself.
 const WORKER_TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -60,9 +63,31 @@ impl Batch {
         health: Health,
         predictions: Vec<Prediction>,
     ) -> Batch {
-        let (sample, snapshot) = hale_store::storable(sample, snapshot);
+        let (mut sample, mut snapshot) = hale_store::storable(sample, snapshot);
+        for process in sample.process.iter_mut().flat_map(|p| &mut p.processes) {
+            process.info = masked(&process.info);
+        }
+        for process in &mut snapshot.processes {
+            process.info = masked(&process.info);
+        }
         Batch { sample, snapshot, journal, health, predictions }
     }
+}
+
+/// Questions that are answered at the same time: each may take a fifth of a gigabyte.
+const QUESTIONS_AT_ONCE: usize = 2;
+/// How long a further one waits for its turn.
+const TURN_WAIT: Duration = Duration::from_secs(10);
+/// How often it is looked whether whoever asked is still there.
+const GONE_EVERY: Duration = Duration::from_millis(50);
+
+/// A process as it is recorded: its command line may hold what opens doors.
+fn masked(info: &Arc<ProcessInfo>) -> Arc<ProcessInfo> {
+    let cmdline = crate::masks::text(&info.cmdline);
+    if cmdline == info.cmdline {
+        return info.clone();
+    }
+    Arc::new(ProcessInfo { cmdline, ..ProcessInfo::clone(info) })
 }
 
 /// What a worker can do.
@@ -90,6 +115,8 @@ pub(crate) enum Work {
 pub(crate) enum Done {
     /// What had to be set aside, in words.
     Stored(Option<String>),
+    /// Why nothing can be stored now; it is tried again.
+    Later(String),
     Table(Table),
     Trends {
         trends: Vec<Trend>,
@@ -103,8 +130,19 @@ pub(crate) fn perform(files: &Files, work: &Work) -> Result<Done, ApiError> {
     let deadline = Instant::now() + BUSY_WAIT;
     let (telemetry, state) = (files.telemetry(), files.state());
     let result = match work {
-        Work::Prepare => patiently(deadline, || Telemetry::open_or_set_aside(&telemetry))
-            .map(|(_, set_aside)| Done::Stored(set_aside)),
+        Work::Prepare => {
+            let opened =
+                patiently(Instant::now() + START_WAIT, || Telemetry::open_or_set_aside(&telemetry));
+            match opened {
+                Ok((_, set_aside)) => Ok(Done::Stored(set_aside)),
+                // Another program made it what it is: not for this one to write.
+                Err(error @ (StoreError::Newer { .. } | StoreError::MigrationChanged { .. })) => {
+                    Err(error)
+                }
+                // The watch does not wait for a disk with room, or for whoever reads the file.
+                Err(error) => Ok(Done::Later(chained(&error))),
+            }
+        }
         Work::Store { before, batches } => {
             patiently(deadline, || Telemetry::open_or_set_aside(&telemetry)).and_then(
                 |(mut telemetry, set_aside)| {
@@ -208,14 +246,24 @@ struct Workshop {
 
 impl Workshop {
     fn perform(&self, work: &Work) -> Result<Done, ApiError> {
+        self.perform_for(work, &CancellationToken::new())
+    }
+
+    /// For somebody who may go away before it is done.
+    fn perform_for(&self, work: &Work, gone: &CancellationToken) -> Result<Done, ApiError> {
         match &self.program {
-            Some(program) => self.in_child(program, work),
+            Some(program) => self.in_child(program, work, gone),
             None => perform(&self.files, work),
         }
     }
 
     #[expect(clippy::disallowed_methods, reason = "starts hale itself, to keep DuckDB out of it")]
-    fn in_child(&self, program: &Path, work: &Work) -> Result<Done, ApiError> {
+    fn in_child(
+        &self,
+        program: &Path,
+        work: &Work,
+        gone: &CancellationToken,
+    ) -> Result<Done, ApiError> {
         let failed = |what: &str, error: &dyn std::fmt::Display| {
             ApiError::new(ErrorKind::Failed, format!("the telemetry worker {what}: {error}"))
         };
@@ -232,19 +280,96 @@ impl Workshop {
             hale_spawn::spawn(&mut command).map_err(|e| failed("could not be started", &e))?;
         // It reads everything before it answers, so neither side waits for the other.
         let told = child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(&input));
-        let output = child.wait_with_output().map_err(|e| failed("was lost", &e))?;
-        told.map_err(|e| failed("did not read its work", &e))?;
-        if !output.status.success() {
-            return Err(failed("ended", &output.status));
+        let output = read_while(&mut child, gone);
+        if gone.is_cancelled() {
+            let _ = child.kill();
         }
-        serde_json::from_slice::<Result<Done, ApiError>>(&output.stdout)
+        let status = child.wait().map_err(|e| failed("was lost", &e))?;
+        if gone.is_cancelled() {
+            return Err(nobody_waits());
+        }
+        let output = output.map_err(|e| failed("was lost", &e))?;
+        told.map_err(|e| failed("did not read its work", &e))?;
+        if !status.success() {
+            return Err(failed("ended", &status));
+        }
+        serde_json::from_slice::<Result<Done, ApiError>>(&output)
             .map_err(|e| failed("gave no answer", &e))?
+    }
+}
+
+/// All that a worker says, or what it said until nobody waits for it any more.
+fn read_while(child: &mut Child, gone: &CancellationToken) -> std::io::Result<Vec<u8>> {
+    let Some(mut stdout) = child.stdout.take() else { return Ok(Vec::new()) };
+    let (sender, answer) = sync_channel(1);
+    std::thread::Builder::new().name("telemetry-answer".to_owned()).spawn(move || {
+        let mut said = Vec::new();
+        let _ = sender.send(stdout.read_to_end(&mut said).map(|_| said));
+    })?;
+    loop {
+        match answer.recv_timeout(GONE_EVERY) {
+            Ok(said) => return said,
+            Err(RecvTimeoutError::Timeout) if !gone.is_cancelled() => {}
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                return Ok(Vec::new());
+            }
+        }
+    }
+}
+
+fn nobody_waits() -> ApiError {
+    ApiError::new(ErrorKind::Failed, "the question was given up: whoever asked it has gone")
+}
+
+/// Questions that are being answered.
+#[derive(Default)]
+struct Turns {
+    taken: Mutex<usize>,
+    freed: Condvar,
+}
+
+/// One of them, for as long as this lives.
+struct Turn<'a>(&'a Turns);
+
+impl Turns {
+    fn take(&self, gone: &CancellationToken) -> Result<Turn<'_>, ApiError> {
+        let deadline = Instant::now() + TURN_WAIT;
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        while *taken >= QUESTIONS_AT_ONCE {
+            if gone.is_cancelled() {
+                return Err(nobody_waits());
+            }
+            if Instant::now() >= deadline {
+                let message =
+                    format!("{QUESTIONS_AT_ONCE} other questions are still being answered");
+                return Err(ApiError::new(ErrorKind::Degraded, message).hint(
+                    "ask again in a moment; a question is stopped after 30 s, or when whoever asked it ends",
+                ));
+            }
+            taken = self
+                .freed
+                .wait_timeout(taken, GONE_EVERY)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        *taken += 1;
+        Ok(Turn(self))
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut taken = self.0.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        *taken = taken.saturating_sub(1);
+        self.0.freed.notify_one();
     }
 }
 
 enum Job {
     Store(Box<Batch>),
     Ask(Work, SyncSender<Result<Done, ApiError>>),
+    /// Store what waits, so that a question finds it.
+    Write(SyncSender<()>),
     Stop,
 }
 
@@ -253,6 +378,8 @@ enum Job {
 pub(crate) struct TelemetryHandle {
     jobs: SyncSender<Job>,
     lost: Arc<Mutex<Losses>>,
+    workshop: Workshop,
+    turns: Arc<Turns>,
 }
 
 #[derive(Default)]
@@ -273,16 +400,23 @@ impl TelemetryThread {
         program: Option<PathBuf>,
     ) -> Result<(TelemetryThread, Option<String>), ApiError> {
         let workshop = Workshop { files: files.clone(), program };
+        let mut losses = Losses::default();
         let set_aside = match workshop.perform(&Work::Prepare)? {
             Done::Stored(set_aside) => set_aside,
+            Done::Later(why) => {
+                tracing::warn!("telemetry waits to be stored: {why}");
+                losses.last_error = Some(why);
+                None
+            }
             Done::Table(_) | Done::Trends { .. } | Done::Words(_) => None,
         };
         let (jobs, receiver) = sync_channel(QUEUE_JOBS_MAX);
-        let lost = Arc::new(Mutex::new(Losses::default()));
-        let handle = TelemetryHandle { jobs, lost: lost.clone() };
+        let lost = Arc::new(Mutex::new(losses));
+        let (lost_there, workshop_there) = (lost.clone(), workshop.clone());
+        let handle = TelemetryHandle { jobs, lost, workshop, turns: Arc::default() };
         let thread = std::thread::Builder::new()
             .name("telemetry".to_owned())
-            .spawn(move || Keeper::new(workshop, lost).run(&receiver))
+            .spawn(move || Keeper::new(workshop_there, lost_there).run(&receiver))
             .map_err(|e| {
                 ApiError::new(ErrorKind::Failed, format!("cannot start the telemetry thread: {e}"))
             })?;
@@ -331,6 +465,23 @@ impl TelemetryHandle {
         answer.recv().map_err(|_| ending())?
     }
 
+    /// Answers a statement beside whatever is being stored, after what waits was stored. Waits for the
+    /// worker, until nobody waits for the answer any more.
+    pub(crate) fn query(
+        &self,
+        sql: String,
+        limit_rows: u32,
+        gone: &CancellationToken,
+    ) -> Result<Done, ApiError> {
+        let ending =
+            || ApiError::new(ErrorKind::Failed, "the agent is ending: telemetry is closed");
+        let _turn = self.turns.take(gone)?;
+        let (reply, written) = sync_channel(1);
+        self.jobs.send(Job::Write(reply)).map_err(|_| ending())?;
+        written.recv().map_err(|_| ending())?;
+        self.workshop.perform_for(&Work::Query { sql, limit_rows }, gone)
+    }
+
     /// What could not be stored, in words; none if nothing was lost.
     pub(crate) fn losses(&self) -> Option<String> {
         let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
@@ -377,6 +528,10 @@ impl Keeper {
                     self.write();
                     let _ = reply.send(self.workshop.perform(&work));
                 }
+                Job::Write(written) => {
+                    self.write();
+                    let _ = written.send(());
+                }
                 Job::Stop => return self.write(),
             }
         }
@@ -396,7 +551,7 @@ impl Keeper {
             Ok(done) => {
                 lost.last_error = match done {
                     Done::Stored(set_aside) => set_aside,
-                    Done::Table(_) | Done::Trends { .. } | Done::Words(_) => None,
+                    Done::Later(_) | Done::Table(_) | Done::Trends { .. } | Done::Words(_) => None,
                 };
                 self.before = batches.pop().map(|b| Box::new(b.sample));
             }

@@ -20,6 +20,8 @@ use crate::rules::LINKS_PATH;
 
 /// An agent that does not accept by then is taken for absent.
 const LIMIT_CONNECT_SECS: u64 = 2;
+/// One that says nothing at all by then hangs, or was stopped.
+const LIMIT_SIGN_OF_LIFE_SECS: u64 = 3;
 /// An answer to a question takes at most this long.
 const LIMIT_QUERY_SECS: u64 = 60;
 /// A command ends with its verification, which may watch for minutes.
@@ -38,6 +40,14 @@ pub enum ClientError {
         /// Why not.
         #[source]
         source: io::Error,
+    },
+    /// There is one that takes connections and says nothing.
+    #[error("the agent on {path} does not answer")]
+    Silent {
+        /// The socket.
+        path: PathBuf,
+        /// How long it was waited for, in seconds.
+        waited_secs: u64,
     },
     /// There is one, but it cannot be reached.
     #[error("the agent on {path} cannot be reached")]
@@ -59,14 +69,25 @@ pub struct Client {
 }
 
 impl Client {
-    /// Finds the agent that listens on this socket.
+    /// Finds the agent that listens on this socket, and hears that it answers at all: the kernel takes
+    /// connections for a process that was stopped, too.
     ///
     /// # Errors
-    /// [`ClientError::NoAgent`] if nobody listens there.
+    /// [`ClientError::NoAgent`] if nobody listens there, [`ClientError::Silent`] if it does not answer.
     pub async fn connect(path: &Path) -> Result<Client, ClientError> {
         let path = path.to_owned();
         match open(&path).await {
-            Ok(_) => Ok(Client { path, staleness: Mutex::default(), warnings: Mutex::default() }),
+            Ok(stream) => {
+                let waited_secs = LIMIT_SIGN_OF_LIFE_SECS;
+                let limit = Duration::from_secs(waited_secs);
+                if tokio::time::timeout(limit, is_alive(stream)).await.is_err() {
+                    return Err(ClientError::Silent { path, waited_secs });
+                }
+                Ok(Client { path, staleness: Mutex::default(), warnings: Mutex::default() })
+            }
+            Err(source) if source.kind() == io::ErrorKind::TimedOut => {
+                Err(ClientError::Silent { path, waited_secs: LIMIT_CONNECT_SECS })
+            }
             Err(source)
                 if matches!(
                     source.kind(),
@@ -171,6 +192,18 @@ impl Client {
                 Err(error) => Err(error.into()),
             },
         }
+    }
+}
+
+/// Returns when anything came back, whatever it is: what is wrong with it is said by the question that
+/// follows.
+async fn is_alive(stream: UnixStream) {
+    let Ok((mut sender, connection)) = http1::handshake(TokioIo::new(stream)).await else { return };
+    let request = Request::get("/healthz").header("host", "hale").body(Full::new(Bytes::new()));
+    let Ok(request) = request else { return };
+    tokio::select! {
+        _ = sender.send_request(request) => {}
+        _ = connection => {}
     }
 }
 

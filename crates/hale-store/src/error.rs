@@ -165,6 +165,10 @@ impl StoreError {
             StoreError::Busy { path, operation }
         } else if code == Some(Code::DiskFull) {
             StoreError::Full { path, operation }
+        } else if let Some(trouble) =
+            is_of_the_place(code).then(|| crate::place::trouble(&path, &operation)).flatten()
+        {
+            trouble
         } else {
             StoreError::Sqlite { path, operation, source: Box::new(source) }
         }
@@ -182,6 +186,10 @@ impl StoreError {
             StoreError::Full { path, operation }
         } else if says(&DAMAGED) {
             StoreError::Corrupt { path, detail: text::shorten(&first_line(&text), 300) }
+        } else if let Some(trouble) =
+            says(&["IO Error"]).then(|| crate::place::trouble(&path, &operation)).flatten()
+        {
+            trouble
         } else {
             StoreError::Duckdb { path, operation, source: Box::new(source) }
         }
@@ -206,13 +214,21 @@ impl StoreError {
                     .to_owned()
             }
             StoreError::Busy { .. } => {
-                "an agent is running on this data directory: ask it (`hale query` does), or stop it first"
+                "another program reads or writes it just now: try again in a moment; `hale status` says whether an agent runs"
                     .to_owned()
             }
             StoreError::Full { path, .. } => format!(
                 "free space on the file system of {}; storing goes on by itself then",
                 path.display()
             ),
+            StoreError::Io { path, source, .. }
+                if source.kind() == std::io::ErrorKind::ReadOnlyFilesystem =>
+            {
+                format!(
+                    "the file system of {} is read-only: commands that look still work; to keep anything, name another place with --data-dir, or mount it to be written",
+                    path.display()
+                )
+            }
             StoreError::Io { path, .. } => {
                 format!("check that {} and its directory belong to you: ls -ld {0}", path.display())
             }
@@ -233,6 +249,13 @@ impl StoreError {
             StoreError::NotFound { .. } => return None,
         })
     }
+}
+
+/// Errors of SQLite that a full or read-only file system may be behind: shared memory, journals and the file
+/// itself are made and grown in many places, each with a number of its own.
+fn is_of_the_place(code: Option<rusqlite::ErrorCode>) -> bool {
+    use rusqlite::ErrorCode as Code;
+    matches!(code, Some(Code::SystemIoFailure | Code::CannotOpen | Code::ReadOnly))
 }
 
 /// What DuckDB says about files that are torn or never were a database.

@@ -4,6 +4,8 @@
 mod error;
 mod inbox;
 mod migrate;
+mod place;
+mod scratch;
 mod sql;
 mod state;
 mod state_tables;

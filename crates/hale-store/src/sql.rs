@@ -20,7 +20,9 @@ use hale_model::view::Table;
 
 use crate::{State, StoreError, state_tables};
 
-const TIME_LIMIT: Duration = Duration::from_secs(30);
+/// How long a query may hold the file itself, which nobody can write meanwhile.
+pub(crate) const IN_PLACE_LIMIT: Duration = Duration::from_secs(1);
+pub(crate) const TIME_LIMIT: Duration = Duration::from_secs(30);
 const SQL_LIMIT_BYTES: usize = 64 * 1024;
 const ANSWER_LIMIT_BYTES: usize = 32 << 20;
 /// How much larger the process may become while it answers.
@@ -58,7 +60,7 @@ pub(crate) fn run(
     run_within(connection, path, state, sql, limit_rows, TIME_LIMIT)
 }
 
-fn run_within(
+pub(crate) fn run_within(
     connection: &Connection,
     path: &Path,
     state: Option<&State>,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hale_engine::Settings;
 use hale_model::action::Actor;
-use hale_model::api::{ApiError, Command, Handle, Query, View};
+use hale_model::api::{ApiError, Command, ErrorKind, Handle, Query, View};
 use hale_model::config::{self, Config};
 use hale_serve::{Client, ClientError};
 
@@ -96,9 +96,25 @@ impl Context {
     pub async fn connect(&self) -> Result<Desk, Failure> {
         let socket = hale_engine::agent_socket(&self.data_dir);
         match Client::connect(&socket).await {
-            Ok(client) => Ok(Desk { handle: Arc::new(client), agent: true }),
-            Err(ClientError::NoAgent { .. }) => {
-                Ok(Desk { handle: hale_engine::offline(self.settings()?), agent: false })
+            Ok(client) => Ok(Desk { handle: Arc::new(client), agent: true, silent: None }),
+            Err(ClientError::NoAgent { .. }) => Ok(Desk {
+                handle: hale_engine::offline(self.settings()?),
+                agent: false,
+                silent: None,
+            }),
+            Err(ClientError::Silent { waited_secs, .. }) => {
+                let who = hale_engine::agent_pid(&self.data_dir)
+                    .map_or(String::new(), |pid| format!(" (pid {pid})"));
+                let silent = format!("the agent{who} does not answer within {waited_secs} s");
+                self.screen.talk(&format!(
+                    "{} {silent}: this command looks for itself; `hale doctor` says more.",
+                    crate::screen::paint(crate::screen::YELLOW, "hale:")
+                ));
+                Ok(Desk {
+                    handle: hale_engine::offline(self.settings()?),
+                    agent: false,
+                    silent: Some(silent),
+                })
             }
             Err(ClientError::Unreachable { path, source }) => Err(Failure::failed(
                 format!("the agent on {} cannot be reached: {source}", path.display()),
@@ -112,8 +128,10 @@ impl Context {
 pub struct Desk {
     /// The agent's handle, or one that needs no agent.
     pub handle: Arc<dyn Handle>,
-    /// Whether an agent runs.
+    /// Whether an agent answers.
     pub agent: bool,
+    /// That there is one which does not answer, in words.
+    pub silent: Option<String>,
 }
 
 impl Desk {
@@ -124,8 +142,40 @@ impl Desk {
 
     /// Wishes, in the name of whoever runs this command.
     pub async fn wish(&self, command: Command) -> Result<View, ApiError> {
+        if let Some(silent) = &self.silent
+            && is_the_agents(&command)
+        {
+            return Err(ApiError::new(ErrorKind::Degraded, silent.clone()).hint(
+                "it alone goes on with its own cases: `hale doctor` says what it does; let it go on, or end it, then try again",
+            ));
+        }
         let uid = rustix::process::getuid().as_raw();
         self.handle.command(command, Actor::User { uid }).await
+    }
+}
+
+/// Whether only the agent can carry it out: it goes on with a case of its own once it wakes.
+fn is_the_agents(command: &Command) -> bool {
+    match command {
+        Command::Approve { .. }
+        | Command::Reject { .. }
+        | Command::Propose { .. }
+        | Command::Undo { .. } => true,
+        Command::Act { .. }
+        | Command::Step { .. }
+        | Command::Pause { .. }
+        | Command::Resume
+        | Command::AckAlert { .. }
+        | Command::CloseAlert { .. }
+        | Command::NoteIncident { .. }
+        | Command::RunbookImport { .. }
+        | Command::RunbookRemove { .. }
+        | Command::Export { .. }
+        | Command::Vacuum { .. }
+        | Command::CreateToken { .. }
+        | Command::RevokeToken { .. }
+        | Command::RefusedPlan { .. }
+        | Command::RefusedCaller { .. } => false,
     }
 }
 

@@ -175,8 +175,18 @@ pub fn width() -> usize {
     columns.clamp(WIDTH_MIN, WIDTH_MAX)
 }
 
-/// Cut to this many columns, with `…` where it was cut. Control characters become visible.
+/// Whether a program or a file takes what is written: then nothing is cut, whatever its width.
+fn is_piped() -> bool {
+    !std::io::stdout().is_terminal()
+}
+
+/// Cut to this many columns where a terminal shows it, with `…` where it was cut; whole elsewhere. Control
+/// characters become visible.
 pub fn fit(text: &str, columns: usize) -> String {
+    cut_to(text, if is_piped() { usize::MAX } else { columns })
+}
+
+fn cut_to(text: &str, columns: usize) -> String {
     let text = printable(text);
     if text.width() <= columns {
         return text;
@@ -287,8 +297,12 @@ impl Columns {
         self.rows.is_empty()
     }
 
-    /// As text of at most this many columns a line.
+    /// As text of at most this many columns a line where a terminal shows it; whole elsewhere.
     pub fn render(&self, columns: usize) -> String {
+        self.render_within(if is_piped() { usize::MAX } else { columns })
+    }
+
+    fn render_within(&self, columns: usize) -> String {
         let count = self.rows.iter().map(Vec::len).chain([self.header.len()]).max().unwrap_or(0);
         let wide = |index: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(index)).map(|c| c.text.width());
@@ -313,7 +327,7 @@ impl Columns {
     fn line(&self, out: &mut String, cells: &[Cell], widths: &[usize]) {
         let mut line = " ".repeat(self.indent);
         for (index, (cell, width)) in cells.iter().zip(widths).enumerate() {
-            let text = fit(&cell.text, *width);
+            let text = cut_to(&cell.text, *width);
             let pad = " ".repeat(width.saturating_sub(text.width()));
             let text = if cell.style == PLAIN { text } else { paint(cell.style, &text) };
             let last = index + 1 == cells.len();
@@ -345,7 +359,7 @@ mod tests {
         columns.row([cell("日本"), cell("7"), cell("a long tale that does not fit")]);
         columns.row([cell("x\x1b[31m"), cell("1234"), cell("é")]);
         assert_eq!(
-            anstream::adapter::strip_str(&columns.render(34)).to_string(),
+            anstream::adapter::strip_str(&columns.render_within(34)).to_string(),
             "NAME       N  WHAT\n\
              日本       7  a long tale that do…\n\
              x\u{fffd}[31m  1234  é\n"
@@ -353,11 +367,25 @@ mod tests {
     }
 
     #[test]
+    fn what_a_program_reads_is_whole() {
+        // Under a test runner standard output is no terminal.
+        if !is_piped() {
+            eprintln!("SKIPPED what_a_program_reads_is_whole: standard output is a terminal");
+            return;
+        }
+        let long = "word ".repeat(100);
+        let mut columns = Columns::new(&["A", "B"], &[]);
+        columns.row([cell("1"), cell(&long)]);
+        assert!(columns.render(40).contains(long.trim_end()));
+        assert_eq!(fit(&long, 40), long);
+    }
+
+    #[test]
     fn long_text_is_wrapped_at_spaces_and_long_words_are_cut() {
         assert_eq!(wrap("one two three", 8), ["one two", "three"]);
         assert_eq!(wrap("abcdefghij k", 4), ["abcd", "efgh", "ij k"]);
         assert_eq!(wrap("", 4), [""]);
-        assert_eq!(fit("日本語", 5), "日本…");
+        assert_eq!(cut_to("日本語", 5), "日本…");
     }
 
     #[test]

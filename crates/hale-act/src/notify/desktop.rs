@@ -52,12 +52,13 @@ pub(super) struct Desktop {
     /// None: the session bus that the environment names.
     address: Option<String>,
     connection: Option<Connection>,
-    silent_until: Option<Instant>,
+    /// Since it failed: until when it is left alone, and why.
+    silent: Option<(Instant, String)>,
 }
 
 impl Desktop {
     pub fn session() -> Self {
-        Desktop { address: None, connection: None, silent_until: None }
+        Desktop { address: None, connection: None, silent: None }
     }
 
     async fn connect(&self) -> zbus::Result<Connection> {
@@ -91,20 +92,27 @@ impl Channel for Desktop {
         "desktop".to_owned()
     }
 
+    fn is_optional(&self) -> bool {
+        true
+    }
+
     async fn deliver(&mut self, notification: Arc<Notification>) -> Result<(), String> {
-        if self.silent_until.is_some_and(|until| Instant::now() < until) {
-            return Ok(());
+        if let Some((until, why)) = &self.silent
+            && Instant::now() < *until
+        {
+            return Err(why.clone());
         }
-        let shown = tokio::time::timeout(CALL_LIMIT, self.show(&notification)).await;
-        if matches!(shown, Ok(Ok(()))) {
-            self.silent_until = None;
-        } else {
-            // Most machines have no desktop: no reason for a warning. `hale doctor` tells.
-            tracing::debug!("no desktop notification: {shown:?}");
-            self.connection = None;
-            self.silent_until = Some(Instant::now() + RETRY_AFTER);
-        }
-        Ok(())
+        let why = match tokio::time::timeout(CALL_LIMIT, self.show(&notification)).await {
+            Ok(Ok(())) => {
+                self.silent = None;
+                return Ok(());
+            }
+            Ok(Err(error)) => format!("no desktop session takes it: {error}"),
+            Err(_) => format!("the desktop did not answer within {} s", CALL_LIMIT.as_secs()),
+        };
+        self.connection = None;
+        self.silent = Some((Instant::now() + RETRY_AFTER, why.clone()));
+        Err(why)
     }
 }
 
@@ -223,7 +231,7 @@ mod tests {
         BufReader::new(daemon.stdout.take().unwrap()).read_line(&mut address).unwrap();
         let address = address.trim().to_owned();
         let mut desktop =
-            Desktop { address: Some(address.clone()), connection: None, silent_until: None };
+            Desktop { address: Some(address.clone()), connection: None, silent: None };
         let why = available(&desktop).await.unwrap_err();
         assert!(why.starts_with("no notification service"), "{why}");
 
@@ -252,9 +260,12 @@ mod tests {
     #[tokio::test]
     async fn without_a_bus_it_is_silent_for_a_while() {
         let address = Some("unix:path=/nonexistent/bus".to_owned());
-        let mut desktop = Desktop { address, connection: None, silent_until: None };
+        let mut desktop = Desktop { address, connection: None, silent: None };
         assert!(available(&desktop).await.unwrap_err().starts_with("no session bus"));
-        desktop.deliver(note()).await.unwrap();
-        assert!(desktop.silent_until.is_some());
+        for _ in 0..2 {
+            let why = desktop.deliver(note()).await.unwrap_err();
+            assert!(why.starts_with("no desktop session takes it"), "{why}");
+        }
+        assert!(desktop.silent.is_some());
     }
 }

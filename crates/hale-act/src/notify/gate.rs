@@ -150,7 +150,7 @@ impl Held {
             lines.push(format!("{} more were lost: the queue was full", self.lost));
         }
         let mut commands = self.commands;
-        commands.push("hale alerts".to_owned());
+        commands.push("hale alerts list".to_owned());
         Notification {
             at,
             kind: NotificationKind::Digest,
@@ -250,7 +250,7 @@ mod tests {
         high memory.high · 22 (opened)
         and 8 more
         7 more were lost: the queue was full
-        ["hale approve ap-1", "hale alerts"]
+        ["hale approve ap-1", "hale alerts list"]
         "#
         );
         assert_eq!(gate.digest_due(), None);

@@ -281,7 +281,14 @@ impl Notifier {
             told.push(outlets.add(terminal::Terminal::new(settings.terminal)));
         }
         if config.desktop {
-            told.push(outlets.add(desktop::Desktop::session()));
+            let outlet = outlets.add(desktop::Desktop::session());
+            let record = outlet.record();
+            outlets.talkers.push(tokio::spawn(async move {
+                if let Err(why) = desktop_available().await {
+                    record.note_trouble(why);
+                }
+            }));
+            told.push(outlet);
         }
         let webhook = match webhook::Webhook::new(config) {
             Ok(webhook) => webhook.map(|webhook| outlets.add(webhook)),

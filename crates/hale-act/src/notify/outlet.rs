@@ -16,6 +16,11 @@ const CHANNEL_QUEUE_NOTIFICATIONS: usize = 256;
 pub(crate) trait Channel: Send + 'static {
     fn name(&self) -> String;
 
+    /// Whether most machines lack it, so that it is no trouble where it is missing.
+    fn is_optional(&self) -> bool {
+        false
+    }
+
     /// # Errors
     /// Why it was given up; said in the log and by `hale doctor`, without any secret.
     fn deliver(
@@ -37,6 +42,8 @@ pub struct ChannelState {
     pub dropped: u64,
     /// Why it cannot be used, or why the last one was given up; none if all is well.
     pub trouble: Option<String>,
+    /// Whether most machines lack it, so that it is no trouble where it is missing.
+    pub is_optional: bool,
 }
 
 /// The same while it changes.
@@ -47,6 +54,7 @@ pub(super) struct Record {
     given_up: AtomicU64,
     dropped: AtomicU64,
     trouble: Mutex<Option<String>>,
+    is_optional: bool,
 }
 
 impl Record {
@@ -62,7 +70,14 @@ impl Record {
             given_up: self.given_up.load(Ordering::Relaxed),
             dropped: self.dropped.load(Ordering::Relaxed),
             trouble: self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            is_optional: self.is_optional,
         }
+    }
+
+    /// Notes why it cannot be used, before anything was to be delivered.
+    pub fn note_trouble(&self, why: String) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        trouble.get_or_insert(why);
     }
 
     fn ended(&self, result: Result<(), String>) {
@@ -75,7 +90,7 @@ impl Record {
                 let given_up = 1 + self.given_up.fetch_add(1, Ordering::Relaxed);
                 let channel = &self.name;
                 // At the first, and then ever more rarely: it may be dead for days.
-                if given_up.is_power_of_two() {
+                if given_up.is_power_of_two() && !self.is_optional {
                     tracing::warn!(%channel, given_up, "a notification was not delivered: {why}");
                 }
                 Some(why)
@@ -96,6 +111,11 @@ pub(super) struct Outlet {
 }
 
 impl Outlet {
+    /// How it fares.
+    pub fn record(&self) -> Arc<Record> {
+        Arc::clone(&self.record)
+    }
+
     pub fn offer(&mut self, notification: &Arc<Notification>) {
         if self.queue.try_send(Arc::clone(notification)).is_err() {
             let dropped = 1 + self.record.dropped.fetch_add(1, Ordering::Relaxed);
@@ -122,7 +142,8 @@ pub(super) struct Outlets {
 
 impl Outlets {
     pub fn add(&mut self, mut channel: impl Channel) -> Outlet {
-        let record = Arc::new(Record { name: channel.name(), ..Record::default() });
+        let (name, is_optional) = (channel.name(), channel.is_optional());
+        let record = Arc::new(Record { name, is_optional, ..Record::default() });
         let (queue, mut waiting) = mpsc::channel::<Arc<Notification>>(CHANNEL_QUEUE_NOTIFICATIONS);
         let told = Arc::clone(&record);
         self.workers.push(tokio::spawn(async move {

@@ -4,7 +4,7 @@
 use hale_act::notify::{ChannelState, Secrets, survey};
 use hale_model::view::DoctorCheck;
 
-use super::{ok, warning};
+use super::{check, ok, warning};
 use crate::desk::Desk;
 
 pub(super) fn checks(desk: &Desk) -> Vec<DoctorCheck> {
@@ -17,8 +17,23 @@ pub(super) fn checks(desk: &Desk) -> Vec<DoctorCheck> {
     }
 }
 
+/// Its name and, where that says so, the file it writes: a path makes a poor name.
+fn parts(state: &ChannelState) -> (&str, &str) {
+    match state.name.split_once(' ') {
+        Some((name, path)) if path.starts_with('/') => (name, path),
+        Some(_) | None => (&state.name, ""),
+    }
+}
+
 fn name(state: &ChannelState) -> String {
-    format!("channel {}", state.name)
+    format!("channel {}", parts(state).0)
+}
+
+fn with_place(state: &ChannelState, found: String) -> String {
+    match parts(state).1 {
+        "" => found,
+        path => format!("{path} · {found}"),
+    }
 }
 
 fn of_running(state: &ChannelState) -> DoctorCheck {
@@ -27,8 +42,13 @@ fn of_running(state: &ChannelState) -> DoctorCheck {
     if lost > 0 {
         found.push_str(&format!(", {lost} not"));
     }
+    let found = with_place(state, found);
     match &state.trouble {
         None => ok(&name(state), found),
+        // Most servers have no desktop: nothing is wrong with that.
+        Some(why) if state.is_optional && state.delivered == 0 => {
+            check(&name(state), "absent", why.clone(), None)
+        }
         Some(why) if lost == 0 => warning(&name(state), why.clone(), fix()),
         Some(why) => warning(&name(state), format!("{found}; the last: {why}"), fix()),
     }
@@ -37,7 +57,10 @@ fn of_running(state: &ChannelState) -> DoctorCheck {
 /// This process may lack a secret that the agent has: said as what it is.
 fn of_configured(state: &ChannelState) -> DoctorCheck {
     match &state.trouble {
-        None => ok(&name(state), "configured; no agent runs that would use it".to_owned()),
+        None => {
+            let found = "configured; no agent runs that would use it".to_owned();
+            ok(&name(state), with_place(state, found))
+        }
         Some(why) => warning(&name(state), why.clone(), fix()),
     }
 }

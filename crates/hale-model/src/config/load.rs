@@ -99,7 +99,7 @@ pub fn parse(text: &str, origin: &str) -> Result<Loaded, ConfigErrors> {
     let lines = Lines::of(text);
     let (document, syntax) = DeTable::parse_recoverable(text);
     if !syntax.is_empty() {
-        return Err(wrong(syntax.iter().map(|e| lines.syntax_error(e)).collect()));
+        return Err(wrong(syntax.iter().map(|e| lines.syntax_error(e, text)).collect()));
     }
     let span = document.span();
     let (ignored, table): (DeTable<'_>, DeTable<'_>) = document
@@ -126,7 +126,7 @@ pub fn parse(text: &str, origin: &str) -> Result<Loaded, ConfigErrors> {
     }
     let places = Places::of(document.get_ref(), &lines);
     let config = Config::deserialize(toml::de::Deserializer::from(document))
-        .map_err(|e| wrong(vec![lines.syntax_error(&e)]))?;
+        .map_err(|e| wrong(vec![lines.syntax_error(&e, text)]))?;
     let errors = disagreements(&config, &places);
     for (index, provider) in config.ai.providers.iter().enumerate() {
         if super::ai::sends_key_in_clear(provider) {
@@ -180,12 +180,18 @@ impl Lines {
         1 + self.0.partition_point(|end| *end < offset)
     }
 
-    fn syntax_error(&self, error: &toml::de::Error) -> ConfigError {
+    fn syntax_error(&self, error: &toml::de::Error, text: &str) -> ConfigError {
+        let mut what = crate::text::printable(error.message());
+        if what == "duplicate key"
+            && let Some(key) = error.span().and_then(|span| text.get(span))
+        {
+            what = format!("duplicate key `{}`: it was given before", crate::text::printable(key));
+        }
         ConfigError {
             line: error.span().map_or(1, |span| self.line_of(span.start)),
             section: String::new(),
             key: String::new(),
-            what: crate::text::printable(error.message()),
+            what,
             hint: None,
         }
     }
@@ -704,7 +710,7 @@ mod tests {
              config.toml:5: [general] language: `de` is not one of en, fr, ko"
         );
         assert!(message("[general\nmode = 1").starts_with("config.toml:1: "));
-        assert!(message("a = 1\na = 2").contains("config.toml:2: duplicate key"));
+        assert!(message("a = 1\na = 2").contains("config.toml:2: duplicate key `a`"));
     }
 
     #[test]

@@ -177,6 +177,10 @@ impl State {
     /// # Errors
     /// If it cannot be read.
     pub fn verify_audit(&self) -> Result<AuditCheck, StoreError> {
+        // A page that was overwritten may read as one with nothing on it.
+        if let Some(detail) = self.damage()? {
+            return Err(StoreError::Corrupt { path: self.path.clone(), detail });
+        }
         // One snapshot for chain and head: another process may append meanwhile.
         self.batch("verify the audit chain", "BEGIN")?;
         let result = self.verify_in_transaction();

@@ -13,6 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::{Access, State};
 use crate::StoreError;
 use crate::migrate::{Migration, pending};
+use crate::scratch::Scratch;
 
 const MIGRATIONS: &[Migration] = &[
     Migration {
@@ -48,6 +49,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const BUSY_PAUSE: Duration = Duration::from_millis(1);
 /// Pages kept in memory, in KiB.
 const CACHE_KIB: i64 = 2048;
+/// The largest database that is copied where it cannot be read in place.
+const COPY_LIMIT_BYTES: u64 = 256 << 20;
 /// The WAL is cut back to this after a checkpoint.
 const WAL_LIMIT_BYTES: i64 = 4 << 20;
 
@@ -60,9 +63,13 @@ impl State {
     pub fn open(path: &Path, access: Access) -> Result<State, StoreError> {
         if !exists_or_is_made(path, access)? {
             // Through a connection that cannot write: refusing must not even checkpoint the WAL.
-            let reader = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-            check_length(path, &reader)?;
-            pending(path, MIGRATIONS, &applied(path, &reader)?)?;
+            let reader = match reader(path) {
+                // Reading needs a file of shared memory beside the database; here none can be made.
+                Err(
+                    StoreError::Full { .. } | StoreError::Io { .. } | StoreError::Sqlite { .. },
+                ) if access == Access::Read => copied(path)?,
+                other => other?,
+            };
             if access == Access::Read {
                 return Ok(State::with(path, reader));
             }
@@ -71,6 +78,16 @@ impl State {
         prepare(path, &writer)?;
         migrate(path, &writer)?;
         Ok(State::with(path, writer))
+    }
+
+    /// Folds the write-ahead log into the file, so that the file alone holds everything. For the end of an
+    /// agent: other connections of its process may not be closed by then.
+    ///
+    /// # Errors
+    /// If it cannot be written, or another process is at it; nothing is lost then.
+    pub fn fold(&self) -> Result<(), StoreError> {
+        self.value::<i64>("fold the write-ahead log", "PRAGMA wal_checkpoint(TRUNCATE)", [])
+            .map(|_| ())
     }
 
     /// A database that is in memory only, and gone with this value: for questions where there is no
@@ -104,6 +121,39 @@ impl State {
         connection.set_prepared_statement_cache_capacity(64);
         State { path: path.to_owned(), connection, pending_head: RefCell::new(None) }
     }
+}
+
+fn reader(path: &Path) -> Result<Connection, StoreError> {
+    let reader = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    check_length(path, &reader)?;
+    pending(path, MIGRATIONS, &applied(path, &reader)?)?;
+    Ok(reader)
+}
+
+/// The database as it is now, in a copy of its own: for a directory where nothing can be written.
+fn copied(path: &Path) -> Result<Connection, StoreError> {
+    let failed = |e| StoreError::io(path, "copy", e);
+    let temporary = std::env::temp_dir();
+    let scratch = Scratch::new(&[Path::new("/dev/shm"), &temporary]).map_err(failed)?;
+    // The log first: what it holds is then at most twice there, and never missing.
+    for (from, name) in [(wal_path(path), "state.db-wal"), (path.to_owned(), "state.db")] {
+        match std::fs::File::open(&from) {
+            Ok(file) if file.metadata().map_err(failed)?.len() > COPY_LIMIT_BYTES => {
+                return Err(failed(std::io::ErrorKind::FileTooLarge.into()));
+            }
+            Ok(mut file) => drop(scratch.take(&mut file, name).map_err(failed)?),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(failed(e)),
+        }
+    }
+    let error = |e| StoreError::sqlite(path, "read a copy of", e);
+    let copy = scratch.path().join("state.db");
+    let connection = connect(&copy, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    // Without a log it needs no file but its own, which is gone when the scratch directory is.
+    connection.pragma_update(None, "journal_mode", "MEMORY").map_err(error)?;
+    pending(path, MIGRATIONS, &applied(path, &connection)?)?;
+    connection.pragma_update(None, "query_only", true).map_err(error)?;
+    Ok(connection)
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {

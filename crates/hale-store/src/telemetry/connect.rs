@@ -3,12 +3,14 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use duckdb::{AccessMode, Config, Connection};
 use hale_model::Timestamp;
 
 use super::Telemetry;
 use crate::migrate::{Migration, pending};
+use crate::scratch::Scratch;
 use crate::{Access, StoreError};
 
 const MIGRATIONS: &[Migration] = &[
@@ -39,6 +41,9 @@ const CHECKPOINT_AT: &str = "1MB";
 /// Every column of every table that is appended to holds a block of this size in memory. DuckDB's own
 /// choice, 256 KiB, makes that 70 MiB after an hour of samples. A file keeps the size it was made with.
 const BLOCK_BYTES: &str = "16384";
+
+/// How long a copy waits for a writer to be done.
+const COPY_WAIT: Duration = Duration::from_secs(5);
 
 /// What a connection may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +86,35 @@ pub(crate) fn connect(path: &Path, mode: Mode) -> Result<Connection, StoreError>
     migrate(path, &writer)?;
     make_private(path)?;
     Ok(writer)
+}
+
+/// Opens a copy of the file as it is now, for reading. The copy has no name any more when this returns.
+///
+/// Nobody writes while it is made: the lock is DuckDB's own kind, and closing the file gives it back, with
+/// every other one that this process has on it. So nothing else of this process may have it open.
+pub(super) fn copy(path: &Path, mode: Mode) -> Result<Connection, StoreError> {
+    use rustix::fs::{FlockOperation, fcntl_lock};
+    let failed = |e: std::io::Error| StoreError::io(path, "copy", e);
+    let mut file = std::fs::File::open(path).map_err(failed)?;
+    let deadline = Instant::now() + COPY_WAIT;
+    while let Err(errno) = fcntl_lock(&file, FlockOperation::NonBlockingLockShared) {
+        let is_held = matches!(errno, rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS);
+        if !is_held || Instant::now() >= deadline {
+            return Err(StoreError::Busy { path: path.to_owned(), operation: "copy".to_owned() });
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let temporary = std::env::temp_dir();
+    let beside = path.parent().unwrap_or(&temporary);
+    let scratch = Scratch::new(&[beside, &temporary]).map_err(failed)?;
+    let copy = scratch.take(&mut file, "telemetry.duckdb").map_err(failed)?;
+    match std::fs::File::open(wal_path(path)) {
+        Ok(mut wal) => drop(scratch.take(&mut wal, "telemetry.duckdb.wal").map_err(failed)?),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+        Err(e) => return Err(failed(e)),
+    }
+    drop(file);
+    connect(&copy, mode)
 }
 
 fn make_private(path: &Path) -> Result<(), StoreError> {

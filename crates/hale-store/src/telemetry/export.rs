@@ -6,8 +6,9 @@ use std::path::Path;
 
 use duckdb::Connection;
 
+use super::connect::{self, connect};
 use super::tables::{TableId, VIEWS};
-use super::{Mode, Telemetry, connect, in_memory, open_state};
+use super::{Mode, Telemetry, in_memory, open_state};
 use crate::{StoreError, state_tables};
 
 impl Telemetry {
@@ -40,9 +41,11 @@ pub fn export_readonly(
     state_path: &Path,
     directory: &Path,
 ) -> Result<String, StoreError> {
-    let connection = match connect(telemetry_path, Mode::Export) {
+    // From a copy where there is room for one: whoever wants to write shall not wait for it.
+    let connection = match connect::copy(telemetry_path, Mode::Export) {
         Err(StoreError::Missing { .. }) => in_memory(telemetry_path, Mode::Export)?,
-        other => other?,
+        Err(_) => connect(telemetry_path, Mode::Export)?,
+        Ok(copy) => copy,
     };
     export(&connection, telemetry_path, Some(state_path), directory)
 }

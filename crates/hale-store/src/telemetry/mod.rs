@@ -351,21 +351,40 @@ fn open_state(path: &Path) -> Result<Option<State>, StoreError> {
     }
 }
 
-/// Answers one SQL statement that only reads, with no agent running. A file that does not exist yet
-/// counts as empty.
+/// Answers one SQL statement that only reads, from the file. It is held for a second at most: what takes
+/// longer is answered from a copy. A file that does not exist yet counts as empty.
 ///
 /// # Errors
-/// As [`Telemetry::query`]; and [`StoreError::Busy`] if an agent holds the file: ask it instead.
+/// As [`Telemetry::query`]; and [`StoreError::Busy`] while another process writes.
 pub fn query_readonly(
     telemetry_path: &Path,
     state_path: &Path,
     sql: &str,
     limit_rows: u32,
 ) -> Result<Table, StoreError> {
-    let connection = match connect(telemetry_path, Mode::Read) {
-        Err(StoreError::Missing { .. }) => in_memory(telemetry_path, Mode::Read)?,
+    let state = open_state(state_path)?;
+    let answer = |connection: &Connection, time_limit| {
+        sql::run_within(connection, telemetry_path, state.as_ref(), sql, limit_rows, time_limit)
+    };
+    let in_place = match connect(telemetry_path, Mode::Read) {
+        Err(StoreError::Missing { .. }) => {
+            let connection = in_memory(telemetry_path, Mode::Read)?;
+            return answer(&connection, sql::TIME_LIMIT);
+        }
         other => other?,
     };
-    let state = open_state(state_path)?;
-    sql::run(&connection, telemetry_path, state.as_ref(), sql, limit_rows)
+    match answer(&in_place, sql::IN_PLACE_LIMIT) {
+        Err(StoreError::Timeout { .. }) => {}
+        other => return other,
+    }
+    // It takes its time: whoever wants to write shall not wait for it.
+    drop(in_place);
+    match connect::copy(telemetry_path, Mode::Read) {
+        Ok(copy) => answer(&copy, sql::TIME_LIMIT),
+        // No room for a copy: then writers do wait, for as long as the limit says.
+        Err(error) => {
+            tracing::debug!(%error, "a long query reads telemetry in place");
+            answer(&connect(telemetry_path, Mode::Read)?, sql::TIME_LIMIT)
+        }
+    }
 }

@@ -37,6 +37,12 @@ impl SmallDisk {
         while std::io::Write::write_all(&mut out, &[1; 4096]).is_ok() {}
     }
 
+    fn remount(&self, how: &str) {
+        let options = format!("remount,{how}");
+        let status = Command::new("mount").args(["-o", &options]).arg(self.path()).status();
+        assert!(status.unwrap().success());
+    }
+
     fn free(&self) {
         fs::remove_file(self.path().join("filler")).unwrap();
     }
@@ -90,6 +96,53 @@ fn telemetry_waits_out_a_full_disk_needs_root() {
     drop(telemetry);
     let again = Telemetry::open(&path, Access::Read).unwrap();
     assert_eq!(again.query(None, sql, 1).unwrap().rows[0], [26, 26]);
+}
+
+#[test]
+fn state_is_read_where_nothing_can_be_written_needs_root() {
+    let disk = match SmallDisk::mount("4m") {
+        Ok(disk) => disk,
+        Err(why) => {
+            eprintln!("SKIPPED state_is_read_where_nothing_can_be_written_needs_root: {why}");
+            return;
+        }
+    };
+    let path = disk.path().join("state.db");
+    // What is in the log alone counts too: an agent that was killed leaves it so.
+    let state = State::open(&path, Access::Write).unwrap();
+    for n in 0..10 {
+        state.put_alert(&alert(n)).unwrap();
+    }
+    drop(state);
+    for with_log in [false, true] {
+        if with_log {
+            let state = State::open(&path, Access::Write).unwrap();
+            (10..15).for_each(|n| state.put_alert(&alert(n)).unwrap());
+            let newer = fs::read(disk.path().join("state.db-wal")).unwrap();
+            let before = fs::read(&path).unwrap();
+            drop(state);
+            fs::write(&path, before).unwrap();
+            fs::write(disk.path().join("state.db-wal"), newer).unwrap();
+        }
+        let expected = if with_log { 15 } else { 10 };
+        disk.fill();
+        let state = State::open(&path, Access::Read).unwrap();
+        assert_eq!(state.alerts(&[], 0).unwrap().len(), expected);
+        assert_eq!(state.verify_audit().unwrap().entries, 0);
+        drop(state);
+        let error = State::open(&path, Access::Write).unwrap_err();
+        assert!(matches!(error, StoreError::Full { .. }), "{error:?}");
+        disk.free();
+        disk.remount("ro");
+        let before = fs::read(&path).unwrap();
+        let state = State::open(&path, Access::Read).unwrap();
+        assert_eq!(state.alerts(&[], 0).unwrap().len(), expected);
+        assert!(state.put_alert(&alert(99)).is_err());
+        assert_eq!(fs::read(&path).unwrap(), before);
+        let error = State::open(&path, Access::Write).unwrap_err();
+        assert!(error.hint().unwrap().contains("is read-only"), "{error:?}");
+        disk.remount("rw");
+    }
 }
 
 #[test]

@@ -53,6 +53,9 @@ fn show(context: &Context) -> Ended {
 
 fn check(context: &Context, file: Option<PathBuf>) -> Ended {
     let path = file.as_ref().unwrap_or(&context.config_path);
+    if file.is_none() {
+        check_rules(context)?;
+    }
     if file.is_none() && !context.config_named && !path.exists() {
         let data = json!({ "config": path, "valid": true, "warnings": [] });
         return context
@@ -65,6 +68,24 @@ fn check(context: &Context, file: Option<PathBuf>) -> Ended {
     }
     let data = json!({ "config": path, "valid": true, "warnings": loaded.warnings });
     context.screen.answer(&data, |_| format!("{} is valid.", path.display()))
+}
+
+/// A person's own rules and playbooks beside the configuration: those that are wrong are left out.
+fn check_rules(context: &Context) -> Result<(), Failure> {
+    // What is wrong with the configuration itself is told by whoever reads it for that.
+    let settings = match context.settings() {
+        Ok(settings) => settings,
+        Err(_) if check_file(&context.config_path).is_err() => return Ok(()),
+        Err(failure) => return Err(failure),
+    };
+    let problems = settings.problems_of_files();
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::usage(
+        problems.join("\n").replace("; ", "\n"),
+        "correct the file, or move it away: until then what is wrong is left out, and the rest works",
+    ))
 }
 
 fn snapshot(context: &Context) -> Ended {

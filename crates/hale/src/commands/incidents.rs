@@ -45,7 +45,7 @@ pub async fn run(context: &Context, command: IncidentsCommand) -> Ended {
             context.screen.answer(&page, Clone::clone)
         }
         IncidentsCommand::Export { id, output } => {
-            let bundle = bundle::gather(&context.connect().await?, &id).await?;
+            let bundle = bundle::gather(&context.connect().await?, &id).await?.masked()?;
             match output {
                 None => context.screen.print_json(&bundle)?,
                 Some(path) => {

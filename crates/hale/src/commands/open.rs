@@ -27,6 +27,10 @@ pub async fn run(context: &Context, arguments: &OpenArgs) -> Ended {
             "no agent runs here",
             "start it with `hale up`; it serves the dashboard",
         ),
+        ClientError::Silent { path, waited_secs } => Failure::failed(
+            format!("the agent on {} does not answer within {waited_secs} s", path.display()),
+            "`hale doctor` says what it does",
+        ),
         ClientError::Unreachable { path, source } => Failure::failed(
             format!("the agent on {} cannot be reached: {source}", path.display()),
             "run this as the user the agent runs as, or as root; or name another --data-dir",

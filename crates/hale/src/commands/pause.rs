@@ -10,6 +10,11 @@ use crate::exit::Ended;
 pub async fn pause(context: &Context, for_secs: Option<u64>) -> Ended {
     let desk = context.connect().await?;
     let until = view!(desk.wish(Command::Pause { for_secs }).await, Paused);
+    for warning in desk.handle.warnings() {
+        if warning.starts_with("the pause ") {
+            context.screen.talk(&hale_model::text::printable(&warning));
+        }
+    }
     told(context, until)
 }
 

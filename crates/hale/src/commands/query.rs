@@ -30,9 +30,28 @@ pub async fn run(context: &Context, arguments: QueryArgs) -> Ended {
 }
 
 fn objects(table: &Table) -> Vec<Map<String, Value>> {
-    let object =
-        |row: &Vec<Value>| table.columns.iter().cloned().zip(row.iter().cloned()).collect();
+    let names = members(&table.columns);
+    let object = |row: &Vec<Value>| names.iter().cloned().zip(row.iter().cloned()).collect();
     table.rows.iter().map(object).collect()
+}
+
+/// A name for each column. Of several columns of one name the later ones are `NAME_1`, `NAME_2`, … as in
+/// DuckDB: an object holds a name once.
+fn members(columns: &[String]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::with_capacity(columns.len());
+    for (index, column) in columns.iter().enumerate() {
+        let is_taken = |name: &String, names: &[String]| {
+            names.contains(name) || columns.iter().skip(index + 1).any(|later| later == name)
+        };
+        let mut name = column.clone();
+        let mut number = 0;
+        while names.contains(&name) || (number > 0 && is_taken(&name, &names)) {
+            number += 1;
+            name = format!("{column}_{number}");
+        }
+        names.push(name);
+    }
+    names
 }
 
 fn shown(value: &Value) -> String {
@@ -49,11 +68,7 @@ fn aligned(table: &Table) -> String {
     for row in &table.rows {
         columns.row(row.iter().map(|value| cell(shown(value))));
     }
-    columns.render(if std::io::IsTerminal::is_terminal(&std::io::stdout()) {
-        width()
-    } else {
-        usize::MAX
-    })
+    columns.render(width())
 }
 
 fn markdown(table: &Table) -> String {
@@ -108,6 +123,8 @@ mod tests {
             serde_json::to_value(objects(&table())).unwrap_or_default(),
             json!([{"a": 1, "b|c": "x, \"y\""}, {"a": null, "b|c": "p|q\nr"}])
         );
+        let twins = ["id", "id", "id_1", "x", "id"].map(str::to_owned);
+        assert_eq!(members(&twins), ["id", "id_2", "id_1", "x", "id_3"]);
         let text = anstream::adapter::strip_str(&aligned(&table())).to_string();
         assert_eq!(text, "a  b|c\n1  x, \"y\"\n   p|q\u{fffd}r\n");
     }

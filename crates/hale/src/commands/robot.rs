@@ -125,9 +125,9 @@ async fn looked<T: Serialize>(
             &asked
         }
     };
-    let (mut envelope, _) = stored(desk, name, data)?;
+    let (mut envelope, exit) = stored(desk, name, data)?;
     let stale = stale_sources(status);
-    let exit = if stale.is_empty() { Exit::Done } else { Exit::Degraded };
+    let exit = if stale.is_empty() { exit } else { Exit::Degraded };
     envelope.warnings.extend(stale);
     Ok((envelope, exit))
 }
@@ -143,6 +143,10 @@ fn stored<T: Serialize>(
     })?;
     let mut envelope = Envelope::new(name, Timestamp::now(), data, desk.handle.staleness());
     envelope.warnings.extend(desk.handle.warnings());
+    if let Some(silent) = &desk.silent {
+        envelope.warnings.push(format!("{silent}: one look at the machine, and what is stored"));
+        return Ok((envelope, Exit::Degraded));
+    }
     if !desk.agent {
         envelope
             .warnings

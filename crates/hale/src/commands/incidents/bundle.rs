@@ -44,6 +44,26 @@ pub struct Bundle {
     pub warnings: Vec<String>,
 }
 
+impl Bundle {
+    /// As it may be given to others: without credentials. Entries of the audit that held one no longer have the
+    /// contents that their hash covers; the chain itself stays on this machine.
+    ///
+    /// # Errors
+    /// It cannot be written as JSON.
+    pub fn masked(self) -> Result<Bundle, Failure> {
+        let failed = |e: serde_json::Error| {
+            Failure::failed(format!("the incident cannot be masked: {e}"), "report this")
+        };
+        let mut value = serde_json::to_value(&self).map_err(failed)?;
+        for name in ["incident", "alerts", "audit", "telemetry"] {
+            if let Some(part) = value.get_mut(name) {
+                hale_engine::mask_credentials(part);
+            }
+        }
+        serde_json::from_value(value).map_err(failed)
+    }
+}
+
 /// Collects it.
 ///
 /// # Errors
