@@ -13,6 +13,7 @@ pub mod heal;
 mod heal_rules;
 #[cfg(test)]
 mod heal_tests;
+pub mod place;
 pub mod prompt;
 pub mod sentence;
 pub mod shellrc;

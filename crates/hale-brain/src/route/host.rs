@@ -3,6 +3,19 @@
 
 use std::collections::BTreeSet;
 
+/// The log files that a condition may ask for; which of them are there is up to the distribution.
+pub const LOG_FILES: [&str; 4] = ["syslog", "messages", "auth.log", "secure"];
+
+/// What a condition asks for, as a person is told that it is missing.
+pub(super) fn needed(condition: &str) -> String {
+    let one = |term: &str| match term.split_once(':') {
+        Some(("log", name)) => format!("/var/log/{name}"),
+        Some((_, name)) => name.to_owned(),
+        None => term.to_owned(),
+    };
+    condition.split_whitespace().map(one).collect::<Vec<_>>().join(" ")
+}
+
 /// A package manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PackageManager {
@@ -53,6 +66,8 @@ pub struct HostFacts {
     pub containers: BTreeSet<String>,
     /// Names of user accounts; may be empty.
     pub users: BTreeSet<String>,
+    /// Which of the usual log files stand in `/var/log`: `syslog`, `messages`, `auth.log`, `secure`.
+    pub log_files: BTreeSet<String>,
 }
 
 impl HostFacts {
@@ -61,7 +76,7 @@ impl HostFacts {
         self.tools.contains(tool)
     }
 
-    /// Whether a condition such as `pm:apt`, `systemd`, `tool:docker`, `os:alpine`, each possibly
+    /// Whether a condition such as `pm:apt`, `systemd`, `tool:docker`, `os:alpine`, `log:syslog`, each possibly
     /// with `!` before it and joined by spaces (all must hold), is true here.
     pub(super) fn satisfies(&self, condition: &str) -> bool {
         condition.split_whitespace().all(|term| match term.strip_prefix('!') {
@@ -75,6 +90,7 @@ impl HostFacts {
             Some(("pm", name)) => self.package_manager.is_some_and(|pm| pm.name() == name),
             Some(("tool", name)) => self.has(name),
             Some(("os", name)) => self.os_id == name,
+            Some(("log", name)) => self.log_files.contains(name),
             Some(_) => false,
             None => term == "systemd" && self.has_systemd,
         }
@@ -99,6 +115,7 @@ pub(super) fn is_condition(condition: &str) -> bool {
         match term.split_once(':') {
             Some(("pm", name)) => ["apt", "dnf", "pacman", "zypper", "apk"].contains(&name),
             Some(("tool" | "os", name)) => !name.is_empty(),
+            Some(("log", name)) => LOG_FILES.contains(&name),
             Some(_) => false,
             None => term == "systemd",
         }

@@ -291,6 +291,7 @@ fn read_default(kind: SlotKind, text: &str) -> Result<Value, String> {
         | SlotKind::Host
         | SlotKind::Glob
         | SlotKind::Text
+        | SlotKind::Content
         | SlotKind::Container
         | SlotKind::Image
         | SlotKind::Branch

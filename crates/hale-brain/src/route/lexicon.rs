@@ -49,6 +49,7 @@ struct LexiconText {
     korean: Korean,
     software: BTreeMap<String, String>,
     alias: BTreeMap<String, String>,
+    alone: BTreeMap<String, String>,
     ordinary: Words,
 }
 
@@ -107,6 +108,7 @@ pub(super) struct Lexicon {
     pub(super) longest_hangul: usize,
     software: HashMap<String, Vec<String>>,
     aliases: HashMap<String, String>,
+    alone: BTreeMap<String, String>,
     ordinary: HashSet<String>,
     languages: HashMap<String, [bool; 3]>,
 }
@@ -149,6 +151,7 @@ impl Lexicon {
                 lexicon.aliases.insert(alias, name.clone());
             }
         }
+        lexicon.alone = read.alone;
         lexicon.ordinary = read.ordinary.all().map(|(_, word)| word).collect();
         Ok(lexicon)
     }
@@ -252,6 +255,11 @@ impl Lexicon {
     /// The name that a word in Hangul stands for: `nginx` of `엔진엑스`.
     pub(super) fn alias(&self, run: &str) -> Option<&str> {
         self.aliases.get(run).map(String::as_str)
+    }
+
+    /// What a program's name means as the whole of a sentence: `free` of memory, not of space.
+    pub(super) fn meant_alone(&self, folded: &str) -> Option<&str> {
+        self.alone.get(folded).map(String::as_str)
     }
 
     /// The concepts of a word as it stands.

@@ -3,7 +3,7 @@
 
 use hale_model::config::Language;
 
-use super::host::HostFacts;
+use super::host::{self as host_facts, HostFacts};
 use super::intents::Intent;
 use super::knowledge::Knowledge;
 use super::lexicon::{Concept, SOFT};
@@ -26,6 +26,38 @@ const IN_QUESTIONS: [&str; 12] = [
 ];
 const IN_CHANGES: [&str; 3] = ["soft", "now", "howto"];
 
+/// What a sentence that opens with one of these, and names what it is for by an article, is to have done;
+/// and what makes a question of such a word all the same.
+const ORDERS: [&str; 22] = [
+    "stop",
+    "start",
+    "restart",
+    "kill",
+    "delete",
+    "uninstall",
+    "install",
+    "update",
+    "enable",
+    "disable",
+    "create",
+    "add",
+    "set",
+    "move",
+    "free",
+    "lock",
+    "block",
+    "allow",
+    "shutdown",
+    "reboot",
+    "prune",
+    "vacuum",
+];
+const ASKING: [&str; 5] = ["show", "what", "which", "how_many", "search"];
+const ARTICLES: [&str; 22] = [
+    "the", "a", "an", "my", "our", "this", "that", "these", "those", "all", "every", "le", "la",
+    "les", "l", "un", "une", "mes", "mon", "ma", "tous", "toutes",
+];
+
 /// What a concept or a value that is asked for weighs when intents are compared.
 const NEED_WEIGHT: u32 = 30;
 /// What a value weighs that an intent can do without.
@@ -45,6 +77,12 @@ pub(super) fn route_with(known: &Knowledge, sentence: &str, host: &HostFacts) ->
         return unknown(language, Reason::TooLong, Vec::new());
     }
     let mut tokens = tokens::read(sentence, &known.lexicon);
+    // `free`, `top`: a program's name, and nothing else.
+    if let [only] = tokens.as_slice()
+        && let Some(meant) = known.lexicon.meant_alone(&only.folded).filter(|m| m.contains(' '))
+    {
+        return route_with(known, meant, host);
+    }
     let language = language::of_tokens(&tokens, sentence, &known.lexicon);
     mood::mark(&mut tokens, sentence, &known.lexicon, language);
     if tokens.len() > SENTENCE_WORDS_MAX {
@@ -145,8 +183,8 @@ fn plan(best: &Match<'_>, language: Language, host: &HostFacts) -> Routed {
     for step in &intent.steps {
         let variant = step.variants.iter().find(|(condition, _)| host.satisfies(condition));
         let Some((_, parts)) = variant else {
-            let conditions: Vec<&str> =
-                step.variants.iter().map(|(condition, _)| condition.as_str()).collect();
+            let conditions: Vec<String> =
+                step.variants.iter().map(|(condition, _)| host_facts::needed(condition)).collect();
             let reason = Reason::MissingTool(conditions.join(", "));
             return unknown(language, reason, vec![intent.near(language)]);
         };
@@ -172,6 +210,8 @@ struct Matcher<'a> {
     names: Names<'a>,
     in_questions: Vec<Concept>,
     in_changes: Vec<Concept>,
+    /// The word that opens the sentence, where it orders a change: `stop all services`.
+    orders: Option<usize>,
     to_words: [&'static str; 4],
 }
 
@@ -201,6 +241,7 @@ impl<'a> Matcher<'a> {
             names: Names { tokens, lexicon: &known.lexicon, host, soft },
             in_questions: concepts(&IN_QUESTIONS),
             in_changes: concepts(&IN_CHANGES),
+            orders: opening_order(tokens, &concepts(&ORDERS), &concepts(&ASKING)),
             to_words: ["to", "into", "vers", "onto"],
         }
     }
@@ -292,7 +333,11 @@ impl<'a> Matcher<'a> {
         };
         let mut tries: Vec<Assignment> =
             ranked.iter().map(|(at, rank)| fill(vec![*at], *rank)).collect();
-        if names::takes_several(kind) && ranked.len() > 1 {
+        let listed = ranked.windows(2).all(|pair| match pair {
+            [(first, _), (second, _)] => self.names.is_a_list(*first, *second),
+            _ => true,
+        });
+        if names::takes_several(kind) && ranked.len() > 1 && listed {
             let rank = ranked.iter().map(|(_, rank)| *rank).max().unwrap_or(0);
             tries.push(fill(ranked.iter().map(|(at, _)| *at).collect(), rank));
         }
@@ -333,6 +378,13 @@ impl<'a> Matcher<'a> {
         };
         self.fill(intent, assignment, &mut found);
         let allowed = self.allowed(intent, need, assignment);
+        // What somebody calls a name is one: it is no text that is looked for, nor an everyday word.
+        let is_taken = |name: usize| {
+            intent.slots.iter().zip(&assignment.slots).any(|(slot, given)| {
+                let of = given.as_ref().is_some_and(|(tokens, _)| tokens.contains(&name));
+                of && slot.kind != SlotKind::Content
+            })
+        };
         for (at, token) in self.tokens.iter().enumerate() {
             let used = assignment.uses(at);
             if used && !needed.contains(&at) {
@@ -340,7 +392,10 @@ impl<'a> Matcher<'a> {
             }
             let told = intent.changes && token.past;
             let is_allowed = allowed.iter().any(|concept| token.is(*concept));
-            if !used && (!is_allowed || told || token.quoted) {
+            let is_needed = need.iter().flatten().any(|concept| token.is(*concept));
+            let ordered = !intent.changes && self.orders == Some(at);
+            let nameless = !is_needed && self.names.announces(at, |name| is_taken(name));
+            if !used && (!is_allowed || told || token.quoted || nameless || ordered) {
                 found.unexplained.push(at);
             }
             if token.guessed {
@@ -430,6 +485,17 @@ pub(super) fn accepts(kind: SlotKind, value: &Value) -> Option<Value> {
         _ => false,
     };
     fits.then(|| value.clone())
+}
+
+/// The first word of an English or French sentence, where it is an order.
+fn opening_order(tokens: &[Token], orders: &[Concept], asking: &[Concept]) -> Option<usize> {
+    let polite =
+        |token: &&Token| matches!(&*token.folded, "please" | "pls" | "hale" | "hey" | "stp");
+    let at = tokens.iter().position(|token| !polite(&token))?;
+    let (first, next) = (tokens.get(at)?, tokens.get(at + 1)?);
+    let is = |of: &[Concept]| of.iter().any(|concept| first.is(*concept));
+    let about = ARTICLES.contains(&next.folded.as_str());
+    (!first.quoted && !first.past && is(orders) && !is(asking) && about).then_some(at)
 }
 
 /// One token for each group, no token for two; `None` where there are not enough.

@@ -32,7 +32,7 @@ mod values;
 use hale_model::config::Language;
 
 pub use error::RouteError;
-pub use host::{HostFacts, PackageManager};
+pub use host::{HostFacts, LOG_FILES, PackageManager};
 pub use intents::{Examples, IntentInfo};
 
 use knowledge::knowledge;

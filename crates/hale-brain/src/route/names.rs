@@ -27,6 +27,7 @@ pub(super) fn anchors(kind: SlotKind) -> &'static [&'static str] {
         SlotKind::Branch => &["branch"],
         SlotKind::Commit => &["commit"],
         SlotKind::Text => &["contain", "text", "search", "word"],
+        SlotKind::Content => &["contain", "text", "word", "grep", "content", "line"],
         SlotKind::Glob => &["name", "file", "folder"],
         SlotKind::Program => &["program", "command", "process"],
         SlotKind::Interface => &["interface"],
@@ -56,6 +57,7 @@ pub(super) fn cues(kind: SlotKind) -> &'static [&'static str] {
         | SlotKind::Group
         | SlotKind::Host
         | SlotKind::Text
+        | SlotKind::Content
         | SlotKind::Container
         | SlotKind::Image
         | SlotKind::Branch
@@ -86,14 +88,18 @@ impl Names<'_> {
         if token.raw.len() > VALUE_BYTES_MAX || self.lexicon.is_ordinary(&token.folded) {
             return None;
         }
-        if matches!(kind, SlotKind::Text | SlotKind::Path) && token.quoted {
+        if matches!(kind, SlotKind::Text | SlotKind::Content | SlotKind::Path) && token.quoted {
             return Some(0);
         }
-        if kind == SlotKind::Glob && token.quoted && !is_name(&token.raw, kind) {
-            return None;
+        if kind == SlotKind::Glob && self.is_called(at) && is_file_name(token) {
+            return Some(0);
         }
-        if kind == SlotKind::Text {
-            return self.rank_text(token, at);
+        if kind == SlotKind::Glob && token.quoted {
+            let named = has_extension(&token.raw) || self.is_anchored(kind, at);
+            return (named && is_file_name(token)).then_some(1);
+        }
+        if matches!(kind, SlotKind::Text | SlotKind::Content) {
+            return self.rank_text(kind, token, at);
         }
         // `500M` says how large, it names no file.
         let measures = token.value(|v| matches!(v, Value::Size(_) | Value::Since(_)).then_some(()));
@@ -153,10 +159,15 @@ impl Names<'_> {
             SlotKind::Host if anchored => Some(3),
             SlotKind::Url if token.raw.contains('.') => Some(2),
             SlotKind::Interface if is_interface(&token.raw) => Some(1),
-            SlotKind::Path | SlotKind::To if has_extension(&token.raw) => Some(2),
+            SlotKind::Path | SlotKind::To
+                if has_extension(&token.raw) && !is_pattern(&token.raw) =>
+            {
+                Some(2)
+            }
             SlotKind::Archive if is_archive(&token.raw) => Some(1),
             SlotKind::Glob if has_extension(&token.raw) => Some(2),
-            SlotKind::Glob if anchored && unknown => Some(4),
+            SlotKind::Glob if SHOUTED_FILES.contains(&token.raw.as_str()) => Some(1),
+            SlotKind::Glob if anchored && unknown && !self.is_verb(at) => Some(4),
             SlotKind::Path
             | SlotKind::To
             | SlotKind::Archive
@@ -172,6 +183,7 @@ impl Names<'_> {
             | SlotKind::Host
             | SlotKind::Glob
             | SlotKind::Text
+            | SlotKind::Content
             | SlotKind::Container
             | SlotKind::Image
             | SlotKind::Branch
@@ -183,18 +195,104 @@ impl Names<'_> {
         }
     }
 
-    fn rank_text(&self, token: &Token, at: usize) -> Option<Rank> {
+    fn rank_text(&self, kind: SlotKind, token: &Token, at: usize) -> Option<Rank> {
         let plain = token.raw.chars().all(|c| c.is_alphanumeric() || "_-.:@#$%/=".contains(c));
-        let anchored = self.is_anchored(SlotKind::Text, at);
+        let anchored = self.is_anchored(kind, at);
         let unknown = token.concepts.is_empty() && token.values.is_empty();
         let shouted = token.raw.len() > 2 && token.raw.chars().all(|c| c.is_ascii_uppercase());
+        let shouted = shouted && !SHOUTED_FILES.contains(&token.raw.as_str());
+        // `find foo in /home` may mean a file of that name; `max_connections` names none.
+        if kind == SlotKind::Content && plain && self.is_contained(at) {
+            return Some(1);
+        }
+        let says_enough = kind == SlotKind::Text || token.raw.contains(['_', '=', '$', '%']);
         match (plain, unknown, anchored) {
             (false, ..) => None,
             _ if shouted => Some(1),
             (_, true, true) => Some(2),
-            (_, true, false) => Some(4),
+            (_, true, false) => says_enough.then_some(4),
             (_, false, _) => None,
         }
+    }
+
+    /// Whether a word says that this token is a name: `named foo`, `the name foo`, `foo라는`,
+    /// `이름이 foo인`.
+    pub(super) fn is_called(&self, at: usize) -> bool {
+        let (Some(called), Some(name)) =
+            (self.lexicon.concept("called"), self.lexicon.concept("name"))
+        else {
+            return false;
+        };
+        let light = |token: &Token| self.soft.is_some_and(|soft| token.is(soft));
+        if light(&self.tokens[at]) || self.tokens[at].is(called) {
+            return false;
+        }
+        let told = |token: &Token| token.is(called) || matches!(&*token.folded, "name" | "nom");
+        // Between the name and the Korean word for it there is at most a particle.
+        let korean = |token: &&Token| token.hangul && !(light(token) && !token.is(called));
+        let before = &self.tokens[..at];
+        before.last().is_some_and(|token| !token.hangul && told(token))
+            || self.tokens.get(at + 1).is_some_and(|token| token.is(called) && token.hangul)
+            || !self.tokens[at].hangul
+                && before.iter().rev().take(2).find(korean).is_some_and(|token| token.is(name))
+    }
+
+    /// Whether the token is what files are to contain, whatever word it is: `files containing report`,
+    /// `report가 포함된 파일`.
+    fn is_contained(&self, at: usize) -> bool {
+        let is = |token: &Token, names| self.concepts(names).any(|concept| token.is(concept));
+        let contains = |token: &Token| is(token, &["contain"]);
+        let between = |token: &Token| {
+            self.soft.is_some_and(|soft| token.is(soft))
+                || is(token, &["text", "word", "contain", "name", "file", "what"])
+        };
+        if between(&self.tokens[at]) {
+            return false;
+        }
+        let (before, after) = (&self.tokens[..at], &self.tokens[at + 1..]);
+        let speaks_of_files = |tokens: &[Token]| tokens.iter().any(|t| is(t, &["file", "search"]));
+        let said = before.iter().rev().find(|token| contains(token) || !between(token));
+        let latin = said.is_some_and(|token| contains(token) && !token.hangul)
+            && speaks_of_files(before)
+            && !before.iter().rev().take(3).any(|token| is(token, &["name"]));
+        let korean = after.first().is_some_and(|token| token.hangul && contains(token))
+            && speaks_of_files(after);
+        latin || korean
+    }
+
+    /// Whether nothing stands between two names but more of the same: `vim and tmux`, never `bob from
+    /// sudo`.
+    pub(super) fn is_a_list(&self, first: usize, second: usize) -> bool {
+        let joins = |token: &Token| {
+            self.concepts(&["and"]).any(|concept| token.is(concept))
+                || !self.lexicon.software(&token.folded).is_empty()
+                || token.concepts.is_empty()
+        };
+        let tail = self.tokens[first].tail.as_str();
+        let own = ["을", "를", "에서", "의", "에", "에게", "로", "으로"].contains(&tail);
+        !own && self.tokens[first + 1..second].iter().all(joins)
+    }
+
+    /// Whether the token only says that its neighbour is a name, and that one is not taken as such.
+    pub(super) fn announces(&self, at: usize, is_taken: impl Fn(usize) -> bool) -> bool {
+        let Some(called) = self.lexicon.concept("called") else { return false };
+        let Some(token) = self.tokens.get(at).filter(|token| token.is(called)) else {
+            return false;
+        };
+        let light = |at: &usize| {
+            let token = &self.tokens[*at];
+            token.is(called) || self.soft.is_some_and(|soft| token.is(soft))
+        };
+        let name = match token.hangul {
+            true => at.checked_sub(1),
+            false => (at + 1..self.tokens.len()).find(|at| !light(at)),
+        };
+        !name.is_some_and(is_taken)
+    }
+
+    /// Whether an unknown word that opens a sentence of English or French is what to do, not a name.
+    fn is_verb(&self, at: usize) -> bool {
+        at == 0 && self.tokens.len() > 1 && !self.tokens.iter().any(|token| token.hangul)
     }
 
     fn is_on_host(&self, kind: SlotKind, name: &str) -> bool {
@@ -211,7 +309,8 @@ impl Names<'_> {
             | SlotKind::Size
             | SlotKind::Since => false,
             SlotKind::Port | SlotKind::Pid | SlotKind::Count | SlotKind::Package => false,
-            SlotKind::Group | SlotKind::Host | SlotKind::Glob | SlotKind::Text => false,
+            SlotKind::Group | SlotKind::Host | SlotKind::Glob => false,
+            SlotKind::Text | SlotKind::Content => false,
             SlotKind::Image | SlotKind::Branch | SlotKind::Commit | SlotKind::Mode => false,
             SlotKind::Interface | SlotKind::Url => false,
         }
@@ -237,6 +336,30 @@ impl Names<'_> {
     }
 }
 
+/// Files whose names are written in capitals; other words in capitals are text.
+const SHOUTED_FILES: [&str; 9] = [
+    "README",
+    "LICENSE",
+    "LICENCE",
+    "COPYING",
+    "CHANGELOG",
+    "AUTHORS",
+    "INSTALL",
+    "NEWS",
+    "NOTICE",
+];
+
+fn is_pattern(raw: &str) -> bool {
+    raw.contains(['*', '?'])
+}
+
+/// Whether the name of a file can be so: any words between quotation marks, else one plain word.
+fn is_file_name(token: &Token) -> bool {
+    let plain = |c: char| c.is_alphanumeric() || "._@:+-*?".contains(c);
+    let quoted = |c: char| !c.is_control() && c != '/';
+    !token.raw.is_empty() && token.raw.chars().all(|c| plain(c) || (token.quoted && quoted(c)))
+}
+
 fn is_name(raw: &str, kind: SlotKind) -> bool {
     let extra = match kind {
         SlotKind::Image | SlotKind::Branch | SlotKind::Url => "._@:+-/",
@@ -254,6 +377,7 @@ fn is_name(raw: &str, kind: SlotKind) -> bool {
         | SlotKind::Group
         | SlotKind::Host
         | SlotKind::Text
+        | SlotKind::Content
         | SlotKind::Container
         | SlotKind::Mode
         | SlotKind::Interface

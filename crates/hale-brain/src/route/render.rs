@@ -59,7 +59,13 @@ fn words(fills: &Fills, kind: SlotKind, format: Format) -> String {
         Filled::Value(value) => word(value, format),
         Filled::Words(words) => {
             let file = matches!(kind, SlotKind::Path | SlotKind::To | SlotKind::Archive);
-            let one = |w: &String| if file { quote_path(w) } else { quote(w) };
+            let one = |w: &String| match format {
+                Format::Like => quote(&like(w)),
+                Format::Plain | Format::Minutes | Format::Days | Format::PlusOne if file => {
+                    quote_path(w)
+                }
+                Format::Plain | Format::Minutes | Format::Days | Format::PlusOne => quote(w),
+            };
             words.iter().map(one).collect::<Vec<_>>().join(" ")
         }
     }
@@ -88,6 +94,11 @@ fn readable(value: &Filled, format: Format) -> String {
         (Filled::Value(value), _) => word(value, format),
         (Filled::Words(words), _) => words.join(" "),
     }
+}
+
+/// The pattern for a file that somebody calls so: `notes` finds `notes.txt` and `my-notes` as well.
+fn like(name: &str) -> String {
+    if name.contains(['*', '?', '.']) { name.to_owned() } else { format!("*{name}*") }
 }
 
 /// A word of a POSIX shell that stands for exactly this text.

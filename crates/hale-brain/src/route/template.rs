@@ -23,6 +23,8 @@ pub(super) enum SlotKind {
     Host,
     Glob,
     Text,
+    /// Words that stand in a file.
+    Content,
     Container,
     Image,
     Branch,
@@ -34,7 +36,7 @@ pub(super) enum SlotKind {
 }
 
 impl SlotKind {
-    const NAMED: [(SlotKind, &'static str); 23] = [
+    const NAMED: [(SlotKind, &'static str); 24] = [
         (SlotKind::Path, "path"),
         (SlotKind::To, "to"),
         (SlotKind::Archive, "archive"),
@@ -50,6 +52,7 @@ impl SlotKind {
         (SlotKind::Host, "host"),
         (SlotKind::Glob, "glob"),
         (SlotKind::Text, "text"),
+        (SlotKind::Content, "content"),
         (SlotKind::Container, "container"),
         (SlotKind::Image, "image"),
         (SlotKind::Branch, "branch"),
@@ -100,6 +103,8 @@ pub(super) enum Format {
     Days,
     /// A number, plus one (a header line).
     PlusOne,
+    /// A pattern of file names: one that is neither a pattern nor has an extension may be a part.
+    Like,
 }
 
 /// Reads a template; the error says what is wrong with it.
@@ -164,6 +169,7 @@ fn slot(name: &str) -> Result<Part, String> {
         Some((kind, "minutes")) => (kind, Format::Minutes),
         Some((kind, "days")) => (kind, Format::Days),
         Some((kind, "plus1")) => (kind, Format::PlusOne),
+        Some((kind, "like")) => (kind, Format::Like),
         Some((_, other)) => return Err(format!("no format is called `{other}`")),
     };
     let kind = SlotKind::named(kind).ok_or(format!("no slot is called `{kind}`"))?;

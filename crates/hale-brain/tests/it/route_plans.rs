@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use hale_brain::route::{HostFacts, PackageManager, Routed, intents, route};
+use hale_brain::route::{HostFacts, PackageManager, Reason, Routed, intents, route};
 use hale_model::config::Language;
 use proptest::prelude::*;
 
@@ -16,6 +16,7 @@ fn hosts() -> Vec<HostFacts> {
         has_systemd,
         is_root,
         tools: tools.iter().map(|tool| (*tool).to_owned()).collect(),
+        log_files: if has_systemd { [].into() } else { ["messages".to_owned()].into() },
         ..HostFacts::default()
     };
     let usual = ["git", "curl", "file", "sudo", "lsof", "smartctl", "nmcli", "ufw", "docker"];
@@ -42,7 +43,13 @@ fn hosts() -> Vec<HostFacts> {
         ),
         of("arch", PackageManager::Pacman, true, false, &usual),
         of("opensuse", PackageManager::Zypper, true, false, &usual),
-        of("alpine", PackageManager::Apk, false, false, &["doas", "wget", "git", "docker", "iw"]),
+        of(
+            "alpine",
+            PackageManager::Apk,
+            false,
+            false,
+            &["doas", "wget", "git", "docker", "iw", "rc-status", "rc-update", "rc-service"],
+        ),
     ]
 }
 
@@ -130,6 +137,100 @@ fn values_of_three_languages_become_the_same_command() {
             };
             assert_eq!(plan.steps[0].command, command, "{sentence}");
         }
+    }
+}
+
+#[test]
+fn a_file_is_looked_for_by_its_name_unless_the_sentence_speaks_of_what_it_contains() {
+    let host = debian();
+    let by_name = |place: &str, pattern: &str| {
+        format!("find {place} -xdev -iname {pattern} 2>/dev/null | head -n 200")
+    };
+    let by_content = |text: &str, place: &str| format!("grep -rnI {text} -- {place} | head -n 200");
+    for (sentence, command) in [
+        ("find files named foo in /home", by_name("/home", "'*foo*'")),
+        ("find files called foo in /home", by_name("/home", "'*foo*'")),
+        ("find all files named config.yaml", by_name(".", "config.yaml")),
+        ("find file foo.txt", by_name(".", "foo.txt")),
+        ("locate file foo.txt", by_name(".", "foo.txt")),
+        ("locate foo.txt", by_name(".", "foo.txt")),
+        ("find the file \"my notes.txt\"", by_name(".", "'my notes.txt'")),
+        ("find all files called core", by_name(".", "'*core*'")),
+        ("look for a file called passwd", by_name(".", "'*passwd*'")),
+        ("find files named *.bak", by_name(".", "'*.bak'")),
+        ("find files whose name contains report in /srv", by_name("/srv", "'*report*'")),
+        ("find README in /srv", by_name("/srv", "'*README*'")),
+        ("trouve le fichier foo.txt", by_name(".", "foo.txt")),
+        ("localise le fichier foo.txt", by_name(".", "foo.txt")),
+        ("cherche un fichier nommé rapport", by_name(".", "'*rapport*'")),
+        ("trouve tous les fichiers qui s'appellent core", by_name(".", "'*core*'")),
+        ("trouve les fichiers dont le nom contient rapport", by_name(".", "'*rapport*'")),
+        ("foo.txt 파일 찾아줘", by_name(".", "foo.txt")),
+        ("이름이 core인 파일 찾아줘", by_name(".", "'*core*'")),
+        ("/home에서 foo라는 파일 찾아줘", by_name("/home", "'*foo*'")),
+        ("이름에 report가 들어간 파일 찾아줘", by_name(".", "'*report*'")),
+        ("find files containing foo in /home", by_content("-e foo", "/home")),
+        ("find files with the text foo in /etc", by_content("-e foo", "/etc")),
+        ("search for TODO in src/", by_content("-e TODO", "src/")),
+        ("trouve les fichiers qui contiennent foo", by_content("-e foo", ".")),
+        ("cherche le mot foo dans /etc", by_content("-e foo", "/etc")),
+        ("내용에 foo가 있는 파일 찾아줘", by_content("-e foo", ".")),
+        (
+            "find files named foo containing bar in /etc",
+            by_content("--include='*foo*' -e bar", "/etc"),
+        ),
+    ] {
+        assert_eq!(commands_of(sentence, &host), [command], "{sentence}");
+    }
+    // Either may be meant.
+    for sentence in ["find foo in /home", "cherche foo dans /home", "/home에서 foo 찾아줘"] {
+        assert!(matches!(route(sentence, &host), Routed::Unknown(_)), "{sentence}");
+    }
+}
+
+#[test]
+fn the_log_is_read_where_this_machine_keeps_it() {
+    let host = |has_systemd, log_files: &[&str], tools: &[&str]| HostFacts {
+        has_systemd,
+        is_root: true,
+        log_files: log_files.iter().map(|name| (*name).to_owned()).collect(),
+        tools: tools.iter().map(|name| (*name).to_owned()).collect(),
+        ..HostFacts::default()
+    };
+    for sentence in
+        ["last 20 lines of syslog", "20 dernières lignes de syslog", "syslog 마지막 20줄"]
+    {
+        for (host, command) in [
+            (host(true, &["syslog"], &[]), "journalctl --no-pager -n 20"),
+            (host(false, &["syslog", "messages"], &[]), "tail -n 20 /var/log/syslog"),
+            (host(false, &["messages"], &[]), "tail -n 20 /var/log/messages"),
+            (host(false, &[], &["logread"]), "logread | tail -n 20"),
+        ] {
+            assert_eq!(commands_of(sentence, &host), [command], "{sentence}");
+        }
+        let Routed::Unknown(unknown) = route(sentence, &host(false, &[], &[])) else {
+            panic!("{sentence}: a plan without a log");
+        };
+        let lacks = "systemd, /var/log/syslog, /var/log/messages, logread";
+        assert_eq!(unknown.reason, Reason::MissingTool(lacks.to_owned()), "{sentence}");
+    }
+    let auth = host(false, &["auth.log"], &[]);
+    assert_eq!(commands_of("last 50 lines of auth.log", &auth), ["tail -n 50 /var/log/auth.log"]);
+    let services = |tools: &[&str]| route("list services", &host(false, &[], tools));
+    assert!(matches!(services(&[]), Routed::Unknown(_)), "no program tells of services");
+    assert!(matches!(services(&["rc-status"]), Routed::Plan(_)));
+}
+
+#[test]
+fn the_name_of_a_program_alone_is_what_it_shows() {
+    let host = debian();
+    for (sentence, command) in
+        [("free", "free -h"), ("who", "who"), ("df", "df -h"), ("uptime", "uptime")]
+    {
+        assert_eq!(commands_of(sentence, &host), [command], "{sentence}");
+    }
+    for sentence in ["top", "htop", "ps", "ls", "last", "ss", "lsblk", "dmesg"] {
+        assert!(matches!(route(sentence, &host), Routed::Plan(_)), "{sentence}");
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use hale_brain::companion::context::{MountLine, TOOLS_OF_INTEREST};
 use hale_brain::companion::shellrc::{self, RC_BYTES_MAX, ShellDefinitions};
 use hale_brain::companion::{MachineContext, context::is_worth_naming};
-use hale_brain::route::{HostFacts, PackageManager};
+use hale_brain::route::{HostFacts, LOG_FILES, PackageManager};
 use hale_model::snapshot::Snapshot;
 
 /// Entries of one directory that are read.
@@ -92,6 +92,11 @@ pub(super) fn host_facts(places: &Places) -> HostFacts {
         units: units(places),
         containers: BTreeSet::new(),
         users: users(places),
+        log_files: LOG_FILES
+            .into_iter()
+            .filter(|name| places.root.join("var/log").join(name).is_file())
+            .map(str::to_owned)
+            .collect(),
         tools,
     }
 }
