@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use hale_act::notify::{Notification, NotificationKind};
 use hale_brain::decide;
+use hale_brain::detect::NO_PROOF;
 use hale_brain::diagnose::{self, Correlation, DiagnoseInput, Diagnosed, Plays};
 use hale_brain::verify;
 use hale_model::action::{Action, ActionRecord, ActionState, Decision, Plan};
@@ -89,9 +90,12 @@ impl Core {
                 continue;
             }
             let Some(case) = self.cases.get(&id) else { continue };
-            if case.put_back_at_boottime_ns >= snapshot.boottime_ns {
+            if case.put_back_at_boottime_ns >= snapshot.boottime_ns
+                || self.looks_first(&id, snapshot)
+            {
                 continue;
             }
+            let Some(case) = self.cases.get(&id) else { continue };
             if case.needs_diagnosis {
                 self.diagnose(&id, snapshot).await;
             } else if case.plan.is_some() && case.incident.state == IncidentState::Acting {
@@ -212,7 +216,9 @@ impl Core {
                 self.think(id, Agent::Brain, "recalled", seen_before);
             }
         }
-        self.consult(id, &alerts, plan.is_some(), snapshot);
+        if !self.cases.get(id).is_some_and(|case| case.doubt.doubted) {
+            self.consult(id, &alerts, plan.is_some(), snapshot);
+        }
         let tried_in_vain = self.cases.get_mut(id).and_then(|case| case.tried_in_vain.take());
         match plan {
             Some(plan) => {
@@ -429,11 +435,15 @@ impl Core {
     fn resolve(&mut self, id: &IncidentId) {
         let past = self.state.actions_of(id).unwrap_or_default();
         self.withdraw_proposals(id, &past);
+        let Some(case) = self.cases.get(id) else { return };
+        let unproved =
+            self.alerts_of(case).iter().any(|a| a.close_reason.as_deref() == Some(NO_PROOF));
         let Some(case) = self.cases.get_mut(id) else { return };
         case.incident.state = IncidentState::Resolved;
         case.incident.closed_at = Some(Timestamp::now());
         let cured = past.iter().any(|r| r.state == ActionState::Succeeded);
         let text = match &case.waits {
+            _ if unproved && !cured => NO_PROOF.to_owned(),
             _ if cured => "cured and verified".to_owned(),
             Some(wait) => format!("over with {}, which was under way", wait.what),
             None => "over without an action by hale".to_owned(),

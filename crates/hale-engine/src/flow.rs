@@ -5,6 +5,7 @@ use std::time::Duration;
 use hale_act::notify::{Notification, NotificationKind};
 use hale_act::{ActError, Actuator};
 use hale_brain::decide::{self, GuardInput, registry};
+use hale_brain::detect::ACTED;
 use hale_brain::remember::{self, Symptom, Use};
 use hale_brain::verify::Watch;
 use hale_model::action::{
@@ -365,7 +366,7 @@ impl Core {
             self.settle(&incident);
         }
         for alert in self.cured_alerts(&running.record) {
-            if self.book.close(&alert, Timestamp::now(), "acted").is_some() {
+            if self.book.close(&alert, Timestamp::now(), ACTED).is_some() {
                 self.mark_unsaved(&alert);
             }
         }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hale_brain::decide::redact::{KnownSecrets, Redactor};
-use hale_brain::detect::reported;
+use hale_brain::detect::{ACTED, reported};
 use hale_model::action::{ActionRecord, ActionState};
 use hale_model::alert::{Alert, AlertState, Finding, Subject};
 use hale_model::api::{ApiError, ErrorKind, Receiving};
@@ -22,7 +22,7 @@ use hale_model::snapshot::Snapshot;
 use hale_model::text::{printable, printable_lines, shorten};
 use hale_model::view::IncidentView;
 use hale_model::{AlertId, IncidentId, MachineId, Timestamp};
-use hale_store::{Inbox, InboxError, InboxGroup, InboxRow, State, StoreError};
+use hale_store::{Inbox, InboxError, InboxGroup, InboxRow, RESOLVED_BY, State, StoreError};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
@@ -130,13 +130,12 @@ impl Reports {
                 None => false,
             };
             if cured {
-                state.end_reports(&group.group_key, Timestamp::now(), "acted")?;
+                state.end_reports(&group.group_key, Timestamp::now(), ACTED)?;
                 continue;
             }
             let subject = group.first.subject.clone().unwrap_or_else(|| service_of(&group));
-            let cured_before_at = state.cured_before(&group.group_key)?;
             let trouble = Trouble {
-                open: open_report(&group, subject, cured_before_at),
+                open: open_report(&group, subject),
                 alert: None,
                 incident,
                 unlinked: false,
@@ -220,18 +219,13 @@ fn service_of(group: &InboxGroup) -> Subject {
     Subject::Service { service: group.newest.report.service.clone() }
 }
 
-fn open_report(
-    group: &InboxGroup,
-    subject: Subject,
-    cured_before_at: Option<Timestamp>,
-) -> OpenReport {
+fn open_report(group: &InboxGroup, subject: Subject) -> OpenReport {
     OpenReport {
         id: group.first.id.clone(),
         report: group.newest.report.clone(),
         subject,
         since: group.first.received_at,
         reporters: group.reporters,
-        cured_before_at,
     }
 }
 
@@ -302,9 +296,8 @@ impl Core {
         }
         let subject =
             reported::resolve(&group.newest.report, snapshot, &self.settings.config.server);
-        let cured_before_at = self.state.cured_before(&key)?;
         let trouble = Trouble {
-            open: open_report(&group, subject, cured_before_at),
+            open: open_report(&group, subject),
             alert: None,
             incident: group.first.incident_id.clone(),
             unlinked: true,
@@ -329,7 +322,7 @@ impl Core {
         let over = self.state.atomically(|state| {
             let mut over = Vec::new();
             for row in &ending {
-                let why = format!("resolved by {}", row.report.source.title());
+                let why = format!("{RESOLVED_BY}{}", row.report.source.title());
                 if state.end_report(row, now, &why)? {
                     over.push((row.group_key.clone(), why));
                 }
@@ -473,6 +466,9 @@ impl Core {
             case.incident.external_ids.push(report.external_id.clone());
         }
         if is_news {
+            if let Some(case) = self.cases.get_mut(&incident).filter(|case| case.doubt.doubted) {
+                case.needs_diagnosis = true;
+            }
             let said = alert.and_then(|id| self.book.get(&id)).map(|alert| alert.summary.clone());
             for text in told(&report, &said.unwrap_or_default()) {
                 self.think(&incident, Agent::Scout, "reported", text);
@@ -557,7 +553,9 @@ impl Desk {
     /// The incident behind the id that a sender was given: its report may have become part of
     /// another one, or wait for the loop.
     pub(crate) fn incident_of_report(&self, id: &str) -> Option<Incident> {
-        let row = self.read(|state| state.report(id)).ok().flatten()?;
+        let row = self.read(|state| state.report(id)).ok().flatten();
+        // Or it is the id that the sender gave.
+        let row = row.or_else(|| self.read(|state| state.report_of_sender(id)).ok().flatten())?;
         let linked = row
             .incident_id
             .as_ref()

@@ -14,6 +14,7 @@ mod consult;
 mod core;
 mod desk;
 mod doctor;
+mod doubt;
 mod events;
 mod files;
 pub mod filters;

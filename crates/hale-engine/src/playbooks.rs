@@ -2,6 +2,9 @@
 //! them would do now, and a step of one that a person asked for. What they hold and how they are
 //! matched is in hale-brain.
 
+use std::collections::BTreeSet;
+
+use hale_brain::decide;
 use hale_brain::diagnose::{self, Climbed, DiagnoseInput};
 use hale_brain::playbook::{Playbooks, Ready};
 use hale_model::action::{ActionRecord, ActionState, Actor, Decision, Plan, PlanStep};
@@ -60,7 +63,43 @@ impl Core {
             let ended = in_hand != Some(plan_id) && steps.iter().any(|record| was_done(record));
             climbed.push(Climbed { usage, ended });
         }
+        climbed.extend(self.climbed_in_vain(id));
         climbed
+    }
+
+    /// Rungs that cured the same trouble a moment ago, for an incident that is over: it is back, so that
+    /// the ladder goes on where it was left.
+    fn climbed_in_vain(&self, id: &IncidentId) -> Vec<Climbed> {
+        let Some(case) = self.cases.get(id) else { return Vec::new() };
+        let alerts = self.alerts_of(case);
+        let now = Timestamp::now();
+        let recent = match self.state.actions_since(now - std::time::Duration::from_secs(3600)) {
+            Ok(recent) => recent,
+            Err(error) => {
+                self.warn("state", store_error(error).message);
+                return Vec::new();
+            }
+        };
+        let fingerprint_of = |alert: &AlertId| match self.book.get(alert) {
+            Some(alert) => Some(alert.fingerprint.clone()),
+            None => self.state.alert(alert.as_str()).ok().flatten().map(|alert| alert.fingerprint),
+        };
+        let same_trouble = |record: &ActionRecord| {
+            let of_another = record.incident_id.as_ref() != Some(id);
+            let is_cure = |alert: &&Alert| decide::is_recent_cure(record, &alert.kind, now);
+            let mut cured = alerts.iter().filter(|alert| of_another && is_cure(alert)).peekable();
+            cured.peek().is_some() && {
+                let treated = record.alert_id.as_ref().and_then(fingerprint_of);
+                cured.any(|alert| treated.as_ref() == Some(&alert.fingerprint))
+            }
+        };
+        let plans: BTreeSet<&PlanId> = recent
+            .iter()
+            .filter(|record| same_trouble(record))
+            .filter_map(|record| record.plan_id.as_ref())
+            .collect();
+        let usage = |plan: &PlanId| self.state.plan(plan).ok().flatten()?.playbook;
+        plans.into_iter().filter_map(usage).map(|usage| Climbed { usage, ended: true }).collect()
     }
 
     /// Whether what is done stays where it did not help, because its playbook says so.

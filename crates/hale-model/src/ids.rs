@@ -102,6 +102,11 @@ impl IncidentId {
     pub fn of(first_alert: &AlertId) -> Self {
         Self(format!("in-{}", hex_digest(&[first_alert.as_str()], 10)))
     }
+
+    /// The incident that this alert opened when it came back for the n-th time after its earlier one was over.
+    pub fn of_return(first_alert: &AlertId, times: u32) -> Self {
+        Self(format!("in-{}", hex_digest(&[first_alert.as_str(), &times.to_string()], 10)))
+    }
 }
 
 impl PlanId {

@@ -155,9 +155,6 @@ pub struct OpenReport {
     pub since: Timestamp,
     /// How many ids of senders are in it.
     pub reporters: u32,
-    /// When a cure of the same trouble was verified last, if one was.
-    #[serde(default)]
-    pub cured_before_at: Option<Timestamp>,
 }
 
 /// What a sender is told once its report is on disk.
@@ -169,6 +166,9 @@ pub struct Receipt {
     pub id: IncidentId,
     /// Where the incident is in its life.
     pub state: IncidentState,
+    /// Why it begins nothing, where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
 }
 
 /// What a report names beside its service.
@@ -236,15 +236,21 @@ pub fn kind_of(text: &str, names: Names) -> AlertKind {
 }
 
 /// `HighMemoryUsage`, `high-memory usage` → `high_memory_usage`: words in lower case. Never longer
-/// than the limit, nothing but letters, digits, `_` and `.`.
+/// than the limit, nothing but letters (of any script), digits, `_` and `.`.
 fn normal(text: &str) -> String {
     let mut name = String::new();
     let mut before = ' ';
     for c in text.chars() {
-        if name.len() >= KIND_BYTES_MAX {
+        if name.len() + c.len_utf8() > KIND_BYTES_MAX {
             break;
         }
-        if c.is_ascii_alphanumeric() {
+        if c.is_alphabetic() && !c.is_ascii() {
+            // Lower case may be longer, or more than one character: then it stays as it is.
+            let mut lower = c.to_lowercase();
+            let one =
+                lower.next().filter(|l| lower.next().is_none() && l.len_utf8() <= c.len_utf8());
+            name.push(one.unwrap_or(c));
+        } else if c.is_ascii_alphanumeric() {
             let begins =
                 c.is_ascii_uppercase() && (before.is_ascii_lowercase() || before.is_ascii_digit());
             if begins && !name.ends_with(['_', '.']) {
@@ -258,7 +264,6 @@ fn normal(text: &str) -> String {
         }
         before = c;
     }
-    name.truncate(KIND_BYTES_MAX);
     name.trim_end_matches(['_', '.']).to_owned()
 }
 
@@ -295,7 +300,10 @@ mod tests {
             ("NodeFilesystemSpaceFillingUp", none, "disk.space"),
             ("Watchdog", none, "watchdog"),
             ("$(reboot)", none, "reboot"),
-            ("結帳", none, "reported"),
+            ("結帳", none, "結帳"),
+            ("메모리", none, "메모리"),
+            ("Überlast im Netz", none, "überlast_im_netz"),
+            ("⚠ ♥", none, "reported"),
             ("", none, "reported"),
         ] {
             assert_eq!(kind_of(text, names).as_str(), expected, "{text}");
@@ -307,7 +315,9 @@ mod tests {
         fn a_made_up_kind_is_short_and_plain(text in any::<String>()) {
             let kind = kind_of(&text, Names::default());
             prop_assert!(!kind.as_str().is_empty() && kind.as_str().len() <= KIND_BYTES_MAX);
-            prop_assert!(kind.as_str().chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "._".contains(c)));
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._".contains(c);
+            let foreign = |c: char| !c.is_ascii() && c.is_alphabetic();
+            prop_assert!(kind.as_str().chars().all(|c| plain(c) || foreign(c)));
         }
     }
 }

@@ -13,7 +13,7 @@ mod telemetry;
 
 pub use error::StoreError;
 pub use inbox::{Inbox, InboxError};
-pub use state::inbox::{InboxGroup, InboxRow};
+pub use state::inbox::{InboxGroup, InboxRow, RESOLVED_BY};
 pub use state::{Access, RunbookRecord, State, StoredVector, Take, TextHit, ToEmbed};
 pub use telemetry::{
     MetricPoint, Telemetry, export_readonly, journal_sql, moment_sql, query_readonly, series_sql,

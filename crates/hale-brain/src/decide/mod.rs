@@ -189,6 +189,8 @@ fn needs_yes(why: &[Reason]) -> Reason {
     reason("guard.critical_needs_yes", format!("critical: a person types YES; {because}"))
 }
 
+pub use limits::is_recent_cure;
+
 /// Whether hale may do this alone.
 fn alone(input: &GuardInput<'_>) -> (Decision, Reason) {
     let entitled = match entitlement(input) {

@@ -14,14 +14,25 @@ use hale_model::ids::{AlertId, Fingerprint, IncidentId};
 use hale_model::sample::{Source, SourceState};
 use hale_model::snapshot::Snapshot;
 
+use super::reported::is_only_reported;
+
 /// Quiet turns after which an alert closes.
 const QUIET_TURNS: u32 = 3;
 /// So many times longer at most for one that keeps coming back.
 const MAX_FLAP_FACTOR: u32 = 8;
 /// An alert that comes back within this time is the same one.
 const FLAP_WINDOW_SECS: f64 = 600.0;
-/// One that a person or an action closed stays closed this long while its condition lasts.
+/// One that a person closed stays closed this long while its condition lasts.
 const SILENCE_SECS: f64 = 3600.0;
+/// One that a cure closed: what is still claimed after so long the cure did not end. A mean over minutes
+/// needs that long to fall.
+const CURE_SHOWS_SECS: f64 = 600.0;
+/// No request is no proof: an alert about requests that nobody makes any more ends for this reason.
+pub const NO_PROOF: &str = "ended without proof: no request came that would have shown it well";
+/// After so long, where it is not known any more when the last request came.
+const UNPROVED_SECS: i64 = 3600;
+/// The reason of alerts that a verified cure closed.
+pub const ACTED: &str = "acted";
 /// Turns of lower severity before the alert is called less severe.
 const LOWER_TURNS: u32 = 6;
 /// A figure that moved by this share is news, once a minute.
@@ -67,6 +78,8 @@ struct Entry {
     told_ns: u64,
     /// Loaded from disk, and not seen by a detector since.
     loaded: bool,
+    /// Of requests that failed or were slow: whether others came since it was found last.
+    proved: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -74,8 +87,23 @@ struct Past {
     alert: Alert,
     closed_ns: u64,
     was_acknowledged: bool,
-    /// Closed from outside: stays closed while the condition lasts.
+    /// Closed from outside while its condition lasted: stays closed while that goes on.
     silenced: bool,
+    /// The newest look when it closed: what began after it is a new failure, whoever wanted the old one quiet.
+    seen_until: Timestamp,
+}
+
+impl Past {
+    fn keeps_quiet(&self, finding: &Finding) -> bool {
+        self.silenced && finding.since <= self.seen_until && !is_worse(&self.alert, finding)
+    }
+
+    fn silence_secs(&self) -> f64 {
+        match self.alert.close_reason.as_deref() {
+            Some(ACTED) => CURE_SHOWS_SECS,
+            Some(_) | None => SILENCE_SECS,
+        }
+    }
 }
 
 /// The alerts of one machine that are not closed, and those that closed a moment ago.
@@ -85,6 +113,8 @@ pub struct AlertBook {
     past: BTreeMap<Fingerprint, Past>,
     now_ns: u64,
     started_ns: Option<u64>,
+    /// When the newest look was.
+    looked_at: Option<Timestamp>,
 }
 
 impl AlertBook {
@@ -101,6 +131,7 @@ impl AlertBook {
                 told_value,
                 told_ns: 0,
                 loaded: true,
+                proved: false,
             };
             (entry.alert.fingerprint.clone(), entry)
         });
@@ -123,7 +154,10 @@ impl AlertBook {
         let mut seen: BTreeMap<Fingerprint, &Finding> = BTreeMap::new();
         for finding in findings {
             let known = seen.entry(finding.fingerprint()).or_insert(finding);
-            if finding.severity > known.severity {
+            // Of two that are as bad, what hale sees itself; then the newer, which may have begun after
+            // the other was cured.
+            let weight = |f: &Finding| (f.severity, !is_only_reported(&f.evidence), f.since);
+            if weight(finding) > weight(known) {
                 *known = finding;
             }
         }
@@ -133,6 +167,7 @@ impl AlertBook {
         }
         changes.extend(self.settle(snapshot, config, &seen));
         self.forget_past(snapshot, &seen);
+        self.looked_at = Some(snapshot.collected_at);
         changes
     }
 
@@ -150,7 +185,7 @@ impl AlertBook {
             return None;
         }
         let past = self.past.get(fingerprint);
-        if past.is_some_and(|p| p.silenced && !is_worse(&p.alert, finding)) {
+        if past.is_some_and(|p| p.keeps_quiet(finding)) {
             return None;
         }
         let past = self.past.remove(fingerprint);
@@ -166,6 +201,7 @@ impl AlertBook {
             lower_turns: 0,
             told_ns: now_ns,
             loaded: false,
+            proved: false,
         };
         self.open.insert(fingerprint.clone(), entry);
         Some(if reopened { AlertChange::Reopened(alert) } else { AlertChange::Opened(alert) })
@@ -192,11 +228,18 @@ impl AlertBook {
             if !can_be_seen(snapshot, &entry.alert) {
                 continue;
             }
+            let by_requests = rests_on_requests(&entry.alert);
+            entry.proved |= by_requests && has_requests(snapshot, &entry.alert.subject);
+            let unproved = by_requests && !entry.proved;
+            if unproved && entry.loaded && age_secs(snapshot, &entry.alert) < UNPROVED_SECS {
+                // What was known of its requests ended with the agent: only new ones show it well.
+                continue;
+            }
             entry.quiet_turns += 1;
             let warm = !entry.loaded || running_secs > warm_up_secs(&entry.alert.kind, config);
             let factor = entry.alert.flaps.saturating_add(1).min(MAX_FLAP_FACTOR);
             if warm && entry.quiet_turns >= QUIET_TURNS * factor {
-                over.push((fingerprint.clone(), "recovered"));
+                over.push((fingerprint.clone(), if unproved { NO_PROOF } else { "recovered" }));
             }
         }
         let close = |(fingerprint, reason): (Fingerprint, &str)| {
@@ -213,7 +256,10 @@ impl AlertBook {
                 let over = is_gone(snapshot, &past.alert) || can_be_seen(snapshot, &past.alert);
                 past.silenced = !over;
             }
-            age <= if past.silenced { SILENCE_SECS } else { FLAP_WINDOW_SECS }
+            if past.silenced && age > past.silence_secs() {
+                past.silenced = false;
+            }
+            past.silenced || age <= FLAP_WINDOW_SECS
         });
         while self.past.len() > MAX_OPEN {
             self.past.pop_first();
@@ -227,13 +273,19 @@ impl AlertBook {
         reason: &str,
         silenced: bool,
     ) -> Option<Alert> {
-        let mut alert = self.open.remove(fingerprint)?.alert;
+        let Entry { mut alert, quiet_turns, .. } = self.open.remove(fingerprint)?;
         let was_acknowledged = alert.state == AlertState::Acknowledged;
         alert.state = AlertState::Closed;
         alert.closed_at = Some(now);
         alert.close_reason = Some(reason.to_owned());
-        let past =
-            Past { alert: alert.clone(), closed_ns: self.now_ns, was_acknowledged, silenced };
+        let past = Past {
+            alert: alert.clone(),
+            closed_ns: self.now_ns,
+            was_acknowledged,
+            // What was not found any more in the newest look does not last: found again, it is back.
+            silenced: silenced && quiet_turns == 0,
+            seen_until: self.looked_at.unwrap_or(now),
+        };
         self.past.insert(fingerprint.clone(), past);
         Some(alert)
     }
@@ -267,9 +319,9 @@ impl AlertBook {
         Some(entry.alert.clone())
     }
 
-    /// Closes it for a reason of a person's, or as `acted`; none where no such alert is open. While
-    /// its condition lasts it stays closed, for an hour at most, unless it gets worse. One that
-    /// closed by itself a moment ago only gets the reason.
+    /// Closes it for a reason of a person's, or as [`ACTED`]; none where no such alert is open. While
+    /// its condition lasts it stays closed, for an hour at most (ten minutes after a cure), unless it
+    /// gets worse or begins anew. One that closed by itself a moment ago only gets the reason.
     pub fn close(&mut self, id: &AlertId, now: Timestamp, reason: &str) -> Option<Alert> {
         let open = self.open.iter().find(|(_, e)| e.alert.id == *id);
         if let Some(fingerprint) = open.map(|(fingerprint, _)| fingerprint.clone()) {
@@ -300,6 +352,7 @@ impl Entry {
     ) -> Option<AlertChange> {
         self.quiet_turns = 0;
         self.loaded = false;
+        self.proved = false;
         let before = self.alert.severity;
         let members_changed = !same_members(&self.alert.subject, &finding.subject);
         fill(&mut self.alert, finding, snapshot.collected_at);
@@ -398,6 +451,24 @@ fn reopen(past: Past, finding: &Finding, now: Timestamp) -> Alert {
     alert.flaps = alert.flaps.saturating_add(1);
     fill(&mut alert, finding, now);
     alert
+}
+
+/// Whether it is told by requests that hale heard of itself.
+fn rests_on_requests(alert: &Alert) -> bool {
+    matches!(alert.kind, AlertKind::HttpErrors | AlertKind::HttpLatency)
+        && alert.evidence.iter().any(|e| e.source == Source::Otlp)
+}
+
+fn has_requests(snapshot: &Snapshot, subject: &Subject) -> bool {
+    let Subject::Service { service } = subject else { return true };
+    snapshot.traffic.as_ref().is_some_and(|traffic| {
+        traffic.service(service).is_some_and(|s| s.requests > 0)
+            || traffic.callers(service).any(|edge| edge.requests > 0)
+    })
+}
+
+fn age_secs(snapshot: &Snapshot, alert: &Alert) -> i64 {
+    snapshot.collected_at.as_second().saturating_sub(alert.last_seen_at.as_second())
 }
 
 fn state_of(snapshot: &Snapshot, source: Source) -> Option<SourceState> {

@@ -29,8 +29,8 @@ use suspect::Paths;
 const MAX_NODES: usize = 1024;
 /// Claims of one turn, the likeliest cause first.
 const MAX_CLAIMS: usize = 50;
-/// Seconds without any traffic after which a trouble is no longer claimed.
-const SILENT_SECS: f64 = 300.0;
+/// Seconds without any request after which a trouble is no longer claimed: it ends without a proof.
+const SILENT_SECS: f64 = 3600.0;
 
 /// What is known of services.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -89,7 +89,8 @@ impl Services {
             self.nodes.entry(name.to_owned()).or_default().push(view, turn);
         }
         let kept = |known: &Known| view.tick.since(known.last_ns()) < history::KEPT_SECS;
-        self.nodes.retain(|_, known| kept(known) || known.is_well_known());
+        let fires = |known: &Known| known.fires(true) || known.fires(false);
+        self.nodes.retain(|_, known| kept(known) || known.is_well_known() || fires(known));
     }
 
     fn claims(&self, view: &View<'_>, errors: bool) -> Vec<Claim> {

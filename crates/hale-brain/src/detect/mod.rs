@@ -39,13 +39,13 @@ pub mod stream_anomaly;
 mod trend;
 mod zombie;
 
-use hale_model::alert::Finding;
-use hale_model::config::Config;
+use hale_model::alert::{Finding, Subject};
+use hale_model::config::{Config, DeclaredService};
 use hale_model::health::{Health, Prediction};
 use hale_model::snapshot::Snapshot;
 use hale_model::traffic::SloState;
 
-pub use alerts::{AlertBook, AlertChange};
+pub use alerts::{ACTED, AlertBook, AlertChange, NO_PROOF};
 pub use health::health_of;
 pub use memory::BrainMemory;
 pub use rules::{RuleError, Rules};
@@ -107,6 +107,11 @@ impl Orient {
         findings.sort_by_cached_key(|f| {
             (std::cmp::Reverse(f.severity), f.kind.clone(), f.subject.key())
         });
+        for finding in &mut findings {
+            if let Some(service) = declared(finding, snapshot, config) {
+                finding.suggested_actions = service.commands();
+            }
+        }
         let predictions = filling::predictions(&view, &self.learned);
         let health = health::from_findings(snapshot, &findings, config);
         let slos = http::slo_states(&view, &self.learned);
@@ -117,4 +122,15 @@ impl Orient {
     pub fn memory(&self) -> BrainMemory {
         BrainMemory::new(self.boot_id.clone(), self.learned.clone(), self.judge.held())
     }
+}
+
+/// The declared service that a finding is about: systemd's own commands say nothing of it.
+fn declared<'a>(
+    finding: &Finding,
+    snapshot: &Snapshot,
+    config: &'a Config,
+) -> Option<&'a DeclaredService> {
+    let Subject::Unit { unit } = &finding.subject else { return None };
+    snapshot.unit(unit).filter(|stat| stat.service_type == "declared")?;
+    config.services.iter().find(|service| service.name == *unit)
 }

@@ -224,7 +224,7 @@ pub(super) fn may_ask_url(input: &DiagnoseInput<'_>, url: &str) -> bool {
     may_ask(input.snapshot, input.config, &ProbeTarget::Http { url: url.to_owned() })
 }
 
-fn may_ask(snapshot: &Snapshot, config: &Config, target: &ProbeTarget) -> bool {
+pub(super) fn may_ask(snapshot: &Snapshot, config: &Config, target: &ProbeTarget) -> bool {
     let containers = snapshot.containers.iter().map(|c| &c.stat);
     let own_ports = config.server.own_ports();
     probe::parse(target)

@@ -338,20 +338,29 @@ fn answers(nodes: &[Node<'_>], new: usize, group: &[usize]) -> Vec<Correlation> 
     answers
 }
 
+/// When an alert that begins an incident opened. One that came back was over in between: what it is part
+/// of now began with its return, and not with what was cured before.
+fn opened_at(alert: &Alert) -> Timestamp {
+    if alert.flaps > 0 { alert.last_seen_at } else { alert.first_seen_at }
+}
+
 /// The incident that these alerts begin. Its title is what the alert nearest to the cause says.
 fn begin(alerts: &[&Alert]) -> Option<Incident> {
-    let first = alerts.iter().min_by_key(|a| (a.first_seen_at, a.id.clone()))?;
+    let first = alerts.iter().min_by_key(|a| (opened_at(a), a.id.clone()))?;
     let lead = alerts.iter().min_by_key(|a| {
         (depth(&a.kind), std::cmp::Reverse(a.severity), a.first_seen_at, a.id.clone())
     })?;
     Some(Incident {
-        id: IncidentId::of(&first.id),
+        id: match first.flaps {
+            0 => IncidentId::of(&first.id),
+            times => IncidentId::of_return(&first.id, times),
+        },
         external_ids: Vec::new(),
         title: lead.summary.clone(),
         state: IncidentState::Open,
         severity: alerts.iter().map(|a| a.severity).max()?,
         machine_id: first.machine_id.clone(),
-        opened_at: first.first_seen_at,
+        opened_at: opened_at(first),
         closed_at: None,
         alerts: alerts.iter().map(|a| a.id.clone()).collect(),
         diagnosis: None,

@@ -9,7 +9,7 @@ use hale_model::playbook::{EscalationCall, PlaybookUse};
 
 use super::play::{self, Play, Played};
 use super::treat::{self, Treatment};
-use super::{DiagnoseInput, remembered};
+use super::{DiagnoseInput, remembered, reported};
 use crate::playbook::Ready;
 use crate::remember::{self, Signature};
 
@@ -61,6 +61,11 @@ pub(super) fn choose<'a>(
 ) -> Result<Chosen<'a>, NoCure> {
     let mut lead_reason = None;
     for alert in alerts.iter().filter(|a| a.state != AlertState::Closed) {
+        // What hale sees well is not treated, whoever knows a cure for it.
+        if let Some(why) = reported::seen_well(input.snapshot, input.config, alert, alerts) {
+            lead_reason = lead_reason.or(Some(why));
+            continue;
+        }
         let signature = Signature::of(alert, Some(cause_kind), input.snapshot);
         if let Some(chosen) = played(input, alert, &signature, true)? {
             return Ok(chosen);

@@ -186,6 +186,10 @@ fn process_advice(
     if let Some(unit) = service_of(&process.info) {
         let word = shell_word(unit);
         let advice = format!("Act on its unit, {unit}, not on the process.");
+        if snapshot.unit(unit).is_some_and(|stat| stat.service_type == "declared") {
+            let advice = format!("Act on the service {unit} of [[services]], not on the process.");
+            return (vec![advice], vec!["hale config show".to_owned()]);
+        }
         return (
             vec![advice],
             vec![format!("systemctl status {word}"), format!("journalctl -u {word} -n 50")],

@@ -40,6 +40,7 @@ pub use correlate::{Correlation, correlate};
 pub use explain::{explain_alert, explain_incident, explain_process};
 pub use play::{Climbed, Plays, Tried, try_playbook};
 pub use postmortem::postmortem;
+pub use reported::{seen_well, to_ask};
 pub use triage::triage;
 pub(crate) use workloads::named as workload_named;
 
@@ -95,7 +96,10 @@ pub fn diagnose(input: &DiagnoseInput<'_>) -> Diagnosed {
     let alerts = from_cause_to_effect(input.alerts);
     let Some(lead) = alerts.first() else {
         return Diagnosed {
-            diagnosis: judgement::unknown("Nothing is known about this incident by now."),
+            // What was found once is not forgotten because there is nothing left to look at.
+            diagnosis: input.incident.diagnosis.clone().unwrap_or_else(|| {
+                judgement::unknown("Nothing is known about this incident by now.")
+            }),
             plan: None,
             no_plan_because: Some("no alert of it is left to treat".to_owned()),
             call: None,
@@ -181,7 +185,9 @@ fn judge(input: &DiagnoseInput<'_>, lead: &Alert, alerts: &[&Alert]) -> Diagnosi
     let earlier = input.incident.diagnosis.as_ref().filter(|d| {
         causes::depth_of_slug(&d.cause_kind).is_some_and(|d| d < causes::depth(&lead.kind))
     });
-    if let Some(earlier) = earlier {
+    // Nor is the cause known better for a service that nobody asks any more.
+    let silent = lead.vars.get("silent_since").is_some_and(|since| !since.is_null());
+    if let Some(earlier) = earlier.or(input.incident.diagnosis.as_ref().filter(|_| silent)) {
         return earlier.clone();
     }
     let judged = judgement::judge(input, lead, alerts);

@@ -3,19 +3,19 @@
 //! looking again.
 
 use hale_model::action::{Condition, PlanStep};
-use hale_model::alert::{Alert, AlertKind, Subject};
-use hale_model::report::OpenReport;
-use hale_model::sample::UnitStat;
-use hale_model::text::duration;
+use hale_model::alert::{Alert, AlertKind, AlertState, Subject};
+use hale_model::config::{Config, DeclaredService};
+use hale_model::container::{ContainerHealth, ContainerStat, ContainerState, ProbeTarget};
+use hale_model::report::Report;
+use hale_model::sample::{Source, UnitStat};
+use hale_model::snapshot::Snapshot;
+use hale_model::text::printable;
 
 use super::judgement::{Judged, judged, last_lines, sentence};
 use super::treat::{Treatment, none};
 use super::{DiagnoseInput, causes, cleaning, containers, steps};
 use crate::decide::names::unit_pattern;
 use crate::detect::reported::{behind, is_only_reported};
-
-/// Reported again so soon after a verified cure, the same cure would not hold either.
-const HELD_SECS_MIN: i64 = 1800;
 
 /// The cure of a reported trouble; none: what hale observes itself decides.
 pub(super) fn treat(
@@ -24,9 +24,6 @@ pub(super) fn treat(
     alerts: &[&Alert],
 ) -> Option<Treatment> {
     let open = behind(input.snapshot, &alert.kind, &alert.subject)?;
-    if let Some(why) = came_back(open) {
-        return Some(none(why));
-    }
     if let Some(treatment) = make_room(input, alert) {
         return Some(treatment);
     }
@@ -35,14 +32,9 @@ pub(super) fn treat(
             let stat = input.snapshot.unit(unit)?;
             Some(restart(input, alert, alerts, stat))
         }
-        Subject::Service { service } => {
-            containers::named(input.snapshot, &alert.subject).is_none().then(|| {
-                none(format!(
-                    "nothing that hale observes on this machine is `{service}`: a report that names \
-                     its container, unit or pid can be acted on"
-                ))
-            })
-        }
+        Subject::Service { service } => containers::named(input.snapshot, &alert.subject)
+            .is_none()
+            .then(|| none(not_here(&open.report, service))),
         Subject::Machine
         | Subject::Process { .. }
         | Subject::ProcessGroup { .. }
@@ -53,6 +45,24 @@ pub(super) fn treat(
         | Subject::Container { .. }
         | Subject::Workload { .. }
         | Subject::Source { .. } => None,
+    }
+}
+
+/// Why nothing can be done about what is not here: what the report named, as far as it named anything.
+fn not_here(report: &Report, service: &str) -> String {
+    let named = [("container", &report.container), ("unit", &report.unit)].into_iter();
+    let named = named.filter_map(|(what, name)| Some(format!("no {what} {}", name.as_ref()?)));
+    let pid = report.pid.map(|pid| format!("no process {pid}"));
+    let missing: Vec<String> = named.chain(pid).map(|text| printable(&text)).collect();
+    match missing.as_slice() {
+        [] => format!(
+            "nothing that hale observes on this machine is `{service}`: a report that names its \
+             container, unit or pid can be acted on"
+        ),
+        missing => format!(
+            "there is {} here: the report may mean another machine, or name it otherwise",
+            missing.join(" and ")
+        ),
     }
 }
 
@@ -78,15 +88,108 @@ fn make_room(input: &DiagnoseInput<'_>, alert: &Alert) -> Option<Treatment> {
     (step.expectation.conditions.len() > before).then(|| Treatment::Steps(vec![step]))
 }
 
-fn came_back(open: &OpenReport) -> Option<String> {
-    let cured = open.cured_before_at?;
-    let since = open.since.as_second().saturating_sub(cured.as_second());
-    (since < HELD_SECS_MIN).then(|| {
-        let ago = duration(u64::try_from(since).unwrap_or(0));
-        format!(
-            "it is reported again {ago} after its cure was verified: the same cure would not hold"
-        )
-    })
+/// A container that holds this share of what it may, in percent, is short of memory by hale's own look;
+/// so is a unit whose main process holds the second share of the machine's.
+const FULL_PERCENT_MIN: f64 = 80.0;
+const HOLDS_MUCH_PERCENT_MIN: f64 = 20.0;
+/// One that keeps this share of a processor busy, in percent, is busy by hale's own look.
+const BUSY_PERCENT_MIN: f64 = 80.0;
+/// Words for a thing that has ended. What runs has not.
+const ENDED: [&str; 8] = ["crash", "crashed", "down", "died", "dead", "exited", "failed", "absent"];
+
+/// What a report is checked with before anything is done about it: where the thing that it names says
+/// whether it is well. Empty for what hale sees itself.
+pub fn to_ask(snapshot: &Snapshot, config: &Config, alert: &Alert) -> Vec<ProbeTarget> {
+    if !is_only_reported(&alert.evidence) {
+        return Vec::new();
+    }
+    if let Some(stat) = containers::named(snapshot, &alert.subject) {
+        let mut targets = containers::probes(snapshot, config, alert, stat);
+        let own = config.containers.probes.contains_key(&stat.name) || stat.probe.is_some();
+        targets.truncate(if own { 1 } else { targets.len() });
+        return targets;
+    }
+    let Subject::Unit { unit } = &alert.subject else { return Vec::new() };
+    let of_unit = |service: &&DeclaredService| service.name == *unit;
+    let own = config.services.iter().find(of_unit).and_then(DeclaredService::health_target);
+    let told = || alert.vars.get("health_url").and_then(serde_json::Value::as_str);
+    // Whoever reports may say where to ask; where the configuration does, a report has no say in it.
+    let target = own.or_else(|| told().map(|url| ProbeTarget::Http { url: url.to_owned() }));
+    target.into_iter().filter(|target| containers::may_ask(snapshot, config, target)).collect()
+}
+
+/// Whether hale, looking for itself, sees well what others report as ill, and everything that could say
+/// says so; in words. `alerts`: those of the same incident.
+pub fn seen_well(
+    snapshot: &Snapshot,
+    config: &Config,
+    alert: &Alert,
+    alerts: &[&Alert],
+) -> Option<String> {
+    let key = alert.subject.key();
+    let seen_ill = |a: &&Alert| {
+        a.state != AlertState::Closed && !is_only_reported(&a.evidence) && a.subject.key() == key
+    };
+    let from_traces = |a: &&Alert| a.evidence.iter().any(|e| e.source == Source::Otlp);
+    if !is_only_reported(&alert.evidence) || alerts.iter().any(|a| seen_ill(a) || from_traces(a)) {
+        return None;
+    }
+    let open = behind(snapshot, &alert.kind, &alert.subject)?;
+    let mut said = Vec::new();
+    for target in to_ask(snapshot, config, alert) {
+        let probe = snapshot.probe(&target).filter(|probe| probe.ok)?;
+        said.push(match &target {
+            ProbeTarget::Http { url } => format!("{} from {url}", probe.status.unwrap_or(200)),
+            ProbeTarget::Tcp { address } => format!("{address} is open"),
+        });
+    }
+    let state = match containers::named(snapshot, &alert.subject) {
+        Some(stat) => container_well(snapshot, stat, &mut said)?,
+        None => unit_well(snapshot, &alert.subject)?,
+    };
+    // That it runs says little about how it does.
+    let words = open.report.kind_text.to_lowercase();
+    let has_ended = words.split(|c: char| !c.is_alphanumeric()).any(|word| ENDED.contains(&word));
+    if said.is_empty() && !has_ended {
+        return None;
+    }
+    said.push(state);
+    let name = &open.report.service;
+    Some(format!("reported, but hale sees {name} healthy ({})", said.join(", ")))
+}
+
+fn container_well(
+    snapshot: &Snapshot,
+    stat: &ContainerStat,
+    said: &mut Vec<String>,
+) -> Option<String> {
+    match stat.health {
+        Some(ContainerHealth::Healthy) => said.push("its health check says healthy".to_owned()),
+        Some(ContainerHealth::Starting | ContainerHealth::Unhealthy) => return None,
+        None => {}
+    }
+    let now = snapshot.container(&stat.id, &stat.name)?;
+    let full = now.memory_percent.is_some_and(|percent| percent >= FULL_PERCENT_MIN);
+    let busy = now.cpu_percent.is_some_and(|cpu| cpu >= BUSY_PERCENT_MIN);
+    if stat.state != ContainerState::Running || full || busy {
+        return None;
+    }
+    let since = stat.started_at.map(|at| format!(" since {}", super::second(at)));
+    Some(format!("running{}", since.unwrap_or_default()))
+}
+
+fn unit_well(snapshot: &Snapshot, subject: &Subject) -> Option<String> {
+    let Subject::Unit { unit } = subject else { return None };
+    let stat = snapshot.unit(unit).filter(|stat| stat.active_state == "active")?;
+    let main = snapshot.process(stat.main_pid);
+    let busy = main.and_then(|p| p.cpu_percent).is_some_and(|cpu| cpu >= BUSY_PERCENT_MIN);
+    let full = main.and_then(|p| p.mem_percent).is_some_and(|mem| mem >= HOLDS_MUCH_PERCENT_MIN);
+    if busy || full {
+        return None;
+    }
+    let age = main.map(|p| std::time::Duration::from_secs_f64(p.age_secs));
+    let since = age.map(|age| format!(" since {}", super::second(snapshot.collected_at - age)));
+    Some(format!("active{}", since.unwrap_or_default()))
 }
 
 fn restart(
@@ -109,7 +212,8 @@ fn restart(
         .any(|a| a.kind == AlertKind::ServiceFlapping && a.subject.key() == alert.subject.key());
     if flaps || unit.result == "start-limit-hit" {
         return none(format!(
-            "{name} fails at every start: a person has to mend it (`journalctl -u {name}`)"
+            "{name} fails at every start: a person has to mend it{}",
+            steps::log_hint(unit)
         ));
     }
     let why = if unit.active_state == "active" {
@@ -136,6 +240,10 @@ pub(super) fn judge(input: &DiagnoseInput<'_>, lead: &Alert) -> Option<Judged> {
     }
     let said = sentence(&lead.summary);
     let snapshot = input.snapshot;
+    let alerts: Vec<&Alert> = input.alerts.iter().collect();
+    if let Some(well) = seen_well(snapshot, input.config, lead, &alerts) {
+        return Some(judged(causes::REPORTED, 0.3, format!("{said} {}.", capital(&well))));
+    }
     let (seen, confidence) = match &lead.subject {
         Subject::Unit { unit } => match snapshot.unit(unit) {
             Some(stat) => {
@@ -169,4 +277,9 @@ pub(super) fn judge(input: &DiagnoseInput<'_>, lead: &Alert) -> Option<Judged> {
         }
     };
     Some(judged(causes::REPORTED, confidence, format!("{said} {seen}")))
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|c| c.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }

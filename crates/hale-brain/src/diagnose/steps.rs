@@ -165,6 +165,14 @@ fn declared<'a>(config: &'a Config, unit: &UnitStat) -> Option<&'a DeclaredServi
     config.services.iter().find(|service| is_declared && service.name == unit.unit)
 }
 
+/// Where a person reads why a unit fails; nowhere that is known for what no systemd runs.
+pub(super) fn log_hint(unit: &UnitStat) -> String {
+    if unit.service_type == "declared" {
+        return String::new();
+    }
+    format!(" (`journalctl -u {}`)", shell_word(&unit.unit))
+}
+
 /// Where to ask whether a unit is well: as whoever reported the trouble says, else as it is declared.
 fn health_url(input: &DiagnoseInput<'_>, alert: &Alert, unit: &UnitStat) -> Option<String> {
     let of_unit = matches!(&alert.subject, Subject::Unit { unit: name } if *name == unit.unit);

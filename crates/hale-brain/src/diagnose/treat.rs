@@ -328,7 +328,8 @@ fn service_failed(input: &DiagnoseInput<'_>, alert: &Alert, alerts: &[&Alert]) -
         .any(|a| a.kind == AlertKind::ServiceFlapping && a.subject.key() == alert.subject.key());
     if flaps || unit.result == "start-limit-hit" {
         return none(format!(
-            "{name} has failed at every start until systemd gave up: a person has to mend it (`journalctl -u {name}`)"
+            "{name} has failed at every start until systemd gave up: a person has to mend it{}",
+            steps::log_hint(unit)
         ));
     }
     if unit.active_state != "failed" {

@@ -264,6 +264,34 @@ fn what_auto_does_alone() {
             pids(&[700]),
         ),
         (
+            "a restart again soon after a verified one",
+            Box::new(move |a| {
+                listed(a);
+                let kind = AlertKind::ServiceFailed;
+                a.recent = vec![done(restart("report.service"), kind, ActionState::Succeeded)];
+            }),
+            restart("report.service"),
+        ),
+        (
+            "a restart again after one that held",
+            Box::new(move |a| {
+                listed(a);
+                let kind = AlertKind::ServiceFailed;
+                a.recent = vec![done(restart("report.service"), kind, ActionState::Succeeded)];
+                a.recent[0].finished_at = Some(at(-1801));
+            }),
+            restart("report.service"),
+        ),
+        (
+            "a restart soon after one for another trouble",
+            Box::new(move |a| {
+                listed(a);
+                let kind = AlertKind::MemoryHigh;
+                a.recent = vec![done(restart("report.service"), kind, ActionState::Succeeded)];
+            }),
+            restart("report.service"),
+        ),
+        (
             "after a failure",
             Box::new(move |a| {
                 storm(a);
@@ -309,6 +337,9 @@ a leak, withdrawn                              ask   warning  guard.autonomy.wit
 20 more than an hour ago                       allow warning  guard.autonomy.safe_pair
 the third time this hour                       allow warning  guard.autonomy.safe_pair
 the fourth time this hour                      ask   warning  guard.repeated
+a restart again soon after a verified one      ask   warning  guard.relapsed
+a restart again after one that held            allow warning  guard.autonomy.safe_pair
+a restart soon after one for another trouble   allow warning  guard.autonomy.safe_pair
 after a failure                                ask   warning  guard.failed_before
 "#);
 }

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 
 use crate::decide_world::*;
 
-fn incident(alerts: &[Alert]) -> Incident {
+pub fn incident(alerts: &[Alert]) -> Incident {
     let first = match correlate(at(0), &alerts[..1], &[], &world()).remove(0) {
         Correlation::New(incident) => incident,
         Correlation::Join { .. } => panic!("there is nothing to join"),
@@ -79,7 +79,7 @@ fn changed(change: impl FnOnce(&mut Snapshot)) -> Snapshot {
     snapshot
 }
 
-fn of_pid(snapshot: &mut Snapshot, pid: i32) -> &mut hale_model::snapshot::Process {
+pub fn of_pid(snapshot: &mut Snapshot, pid: i32) -> &mut hale_model::snapshot::Process {
     snapshot.processes.iter_mut().find(|p| p.pid == pid).unwrap()
 }
 

@@ -352,3 +352,46 @@ fn a_promise_is_kept_by_its_budget() {
     assert!(state[0].budget_left_percent.unwrap() < 100.0, "{:?}", state[0]);
     assert!(state[1].budget_left_percent.unwrap() < 0.0, "overspent: {:?}", state[1]);
 }
+
+#[test]
+fn silence_is_no_recovery() {
+    let mut shop = Shop::new(Vec::new());
+    shop.warm_up();
+    let failing = |n: u64| vec![hop("web"), Hop { fails: n % 2 == 0, ..hop("quotes") }];
+    for _ in 0..10 {
+        shop.second(20, failing);
+    }
+    let last = about(&shop.second(20, failing), "quotes").clone();
+    let percent = |f: &Finding| f.vars.get("percent").and_then(Value::as_f64).unwrap();
+    assert!(percent(&last) >= 45.0, "{}", last.summary);
+    // Nobody asks any more: the last figures stand, and that nothing is known anew is said.
+    for second in 0..1800 {
+        let findings = shop.second(0, failing);
+        let now = about(&findings, "quotes");
+        assert!((percent(now) - percent(&last)).abs() < 5.0, "{second}: {}", now.summary);
+        assert_eq!(now.summary.contains("; no request since "), second >= 9, "{}", now.summary);
+        assert_eq!(now.severity, last.severity);
+    }
+    assert!(!shop.world.story().contains("closed"));
+    // Enough good requests end it.
+    for _ in 0..15 {
+        shop.second(20, |_| healthy());
+    }
+    let story = shop.world.story();
+    assert!(story.contains("recovered") && !story.contains("without proof"), "{story}");
+}
+
+#[test]
+fn what_nobody_asks_for_an_hour_ends_without_a_proof() {
+    let mut shop = Shop::new(Vec::new());
+    shop.warm_up();
+    for _ in 0..10 {
+        shop.second(20, |_| vec![hop("web"), Hop { fails: true, ..hop("quotes") }]);
+    }
+    for _ in 0..3700 {
+        shop.second(0, |_| Vec::new());
+    }
+    let story = shop.world.story();
+    assert!(story.contains("ended without proof"), "{story}");
+    assert!(!story.contains("recovered"), "{story}");
+}

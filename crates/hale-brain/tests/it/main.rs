@@ -35,6 +35,7 @@ mod playbooks_workload;
 mod recall;
 mod recount;
 mod redact;
+mod reported;
 mod route;
 mod route_plans;
 mod shell;

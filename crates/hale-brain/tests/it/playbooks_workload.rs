@@ -219,7 +219,6 @@ fn what_only_others_report_is_over_when_nobody_reports_it_any_more() {
             subject: alert.subject.clone(),
             since: at(1),
             reporters: 1,
-            cured_before_at: None,
         };
         Snapshot { reports: vec![report], ..heard(secs) }
     };

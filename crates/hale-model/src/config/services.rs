@@ -64,17 +64,30 @@ impl DeclaredService {
         format!("{pid}-{start_ticks}")
     }
 
+    /// What a person would type to look at it and to start it again: no systemd knows it.
+    pub fn commands(&self) -> Vec<String> {
+        let pid_file = quoted(&self.pid_file);
+        let mut commands = vec![format!("ps -fp \"$(cat {pid_file})\"")];
+        if !self.health_url.is_empty() {
+            commands.push(format!("curl -sS -i {}", quoted(&self.health_url)));
+        }
+        commands.push(self.restart_command());
+        commands
+    }
+
     /// What a person would type, quoted for a shell: the guard reads it, nobody runs it.
     pub fn restart_command(&self) -> String {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "/._-@:+=,%".contains(c);
-        let quoted = |word: &String| {
-            if !word.is_empty() && word.chars().all(plain) {
-                word.clone()
-            } else {
-                format!("'{}'", word.replace('\'', r"'\''"))
-            }
-        };
-        self.restart.iter().map(quoted).collect::<Vec<_>>().join(" ")
+        self.restart.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// One word for a shell.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-@:+=,%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
 

@@ -37,6 +37,7 @@ impl Handle for Desk {
                 incident_id: report.external_id.clone(),
                 id: report.incident_id(1),
                 state: IncidentState::Open,
+                note: None,
             };
             let receipts = reports.iter().map(receipt).collect();
             self.taken.lock().unwrap().extend(reports);

@@ -3,8 +3,9 @@
 use hale_model::Timestamp;
 use hale_model::alert::Subject;
 use hale_model::ids::IncidentId;
-use hale_model::incident::IncidentState;
+use hale_model::incident::{Agent, IncidentState, TimelineEntry};
 use hale_model::report::{Receipt, Report, ReportSource};
+use hale_model::text::printable;
 use rusqlite::params;
 
 use super::{State, micros, sql_limit};
@@ -85,7 +86,14 @@ struct Known {
     incident_id: Option<String>,
     closed_at: Option<i64>,
     digest: String,
+    /// Its sender said that it was over.
+    resolved_by_sender: bool,
+    /// When it was last heard of.
+    updated_at: i64,
 }
+
+/// How the reason begins with which a sender's own word ends a report; who, follows.
+pub const RESOLVED_BY: &str = "resolved by ";
 
 const COLUMNS: &str = "id, group_key, state, incident_id, received_at, updated_at, closed_at, \
                        close_reason, subject, data";
@@ -96,28 +104,85 @@ impl State {
     pub(crate) fn accept_report(&self, prepared: &Prepared) -> Result<Receipt, StoreError> {
         let report = &prepared.report;
         let known = self.last_occurrence(report.source, &report.external_id)?;
-        let receipt =
-            |id: IncidentId, state| Receipt { incident_id: report.external_id.clone(), id, state };
+        let receipt = |id: IncidentId, state, note| Receipt {
+            incident_id: report.external_id.clone(),
+            id,
+            state,
+            note,
+        };
         let Some(known) = known else {
             let id = report.incident_id(1);
-            if report.resolved {
-                return Ok(receipt(id, IncidentState::Resolved));
-            }
             self.insert_report(prepared, &id, 1)?;
-            return Ok(receipt(id, IncidentState::Open));
+            if report.resolved {
+                self.close_unknown(&id, report)?;
+                let note =
+                    format!("nothing was reported as {}: it ends nothing", report.external_id);
+                return Ok(receipt(id, IncidentState::Resolved, Some(note)));
+            }
+            return Ok(receipt(id, IncidentState::Open, None));
         };
         if known.closed_at.is_none() {
             self.heard_again(prepared, &known)?;
             let state = self.state_of_incident(known.incident_id.as_deref())?;
-            return Ok(receipt(known.id, state));
+            return Ok(receipt(known.id, state, None));
         }
-        if report.resolved || is_sent_again(prepared, &known) {
-            return Ok(receipt(known.id, IncidentState::Resolved));
+        if report.resolved {
+            self.note_end(&known, report)?;
+            return Ok(receipt(known.id, IncidentState::Resolved, None));
+        }
+        if is_sent_again(prepared, &known) {
+            let note = self.note_late(report, &known)?;
+            return Ok(receipt(known.id, IncidentState::Resolved, Some(note)));
         }
         let occurrence = known.occurrence.saturating_add(1);
         let id = report.incident_id(occurrence);
         self.insert_report(prepared, &id, occurrence)?;
-        Ok(receipt(id, IncidentState::Open))
+        Ok(receipt(id, IncidentState::Open, None))
+    }
+
+    /// The end of what nobody reported: kept, so that the id in its receipt leads somewhere.
+    fn close_unknown(&self, id: &IncidentId, report: &Report) -> Result<(), StoreError> {
+        let why = format!("{}{}", RESOLVED_BY, report.source.title());
+        // Without its beginning: what begins then is no retry of what has ended here.
+        let sql = "UPDATE inbox SET state = 'closed', closed_at = ?2, close_reason = ?3, \
+                   marker = NULL WHERE id = ?1";
+        let values = params![id.as_str(), micros(report.received_at), why];
+        self.execute("note the end of an unknown report", sql, values).map(drop)
+    }
+
+    /// Its sender says of what has ended for another reason that it is over: from then on the same words
+    /// are news.
+    fn note_end(&self, known: &Known, report: &Report) -> Result<(), StoreError> {
+        if known.resolved_by_sender {
+            return Ok(());
+        }
+        let who = format!("; {RESOLVED_BY}{}", report.source.title());
+        let sql = "UPDATE inbox SET close_reason = coalesce(close_reason, '') || ?2 WHERE seq = ?1";
+        self.execute("note the end of a report", sql, params![known.seq, who]).map(drop)
+    }
+
+    /// What is taken for a late retry begins nothing: said in the receipt and, the first time, in the
+    /// story of what it was about.
+    fn note_late(&self, report: &Report, known: &Known) -> Result<String, StoreError> {
+        let text = format!(
+            "{} again from {} after its end: taken for a late retry, begins nothing",
+            report.external_id,
+            report.source.title()
+        );
+        let untold = known.updated_at <= known.closed_at.unwrap_or(0);
+        if let Some(incident) = known.incident_id.as_deref().filter(|_| untold) {
+            let entry = TimelineEntry {
+                ts: report.received_at,
+                agent: Agent::Scout,
+                kind: "reported".to_owned(),
+                text: printable(&text),
+            };
+            self.add_timeline(&IncidentId(incident.to_owned()), &entry)?;
+        }
+        let sql = "UPDATE inbox SET updated_at = max(?2, closed_at + 1) WHERE seq = ?1";
+        let values = params![known.seq, micros(report.received_at)];
+        self.execute("note a late report", sql, values)?;
+        Ok(text)
     }
 
     fn last_occurrence(
@@ -125,8 +190,8 @@ impl State {
         source: ReportSource,
         external_id: &str,
     ) -> Result<Option<Known>, StoreError> {
-        let sql = "SELECT seq, id, occurrence, marker, state, incident_id, closed_at, digest \
-                   FROM inbox WHERE external_id = ?1 AND source = ?2 \
+        let sql = "SELECT seq, id, occurrence, marker, state, incident_id, closed_at, digest, \
+                   coalesce(close_reason, ''), updated_at FROM inbox WHERE external_id = ?1 AND source = ?2 \
                    ORDER BY occurrence DESC LIMIT 1";
         let found =
             self.rows("look for a report", sql, params![external_id, source.as_str()], |row| {
@@ -139,6 +204,8 @@ impl State {
                     incident_id: row.get(5)?,
                     closed_at: row.get(6)?,
                     digest: row.get(7)?,
+                    resolved_by_sender: row.get::<_, String>(8)?.contains(RESOLVED_BY),
+                    updated_at: row.get(9)?,
                 })
             })?;
         Ok(found.into_iter().next())
@@ -368,9 +435,12 @@ impl State {
     /// # Errors
     /// If it cannot be written.
     pub fn end_reports(&self, group_key: &str, at: Timestamp, why: &str) -> Result<(), StoreError> {
-        let sql = "UPDATE inbox SET state = 'closed', closed_at = ?2, close_reason = ?3 \
+        let sql = "UPDATE inbox SET state = 'closed', closed_at = ?2, close_reason = \
+                   CASE state WHEN 'ending' THEN ?3 || '; ' || ?4 ELSE ?3 END \
                    WHERE group_key = ?1 AND state IN ('open', 'ending')";
-        self.execute("end reports", sql, params![group_key, micros(at), why]).map(drop)
+        let by_sender = format!("{RESOLVED_BY}its sender");
+        let values = params![group_key, micros(at), why, by_sender];
+        self.execute("end reports", sql, values).map(drop)
     }
 
     /// Ends one report that its sender says is over. Whether nobody reports that trouble any more.
@@ -385,17 +455,6 @@ impl State {
                    AND state IN ('new', 'open', 'ending'))";
         let left = self.value::<bool>("look for reports", sql, [&row.group_key])?;
         Ok(!left.unwrap_or(false))
-    }
-
-    /// When a cure of this trouble was verified last.
-    ///
-    /// # Errors
-    /// If it cannot be read.
-    pub fn cured_before(&self, group_key: &str) -> Result<Option<Timestamp>, StoreError> {
-        let sql = "SELECT max(closed_at) FROM inbox \
-                   WHERE group_key = ?1 AND state = 'closed' AND close_reason = 'acted'";
-        let at: Option<Option<i64>> = self.value("look for an earlier cure", sql, [group_key])?;
-        Ok(at.flatten().and_then(|us| Timestamp::from_microsecond(us).ok()))
     }
 
     /// When this trouble was last heard of, in any words.
@@ -421,6 +480,16 @@ impl State {
             "SELECT {COLUMNS} FROM inbox WHERE id >= ?1 AND id < ?1 || 'g' ORDER BY id LIMIT 1"
         );
         Ok(self.inbox_rows(&sql, [id_or_prefix])?.into_iter().next())
+    }
+
+    /// The newest report with this id of its sender's.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn report_of_sender(&self, external_id: &str) -> Result<Option<InboxRow>, StoreError> {
+        let sql =
+            format!("SELECT {COLUMNS} FROM inbox WHERE external_id = ?1 ORDER BY seq DESC LIMIT 1");
+        Ok(self.inbox_rows(&sql, [external_id])?.into_iter().next())
     }
 
     /// Reports that are part of no incident yet, newest first.
@@ -465,7 +534,10 @@ fn is_sent_again(prepared: &Prepared, known: &Known) -> bool {
     let since_end = micros(report.received_at) - known.closed_at.unwrap_or(0);
     let same = match (&known.marker, &report.occurrence) {
         (Some(known), Some(now)) => known == now,
-        (Some(_) | None, None) | (None, Some(_)) => known.digest == prepared.digest,
+        // Said to be over in between, the same words say that it has happened again.
+        (Some(_) | None, None) | (None, Some(_)) => {
+            known.digest == prepared.digest && !known.resolved_by_sender
+        }
     };
     same && since_end <= SENT_AGAIN_SECS * 1_000_000
 }

@@ -83,6 +83,21 @@ fn take_up(state: &State, incident: &IncidentId) -> usize {
     groups.len()
 }
 
+fn story(id: &IncidentId) -> Incident {
+    Incident {
+        id: id.clone(),
+        external_ids: vec!["a".into()],
+        title: "t".into(),
+        state: IncidentState::Escalated,
+        severity: Severity::High,
+        machine_id: machine(),
+        opened_at: at(0),
+        closed_at: None,
+        alerts: Vec::new(),
+        diagnosis: None,
+    }
+}
+
 #[test]
 fn the_same_report_again_is_the_same_incident_also_after_a_restart() {
     let inbox = Door::open();
@@ -133,27 +148,37 @@ fn what_a_sender_ends_is_over_and_comes_back_as_a_new_incident() {
     assert_eq!(over.id, first.id);
     let ending = state.ending_reports(10).unwrap();
     assert_eq!(ending.len(), 1);
-    assert!(state.end_report(&ending[0], at(11), "resolved").unwrap());
-    // The end once more, and the report once more as it was: the same.
-    for (second, resolved) in [(12, true), (13, false), (200, false)] {
-        let again = Report { resolved, received_at: at(second), ..report("a", "shop") };
+    assert!(state.end_report(&ending[0], at(11), "resolved by a webhook").unwrap());
+    let again = Report { resolved: true, received_at: at(12), ..report("a", "shop") };
+    let receipt = inbox.one(again);
+    assert_eq!((receipt.id, receipt.state), (first.id.clone(), IncidentState::Resolved));
+    // Said to be over in between, the same words say that it has happened again.
+    let back = inbox.one(Report { received_at: at(13), ..report("a", "shop") });
+    assert_eq!((back.id != first.id, back.state), (true, IncidentState::Open));
+    assert_eq!(take_up(&state, &incident), 1);
+    state.put_incident(&story(&incident)).unwrap();
+    let key = report("a", "shop").group_key();
+    state.end_reports(&key, at(14), "acted").unwrap();
+    // Ended by a cure, the same words are a late retry: said in the receipt, and once in the story.
+    for second in [15, 200] {
+        let again = Report { received_at: at(second), ..report("a", "shop") };
         let receipt = inbox.one(again);
-        assert_eq!((receipt.id, receipt.state), (first.id.clone(), IncidentState::Resolved));
+        assert_eq!((receipt.id, receipt.state), (back.id.clone(), IncidentState::Resolved));
+        assert!(receipt.note.is_some_and(|note| note.contains("late retry")));
     }
+    assert_eq!(state.timeline(&incident).unwrap().len(), 1);
     assert_eq!(state.new_reports(|_| true).unwrap().len(), 0);
     // With other words it has happened again; so it has when the same comes much later.
     let anew =
         inbox.one(Report { message: "again".into(), received_at: at(20), ..report("a", "shop") });
     assert_ne!(anew.id, first.id);
     assert_eq!(anew.state, IncidentState::Open);
-    let key = report("a", "shop").group_key();
     state.end_reports(&key, at(25), "acted").unwrap();
     assert_eq!(state.new_reports(|_| true).unwrap().len(), 1, "what came since is news");
     take_up(&state, &incident);
     state.end_reports(&key, at(30), "acted").unwrap();
     let much_later = inbox.one(Report { received_at: at(4000), ..report("a", "shop") });
     assert!(much_later.id != anew.id && much_later.id != first.id);
-    assert_eq!(state.cured_before(&report("a", "shop").group_key()).unwrap(), Some(at(30)));
 }
 
 #[test]
@@ -176,11 +201,24 @@ fn an_occurrence_is_told_from_the_next_by_its_beginning() {
 }
 
 #[test]
-fn an_end_of_what_was_never_reported_begins_nothing() {
+fn an_end_of_what_was_never_reported_begins_nothing_and_its_id_leads_to_that() {
     let inbox = Door::open();
     let receipt = inbox.one(Report { resolved: true, ..report("unknown", "shop") });
     assert_eq!(receipt.state, IncidentState::Resolved);
-    assert!(!inbox.state().has_reports().unwrap());
+    assert!(receipt.note.is_some_and(|note| note.contains("nothing was reported as unknown")));
+    let state = inbox.state();
+    assert_eq!(state.reports_not_closed().unwrap(), 0);
+    assert_eq!(state.new_reports(|_| true).unwrap().len(), 0);
+    for id in [receipt.id.as_str(), "unknown"] {
+        let row = match id {
+            "unknown" => state.report_of_sender(id).unwrap().unwrap(),
+            id => state.report(id).unwrap().unwrap(),
+        };
+        assert!(row.closed_at.is_some());
+    }
+    // Its beginning, should it come late, is no retry.
+    let late = inbox.one(Report { received_at: at(1), ..report("unknown", "shop") });
+    assert_eq!((late.state, late.id == receipt.id), (IncidentState::Open, false));
 }
 
 #[test]
@@ -188,19 +226,7 @@ fn a_receipt_tells_how_the_incident_stands() {
     let inbox = Door::open();
     let receipt = inbox.one(report("a", "shop"));
     let state = inbox.state();
-    let incident = Incident {
-        id: receipt.id.clone(),
-        external_ids: vec!["a".into()],
-        title: "t".into(),
-        state: IncidentState::Escalated,
-        severity: Severity::High,
-        machine_id: machine(),
-        opened_at: at(0),
-        closed_at: None,
-        alerts: Vec::new(),
-        diagnosis: None,
-    };
-    state.put_incident(&incident).unwrap();
+    state.put_incident(&story(&receipt.id)).unwrap();
     take_up(&state, &receipt.id);
     assert_eq!(inbox.one(report("a", "shop")).state, IncidentState::Escalated);
     assert_eq!(state.external_ids_of(&receipt.id).unwrap(), ["a"]);

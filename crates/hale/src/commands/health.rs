@@ -266,7 +266,12 @@ fn now(state: &State) -> String {
     for unit in &state.failed_units {
         let lead = paint(severity_style(hale_model::alert::Severity::High), "failed");
         let name = printable(&unit.unit);
-        let next = paint(CYAN, &format!("systemctl status {name}"));
+        // Of what the configuration declares systemd knows nothing; its alert has its commands.
+        let next = match unit.service_type.as_str() {
+            "declared" => "hale alerts list".to_owned(),
+            _ => format!("systemctl status {name}"),
+        };
+        let next = paint(CYAN, &next);
         out.push_str(&format!("{:INDENT$}{lead}  {name}  {next}\n", ""));
     }
     for alert in &state.alerts {

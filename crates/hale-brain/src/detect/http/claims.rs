@@ -1,7 +1,9 @@
 //! What is claimed of a service with trouble: figures, the path to the first that fails, where that
 //! runs, and examples that a person can look up.
 
+use hale_model::Timestamp;
 use hale_model::alert::Subject;
+use hale_model::config::Language;
 use hale_model::sample::Source;
 use hale_model::text::{printable, shorten};
 use hale_model::traffic::{Exemplar, ExemplarKind, NodeKind, Traffic};
@@ -28,6 +30,8 @@ pub(super) const VARS: &[&str] = &[
     "usual_p95_ms",
     "slow_ms",
     "what",
+    "silence",
+    "silent_since",
     "suspect",
     "suspect_kind",
     "causes",
@@ -74,6 +78,12 @@ pub(super) fn claim(
     let traffic = view.snapshot.traffic.as_ref();
     let example = traffic.and_then(|t| best_example(t, &path, errors));
     let mut figures = figures(name, known, &window, errors);
+    let silent = known.and_then(|known| known.silent_since(view));
+    let silence = silent.map(|at| silence(at, view.config.general.language)).unwrap_or_default();
+    figures.extend(vars([
+        ("silence", silence.as_str().into()),
+        ("silent_since", maybe(silent.map(|at| at.to_string()))),
+    ]));
     figures.extend(on_the_path(&path, &window, example));
     figures.extend(placed(services, view, path.suspect()));
     figures.extend(vars([
@@ -86,7 +96,7 @@ pub(super) fn claim(
     let mut proofs = vec![Proof {
         source: Source::Otlp,
         metric: if errors { "error_percent" } else { "p95_ms" },
-        text: format!("{name}: {what}"),
+        text: format!("{name}: {what}{silence}"),
         value: figures.get(if errors { "percent" } else { "p95_ms" }).and_then(Value::as_f64),
         unit: Some(if errors { "percent" } else { "ms" }),
     }];
@@ -101,6 +111,16 @@ pub(super) fn claim(
         proofs,
         since: None,
         marginal: burn.is_none() && firing.is_some_and(|f| !f.sure),
+    }
+}
+
+/// What follows the last figures once nobody asks any more.
+fn silence(since: Timestamp, language: Language) -> String {
+    let at = since.strftime("%H:%M:%SZ");
+    match language {
+        Language::En => format!("; no request since {at}, cannot tell"),
+        Language::Fr => format!(" ; aucune requête depuis {at}, impossible à dire"),
+        Language::Ko => format!("; {at} 이후 요청 없음, 알 수 없음"),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use hale_model::Timestamp;
 use hale_model::traffic::{NodeKind, Sketch, Traffic};
 use serde::{Deserialize, Serialize};
 
@@ -155,6 +156,16 @@ pub(super) struct Known {
     slow: Option<Firing>,
     #[serde(skip)]
     seen_ns: u64,
+    /// When the newest request was told of.
+    #[serde(skip)]
+    request_ns: u64,
+    #[serde(skip)]
+    request_at: Option<Timestamp>,
+    /// What was told of the trouble when there were requests last: silence proves nothing.
+    #[serde(skip)]
+    last_failing: Option<Window>,
+    #[serde(skip)]
+    last_slow: Option<Window>,
 }
 
 /// A trouble that was found.
@@ -216,6 +227,8 @@ impl Known {
     pub(super) fn push(&mut self, view: &View<'_>, turn: Turn) {
         if turn.requests > 0 {
             self.kind = turn.kind;
+            self.request_ns = turn.at_ns;
+            self.request_at = Some(view.snapshot.collected_at);
         }
         self.seen_ns = turn.at_ns;
         self.turns.push_back(turn);
@@ -320,8 +333,7 @@ impl Known {
 
     /// Goes on from the verdicts of this turn, and learns from it if all is well.
     pub(super) fn settle(&mut self, view: &View<'_>, errors: Verdict, latency: Verdict) {
-        let silent = self.window(view, COUNTS_SECS).requests == 0
-            && view.tick.since(self.seen_ns) >= SILENT_SECS;
+        let silent = view.tick.since(self.request_ns) >= SILENT_SECS;
         let next = |was: Option<Firing>, verdict: Verdict| match (was, verdict) {
             (_, Verdict::Well) => None,
             (None, Verdict::Sick) => Some(Firing { since_ns: view.tick.now_ns, sure: true }),
@@ -332,6 +344,13 @@ impl Known {
         };
         self.failing = next(self.failing, errors);
         self.slow = next(self.slow, latency);
+        let news = self.request_ns == view.tick.now_ns;
+        if news || self.failing.is_none() {
+            self.last_failing = self.failing.map(|_| self.lately(view, true));
+        }
+        if news || self.slow.is_none() {
+            self.last_slow = self.slow.map(|_| self.lately(view, false));
+        }
         if self.failing.is_none()
             && self.slow.is_none()
             && !view.tick.gap
@@ -374,8 +393,23 @@ impl Known {
         slow >= 3 && slow as f64 >= SLOW_SHARE / 2.0 * window.latency.count() as f64
     }
 
-    /// The window that is told of: since the trouble was found, at most the last ten seconds.
+    /// The window that is told of. Without any request since, what was told last: nothing is known anew.
     pub(super) fn told(&self, view: &View<'_>, errors: bool) -> Window {
+        let last = if errors { &self.last_failing } else { &self.last_slow };
+        let silent = self.request_ns < view.tick.now_ns;
+        match last {
+            Some(last) if silent => last.clone(),
+            Some(_) | None => self.lately(view, errors),
+        }
+    }
+
+    /// Since when there was no request, where that is so for longer than what is told of.
+    pub(super) fn silent_since(&self, view: &View<'_>) -> Option<Timestamp> {
+        self.request_at.filter(|_| view.tick.since(self.request_ns) >= DURATIONS_SECS)
+    }
+
+    /// Since the trouble was found, at most the last ten seconds.
+    fn lately(&self, view: &View<'_>, errors: bool) -> Window {
         let since = self.firing(errors).map_or(DURATIONS_SECS, |f| view.tick.since(f.since_ns));
         self.window(view, (since + 0.5).min(DURATIONS_SECS))
     }
