@@ -125,8 +125,12 @@ pub struct RememberedStep {
 /// A sentence and the commands that did what it asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RememberedPlan {
-    /// The sentence, normalised: what it is found by.
+    /// The sentence, normalised, and `working_dir` where there is one: what it is found by.
     pub key: String,
+    /// The directory in which its commands do what the sentence asks for; none: in any. What was kept
+    /// before this was told has none, and its commands may still depend on one.
+    #[serde(default)]
+    pub working_dir: Option<String>,
     /// The sentence as it was last said.
     pub sentence: String,
     /// The plan that succeeded.

@@ -37,6 +37,7 @@ use crate::flow::{Asked, History, verdict};
 use crate::telemetry::store_error;
 
 pub use ask::{Intent, Outgoing, Said, Sources, intents};
+use heal::Tried;
 pub use heal::Recovery;
 pub(crate) use run::is_being_run;
 pub use run::{Output, Stdin};
@@ -66,6 +67,8 @@ pub struct Companion {
     /// Open for writing, once something had to be written.
     state: Option<State>,
     timeout_secs: u32,
+    /// What was run so far, in its order.
+    tried: Vec<Tried>,
 }
 
 impl Companion {
@@ -97,6 +100,7 @@ impl Companion {
             language: settings.config.general.language,
             state: None,
             timeout_secs: timeout_secs.clamp(1, RUN_SECS_MAX),
+            tried: Vec::new(),
             settings,
         }
     }

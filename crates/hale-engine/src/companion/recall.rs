@@ -1,6 +1,8 @@
 //! What was done before: a sentence whose commands all succeeded is offered the next time without a
-//! model; one whose commands failed is forgotten.
+//! model; one whose commands failed is forgotten. Commands that may do something else in another
+//! directory are remembered with their directory, and offered only there.
 
+use hale_brain::companion::place::depends_on_directory;
 use hale_brain::companion::prompt::Example;
 use hale_brain::companion::sentence;
 use hale_model::run::{AskPlan, PlanOrigin, RememberedPlan, RememberedStep};
@@ -15,8 +17,27 @@ impl Companion {
     /// The plan that this very sentence came to before, and that succeeded.
     pub(super) fn remembered(&self, sentence: &str) -> Result<Option<AskPlan>> {
         let Some(key) = sentence::key(sentence) else { return Ok(None) };
-        let found = self.read(None, |state| state.sentence(&key))?;
+        let here = self.key_here(&key);
+        let found = self.read(None, |state| match state.sentence(&here)? {
+            Some(known) => Ok(Some(known)),
+            None => state.sentence(&key),
+        })?;
+        let found = found.filter(|known| self.counts_here(known));
         Ok(found.map(|known| self.as_plan(sentence, known)))
+    }
+
+    /// The key of a sentence whose commands count in this directory alone. No sentence's key holds a
+    /// line break.
+    fn key_here(&self, key: &str) -> String {
+        format!("{key}\n{}", self.working_dir.display())
+    }
+
+    /// Whether what was done then does the same in this directory.
+    fn counts_here(&self, known: &RememberedPlan) -> bool {
+        match &known.working_dir {
+            Some(directory) => *directory == self.working_dir.display().to_string(),
+            None => !depends_on_directory(known.steps.iter().map(|step| step.command.as_str())),
+        }
     }
 
     fn as_plan(&self, sentence: &str, known: RememberedPlan) -> AskPlan {
@@ -34,7 +55,8 @@ impl Companion {
     /// What was done for a sentence that is nearly this one: for where no model can be asked.
     pub(super) fn similar(&self, sentence: &str) -> Result<Option<AskPlan>> {
         let mut known = self.neighbours(sentence)?.into_iter();
-        let known = known.find(|known| sentence::alike(sentence, &known.sentence));
+        let known = known
+            .find(|known| self.counts_here(known) && sentence::alike(sentence, &known.sentence));
         Ok(known.map(|known| {
             let similar_to = Some(known.sentence.clone());
             AskPlan { similar_to, ..self.as_plan(sentence, known) }
@@ -63,10 +85,16 @@ impl Companion {
         };
         let Some(done) = done else {
             if is_known {
-                self.write()?.forget_sentence(&key).map_err(store_error)?;
+                let here = self.key_here(&key);
+                let state = self.write()?;
+                if !state.forget_sentence(&here).map_err(store_error)? {
+                    state.forget_sentence(&key).map_err(store_error)?;
+                }
             }
             return Ok(());
         };
+        let of_here = depends_on_directory(done.iter().map(|step| step.command.as_str()));
+        let key = if of_here { self.key_here(&key) } else { key };
         let before = self.read(None, |state| state.sentence(&key))?;
         let same = |known: &RememberedPlan| {
             known.steps.len() == done.len()
@@ -78,6 +106,7 @@ impl Companion {
             .map(|step| RememberedStep { command: step.command.clone(), why: step.why.clone() });
         let remembered = RememberedPlan {
             key,
+            working_dir: of_here.then(|| self.working_dir.display().to_string()),
             sentence: plan.sentence.clone().unwrap_or_default(),
             plan_id: plan.plan_id.clone(),
             reasoning: plan.reasoning.clone(),

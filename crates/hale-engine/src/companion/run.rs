@@ -14,7 +14,7 @@ use hale_model::{ActionId, RunId, Timestamp};
 use hale_store::State;
 use serde_json::{Value, json};
 
-use super::{Companion, Result};
+use super::{Companion, Result, Tried};
 use crate::flow::{act_error, read_pre_state};
 use crate::telemetry::store_error;
 
@@ -112,6 +112,7 @@ impl Companion {
                 record.note = (!outcome.done).then(|| ran.how.clone());
                 self.end(record, state, Some(outcome))?;
                 self.write()?.put_run(&run).map_err(store_error)?;
+                self.tried.push(Tried::of(&run));
                 Ok(run)
             }
             Err(error) => {

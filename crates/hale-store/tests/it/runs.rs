@@ -36,6 +36,7 @@ fn run(second: i64, command: &str) -> Run {
 
 fn remembered(sentence: &str, command: &str, second: i64) -> RememberedPlan {
     RememberedPlan {
+        working_dir: None,
         key: sentence.to_lowercase(),
         sentence: sentence.to_owned(),
         plan_id: PlanId("pl-1".to_owned()),

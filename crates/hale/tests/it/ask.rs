@@ -299,8 +299,8 @@ fn after_a_failure_the_way_on_is_looked_for_here_first() {
 
 #[test]
 fn recoveries_are_bounded_and_refusals_hold_there_too() {
-    let fail = || answer(&["bash -c 'echo odd >&2; exit 9'"]);
-    let server = ollama((0..9).map(|_| fail()).collect());
+    let fail = |code: u32| answer(&[&format!("bash -c 'echo odd >&2; exit {code}'")]);
+    let server = ollama((10..19).map(fail).collect());
     let bed = bed_with(&server);
     let ended = bed.hale(&["ask", "--model", "--yes", "do something odd"]);
     assert_eq!(ended.code, 1, "{} {}", ended.stdout, ended.stderr);
@@ -308,7 +308,7 @@ fn recoveries_are_bounded_and_refusals_hold_there_too() {
     assert_eq!(server.requests().len(), 4);
     assert_eq!(history(&bed).len(), 4);
 
-    let server = ollama(vec![fail(), answer(&["rm -rf /"])]);
+    let server = ollama(vec![fail(9), answer(&["rm -rf /"])]);
     let bed = bed_with(&server);
     let ended = bed.hale(&["ask", "--model", "--yes", "do something odd"]);
     assert_eq!(ended.code, 1, "{} {}", ended.stdout, ended.stderr);

@@ -4,6 +4,7 @@
 mod act;
 mod agent;
 mod ask;
+mod ask_again;
 mod ask_terminal;
 mod bed;
 mod config;
