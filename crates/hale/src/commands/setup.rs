@@ -145,7 +145,7 @@ pub async fn run(context: &Context, arguments: SetupArgs) -> Ended {
     } else if std::io::stdin().is_terminal() {
         wizard::ask(&now, &keys_beside(&context.config_path)).await?
     } else {
-        return Err(Failure::usage(
+        return Err(cannot_ask(
             "there is no terminal to ask questions on",
             "say it by flags, for example: hale setup --provider anthropic --key-stdin --yes < KEYFILE",
         ));
@@ -196,7 +196,7 @@ impl SetupArgs {
 
     fn wish(self) -> Result<Wish, Failure> {
         if self.key_stdin && !self.yes {
-            return Err(Failure::usage(
+            return Err(cannot_ask(
                 "with --key-stdin nobody can answer a question",
                 "add --yes; or run `hale setup` on a terminal and type the key when asked",
             ));
@@ -213,6 +213,7 @@ impl SetupArgs {
                 model: self.model,
                 base_url: self.base_url,
                 key_env: self.key_env,
+                has_key: key.is_some(),
             }),
             mode: self.mode.map(Mode::from),
             desktop: self.desktop,
@@ -280,10 +281,17 @@ fn show(context: &Context, path: &Path, difference: &[String], key_name: Option<
     }
 }
 
+/// Nobody is there who could say what to write, or yes to it.
+fn cannot_ask(message: &str, hint: &str) -> Failure {
+    ApiError::new(ErrorKind::NeedsApproval, message).hint(hint).into()
+}
+
 fn agreed() -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
-        let error = ApiError::new(ErrorKind::NeedsApproval, "nothing is written without a yes");
-        return Err(error.hint("run this on a terminal, or add --yes").into());
+        return Err(cannot_ask(
+            "nothing is written without a yes",
+            "run this on a terminal, or add --yes",
+        ));
     }
     Ok(matches!(typed::line("Write this? [Y/n] ")?.as_str(), "" | "y" | "Y" | "yes"))
 }

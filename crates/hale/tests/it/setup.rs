@@ -124,16 +124,30 @@ fn comments_stay_the_old_file_is_kept_and_what_would_be_wrong_is_not_written() {
 fn without_a_terminal_or_a_key_it_says_what_to_do() {
     let bed = Bed::new();
     let ended = bed.hale(&["setup"]);
-    assert_eq!(ended.code, 2);
+    assert_eq!(ended.code, 4);
     assert!(ended.stderr.contains("hale setup --provider anthropic"), "{}", ended.stderr);
-    for (flags, text) in [
-        (["setup", "--provider", "gemini", "--key-stdin", "--yes"], "  \n"),
-        (["setup", "--provider", "gemini", "--key-stdin", "--json"], KEY),
+    for (flags, text, code) in [
+        (["setup", "--provider", "gemini", "--key-stdin", "--yes"], "  \n", 2),
+        // Nobody can say yes to what is to be written.
+        (["setup", "--provider", "gemini", "--key-stdin", "--json"], KEY, 4),
     ] {
         let ended = with_stdin(&bed, &flags, text);
-        assert_eq!(ended.code, 2, "{}", ended.stderr);
+        assert_eq!(ended.code, code, "{}", ended.stderr);
     }
     assert!(!bed.path(".config").exists());
+}
+
+#[test]
+fn a_key_for_an_address_of_ones_own_is_one_that_is_used() {
+    let bed = Bed::new();
+    let url = "http://127.0.0.1:9/v1";
+    let flags = ["setup", "--provider", "openai", "--base-url", url, "--key-stdin", "--yes"];
+    let ended = with_stdin(&bed, &flags, KEY);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let config = read(&bed, "config.toml");
+    assert!(config.contains("api_key_env = \"OPENAI_API_KEY\""), "{config}");
+    assert!(!ended.stdout.contains("no key needed"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("key from"), "{}", ended.stdout);
 }
 
 #[test]

@@ -32,6 +32,9 @@ pub struct ProviderChoice {
     pub base_url: Option<String>,
     /// Name of the key; none: as it is, or the provider's usual one.
     pub key_env: Option<String>,
+    /// Whether a key is kept along with this choice. At an address of one's own a key is used only where
+    /// its name is written, so it is written then.
+    pub has_key: bool,
 }
 
 /// The configuration with the choices in it.
@@ -113,13 +116,19 @@ fn ask_first(ai: &mut Table, choice: &ProviderChoice) -> Result<(), String> {
             table
         }
     };
+    let own_address = |table: &Table| {
+        let written = table.get("base_url").and_then(Item::as_str).unwrap_or_default();
+        !choice.base_url.as_deref().unwrap_or(written).is_empty()
+    };
+    let named =
+        first.get("api_key_env").and_then(Item::as_str).is_some_and(|name| !name.is_empty());
+    let must_name = choice.has_key && !named && own_address(&first);
+    let key_env = choice.key_env.as_deref().or(must_name.then_some(choice.kind.key_name()));
     let usual = choice.kind.model().unwrap_or_default();
     let model = choice.model.as_deref().or((!first.contains_key("model")).then_some(usual));
-    for (key, text) in [
-        ("model", model),
-        ("api_key_env", choice.key_env.as_deref()),
-        ("base_url", choice.base_url.as_deref()),
-    ] {
+    for (key, text) in
+        [("model", model), ("api_key_env", key_env), ("base_url", choice.base_url.as_deref())]
+    {
         if let Some(text) = text.filter(|text| !text.is_empty()) {
             set(&mut first, key, text);
         }
@@ -247,6 +256,34 @@ mod tests {
         let kinds: Vec<_> = hale_model::config::parse(&after, "x").unwrap().config.ai.providers;
         let kinds: Vec<_> = kinds.iter().map(|p| p.provider.as_str()).collect();
         assert_eq!(kinds, ["gemini", "anthropic", "ollama"], "{after}");
+    }
+
+    #[test]
+    fn a_key_at_an_address_of_ones_own_is_written_by_its_name() {
+        let provider = |base_url: &str, key_env: Option<&str>, has_key| ProviderChoice {
+            kind: ProviderKind::OpenAi,
+            base_url: Some(base_url.to_owned()).filter(|url| !url.is_empty()),
+            key_env: key_env.map(str::to_owned),
+            has_key,
+            ..ProviderChoice::default()
+        };
+        let held =
+            "[[ai.providers]]\nprovider = \"openai\"\nbase_url = \"https://llm.example/v1\"\n";
+        let own = "https://llm.example/v1";
+        for (before, choice, name) in [
+            ("", provider(own, None, true), "OPENAI_API_KEY"),
+            ("", provider(own, Some("LLM_KEY"), true), "LLM_KEY"),
+            (held, provider("", None, true), "OPENAI_API_KEY"),
+            // A server that wants no key, and a key at the provider's own address.
+            ("", provider(own, None, false), ""),
+            (held, provider("", None, false), ""),
+            ("", provider("", None, true), ""),
+        ] {
+            let choices = Choices { provider: Some(choice), ..Choices::default() };
+            let after = with_choices(before, &choices).unwrap();
+            let config = hale_model::config::parse(&after, "x").unwrap().config;
+            assert_eq!(config.ai.providers[0].api_key_env, name, "{after}");
+        }
     }
 
     #[test]

@@ -42,7 +42,7 @@ async fn can_be_asked(wish: &Wish, keys: &Keys) -> bool {
     let signed_in = choice.kind == ProviderKind::Gemini
         && matches!(keys.sign_in_state().await, Ok(SignInState::Kept(_)));
     let has_key = wish.key.is_some() || !matches!(keys.find(name).await, Ok(None));
-    name.is_empty() || signed_in || has_key
+    name.is_empty() || choice.base_url.is_some() || signed_in || has_key
 }
 
 fn provider(now: &Config, wish: &mut Wish) -> Result<(), Failure> {
@@ -82,14 +82,11 @@ fn provider(now: &Config, wish: &mut Wish) -> Result<(), Failure> {
     }
     let name = held.map_or(kind.key_name(), |p| p.key_name());
     if !name.is_empty() {
-        // An own address wants a key only where the name of one is written.
-        choice.key_env = choice.base_url.is_some().then(|| name.to_owned());
         wish.key = typed::secret(&format!(
             "Its key, which is not shown and never stands in the config (Enter: none, or {name} in the environment): "
         ))?;
-        if wish.key.is_none() && choice.base_url.is_some() && held.is_none() {
-            choice.key_env = None;
-        }
+        choice.has_key = wish.key.is_some();
+        choice.key_env = (choice.has_key && name != kind.key_name()).then(|| name.to_owned());
     }
     wish.choices.provider = Some(choice);
     Ok(())
