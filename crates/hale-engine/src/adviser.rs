@@ -8,7 +8,7 @@ use std::sync::Arc;
 use hale_brain::decide::redact::{KnownSecrets, Redactor};
 use hale_mind::keys::{Keys, Places};
 use hale_mind::{
-    Delta, Embeddings, Ledger, LedgerStore, Message, Mind, MindError, Outgoing, Part,
+    Delta, Embeddings, FaultKind, Ledger, LedgerStore, Message, Mind, MindError, Outgoing, Part,
     ProviderState, Purpose, Reply, Request,
 };
 use hale_store::{Access, State, StoreError};
@@ -119,6 +119,14 @@ impl Adviser {
         }
         Ok(reply)
     }
+}
+
+/// Why none of these can be asked; none: there is just no key, with which hale works as it should.
+pub(crate) fn troubles_of(states: &[ProviderState]) -> Option<String> {
+    let troubles = states.iter().filter_map(|state| state.trouble.as_ref());
+    let told = troubles.filter(|t| t.fault != FaultKind::NoKey || !t.detail.is_empty());
+    let told: Vec<String> = told.map(ToString::to_string).collect();
+    (!told.is_empty()).then(|| told.join("; "))
 }
 
 /// The request with every text masked that came from the machine or from a person.

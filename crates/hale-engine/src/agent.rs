@@ -114,6 +114,7 @@ impl Agent {
                 wishes: wish_sender.clone(),
             }),
             news: news_sender,
+            waiting: Default::default(),
         });
         if let Some(counsel) = &core.counsel {
             let _ = desk.adviser.set(counsel.adviser.clone());

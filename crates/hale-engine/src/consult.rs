@@ -2,32 +2,48 @@
 //! investigates beside the loop. The loop never waits for it. What comes back is a diagnosis that may
 //! be better, and proposals that the guard judges like any other.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hale_brain::diagnose::investigate::{
     CaseFile, Conclusion, ModelDiagnosis, Observation, Thought, plan_of,
 };
-use hale_mind::Purpose;
+use hale_mind::{FaultKind, MindError, ProviderError, Purpose};
 use hale_model::action::{Actor, Plan};
-use hale_model::alert::{Alert, AlertState};
+use hale_model::alert::{Alert, AlertState, Severity};
 use hale_model::api::Handle;
-use hale_model::incident::{Agent, DiagnosisSource, IncidentState};
+use hale_model::incident::{Agent, DiagnosisSource, Incident, IncidentState};
 use hale_model::snapshot::Snapshot;
+use hale_model::text::moment;
 use hale_model::{IncidentId, PlanId, Timestamp};
 use tokio::sync::mpsc;
 
-use crate::adviser::Adviser;
+use crate::adviser::{Adviser, troubles_of};
 use crate::core::Core;
 use crate::investigate::{Spent, ToolBox, audit_details, investigate, language};
 
 /// A local diagnosis surer than this needs no second opinion.
 const SURE: f64 = 0.8;
+/// Incidents that wait for a model at the same time.
+const WAITING_MAX: usize = 64;
 
 /// Models, and where their news go.
 pub(crate) struct Counsel {
     pub(crate) adviser: Arc<Adviser>,
     pub(crate) handle: Arc<dyn Handle>,
     pub(crate) news: mpsc::Sender<News>,
+    pub(crate) waiting: Waiting,
+}
+
+/// Incidents that no model looks into yet, because it was asked about another too short a time ago.
+#[derive(Default)]
+pub(crate) struct Waiting {
+    ids: BTreeSet<IncidentId>,
+    /// When the next may be looked into.
+    until: Option<Timestamp>,
+    /// Whose story says already that it waits.
+    told: BTreeSet<IncidentId>,
 }
 
 /// What an investigation sends back to the loop.
@@ -38,6 +54,8 @@ pub(crate) struct News {
 
 enum What {
     Thought(Thought),
+    /// Not before then, and why.
+    Waits(Timestamp, &'static str),
     Concluded(Box<Conclusion>, Spent),
 }
 
@@ -50,17 +68,18 @@ impl Core {
         has_plan: bool,
         snapshot: &Snapshot,
     ) {
-        let Some(counsel) = &self.counsel else { return };
         let Some(case) = self.cases.get_mut(id) else { return };
-        let Some(diagnosis) = &case.incident.diagnosis else { return };
-        let known = match diagnosis.source {
-            DiagnosisSource::Runbook | DiagnosisSource::Model => true,
-            DiagnosisSource::Local => has_plan && diagnosis.confidence >= SURE,
-        };
-        if known || case.model_asked || alerts.is_empty() {
+        if case.model_asked || alerts.is_empty() || !is_in_doubt(&case.incident, has_plan) {
             return;
         }
         case.model_asked = true;
+        self.look_into(id, alerts, snapshot);
+    }
+
+    /// Begins the investigation beside the loop.
+    fn look_into(&self, id: &IncidentId, alerts: &[Alert], snapshot: &Snapshot) {
+        let (Some(counsel), Some(case)) = (&self.counsel, self.cases.get(id)) else { return };
+        let Some(diagnosis) = &case.incident.diagnosis else { return };
         let tools = ToolBox::new(Arc::new(snapshot.clone()), counsel.handle.clone());
         let file = CaseFile {
             incident_id: id.clone(),
@@ -73,20 +92,73 @@ impl Core {
         };
         let (adviser, news, incident) = (counsel.adviser.clone(), counsel.news.clone(), id.clone());
         tokio::spawn(async move {
-            if !adviser.usable().await {
-                return;
-            }
             let thought = |thought| {
                 let what = What::Thought(thought);
                 // A full queue loses a line of the stream, never a conclusion.
                 let _ = news.try_send(News { incident: incident.clone(), what });
             };
-            let purpose = Purpose::Automatic;
-            let (conclusion, spent) = investigate(&adviser, &tools, file, purpose, thought).await;
-            let what = What::Concluded(Box::new(conclusion), spent);
+            let what = match may_begin(&adviser).await {
+                None => return,
+                Some(Err(what)) => what,
+                Some(Ok(())) => {
+                    let purpose = Purpose::Continued;
+                    let investigated = investigate(&adviser, &tools, file, purpose, thought);
+                    let (conclusion, spent) = investigated.await;
+                    What::Concluded(Box::new(conclusion), spent)
+                }
+            };
             // Nobody listens only when the agent ends.
             let _ = news.send(News { incident, what }).await;
         });
+    }
+
+    /// Has a model look into the gravest, then newest, of those that wait, when the time has come: one,
+    /// and then the cooldown begins again.
+    pub(crate) fn consult_waiting(&mut self, snapshot: &Snapshot) {
+        let Some(counsel) = &mut self.counsel else { return };
+        let now = Timestamp::now();
+        let waiting = &mut counsel.waiting;
+        if waiting.ids.is_empty() || waiting.until.is_some_and(|until| now < until) {
+            return;
+        }
+        let cases = &self.cases;
+        let still = |id: &IncidentId| {
+            cases.get(id).is_some_and(|case| {
+                case.incident.state != IncidentState::Resolved
+                    && is_in_doubt(&case.incident, case.plan.is_some())
+            })
+        };
+        waiting.ids.retain(still);
+        waiting.told.retain(|id| cases.contains_key(id));
+        let rank = |id: &&IncidentId| cases.get(*id).map(|case| rank(&case.incident));
+        let Some(next) = waiting.ids.iter().max_by_key(rank).cloned() else { return };
+        waiting.ids.remove(&next);
+        let cooldown = Duration::from_secs(counsel.adviser.mind().config().cooldown_secs);
+        waiting.until = now.checked_add(cooldown).ok();
+        let Some(case) = self.cases.get(&next) else { return };
+        let mut alerts = self.alerts_of(case);
+        alerts.retain(|alert| alert.state != AlertState::Closed);
+        self.look_into(&next, &alerts, snapshot);
+    }
+
+    fn let_wait(&mut self, id: &IncidentId, until: Timestamp, why: &str) {
+        let (Some(counsel), true) = (&mut self.counsel, self.cases.contains_key(id)) else {
+            return;
+        };
+        let waiting = &mut counsel.waiting;
+        waiting.until = Some(until);
+        waiting.ids.insert(id.clone());
+        let cases = &self.cases;
+        let rank = |id: &&IncidentId| cases.get(*id).map(|case| rank(&case.incident));
+        let least = waiting.ids.iter().min_by_key(rank).cloned();
+        if let Some(least) = least.filter(|_| waiting.ids.len() > WAITING_MAX) {
+            waiting.ids.remove(&least);
+            tracing::info!("no model will look into {least}: {WAITING_MAX} others wait before it");
+        }
+        if waiting.told.insert(id.clone()) {
+            let text = format!("the model waits until {}: {why}", moment(until));
+            self.think(id, Agent::Brain, "model_waits", text);
+        }
     }
 
     /// Takes in what an investigation sends.
@@ -94,6 +166,7 @@ impl Core {
         let News { incident, what } = news;
         match what {
             What::Thought(thought) => self.think(&incident, thought.agent, "thought", thought.text),
+            What::Waits(until, why) => self.let_wait(&incident, until, why),
             What::Concluded(conclusion, spent) => {
                 self.audit_advice(&incident, &conclusion, &spent);
                 match *conclusion {
@@ -166,6 +239,49 @@ impl Core {
         };
         self.adopt(id, plan, &snapshot).await;
     }
+}
+
+/// Whether a model may look into something now. None: there is none to ask, and that is as it should be.
+async fn may_begin(adviser: &Adviser) -> Option<Result<(), What>> {
+    let states = adviser.states().await;
+    if states.iter().all(|state| state.trouble.is_some()) {
+        let troubles: Vec<&ProviderError> =
+            states.iter().filter_map(|state| state.trouble.as_ref()).collect();
+        let rests = troubles.iter().filter_map(|trouble| {
+            if let FaultKind::Resting { until } = trouble.fault { Some(until) } else { None }
+        });
+        if let Some(until) = rests.min() {
+            return Some(Err(What::Waits(until, "every provider rests after failures")));
+        }
+        let why = troubles_of(&states)?;
+        return Some(Err(What::Concluded(
+            Box::new(Conclusion::Unavailable { why }),
+            Spent::default(),
+        )));
+    }
+    Some(match adviser.mind().begin_automatic() {
+        Ok(()) => Ok(()),
+        Err(MindError::CoolingDown { until, .. }) => {
+            Err(What::Waits(until, "it was asked about something else a moment ago"))
+        }
+        Err(error) => {
+            let conclusion = Conclusion::Unavailable { why: error.to_string() };
+            Err(What::Concluded(Box::new(conclusion), Spent::default()))
+        }
+    })
+}
+
+/// Whether a second opinion is worth it: known faults need none.
+fn is_in_doubt(incident: &Incident, has_plan: bool) -> bool {
+    incident.diagnosis.as_ref().is_some_and(|diagnosis| match diagnosis.source {
+        DiagnosisSource::Runbook | DiagnosisSource::Model => false,
+        DiagnosisSource::Local => !has_plan || diagnosis.confidence < SURE,
+    })
+}
+
+/// The graver goes first; of the same, the newer.
+fn rank(incident: &Incident) -> (Severity, Timestamp) {
+    (incident.severity, incident.opened_at)
 }
 
 fn observations(alert: &Alert) -> Vec<Observation> {

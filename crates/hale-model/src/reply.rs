@@ -70,8 +70,9 @@ pub fn json_object_in(text: &str) -> Option<Value> {
 
 /// Why there is no JSON object in a text, in words that help whoever wrote it.
 pub fn why_no_json(text: &str) -> String {
+    let thoughts_too = text.trim();
     let text = without_thoughts(text);
-    if text.is_empty() {
+    if text.is_empty() && !thoughts_too.is_empty() {
         return "there are only thoughts, and no answer".to_owned();
     }
     let Some(start) = text.find('{') else {
@@ -133,6 +134,7 @@ mod tests {
             why_no_json("so {\"a\":"),
             "it is not JSON: EOF while parsing a value at line 1 column 5"
         );
+        assert_eq!(why_no_json("<think>x</think>"), "there are only thoughts, and no answer");
         assert_eq!(why_no_json("sorry"), "there is no JSON object in it");
     }
 

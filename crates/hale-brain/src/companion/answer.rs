@@ -1,6 +1,7 @@
 //! How a model's answer is read. What does not fit is told back once; what still does not fit is
 //! thrown away. Fields that were not asked for (a claimed risk, an approval) are not read at all.
 
+use hale_model::reply::{json_object_in, why_no_json};
 use hale_model::text::{printable_lines, shorten};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -83,7 +84,8 @@ pub fn read(
     let raw: Raw = match given {
         Some(value) => Raw::deserialize(value).map_err(|e| e.to_string())?,
         None => {
-            serde_json::from_str(json_in(text)).map_err(|e| format!("it is not the JSON: {e}"))?
+            let value = json_object_in(text).ok_or_else(|| why_no_json(text))?;
+            Raw::deserialize(&value).map_err(|e| e.to_string())?
         }
     };
     let words = |text: &str, limit| printable_lines(&shorten(restore(text).trim(), limit));
@@ -110,14 +112,6 @@ pub fn read(
         return Err("no steps, no question and no reasoning".to_owned());
     }
     Ok(Answer { reasoning, steps, question })
-}
-
-/// The JSON object in a text: models like to put it into a code fence or behind a sentence.
-fn json_in(text: &str) -> &str {
-    match (text.find('{'), text.rfind('}')) {
-        (Some(from), Some(to)) if from < to => &text[from..=to],
-        _ => text,
-    }
 }
 
 /// A placeholder that was not put back, because the model made it up.
@@ -163,7 +157,7 @@ mod tests {
         let many = vec![json!({ "command": "ls", "why": "" }); STEPS_MAX + 1];
         let too_many = json!({ "reasoning": "x", "steps": many, "question": "" }).to_string();
         for (text, why) in [
-            ("rm -rf /", "not the JSON"),
+            ("rm -rf /", "no JSON object"),
             ("{}", "no steps, no question"),
             (r#"{"steps":[{"why":"x"}]}"#, "missing field `command`"),
             (r#"{"steps":[{"command":""}]}"#, "step 1: a command is empty"),

@@ -99,9 +99,11 @@ pub fn failed(step: &Step, how: &str, output: &str, left: &[Step]) -> String {
 }
 
 /// The answer could not be read.
-pub fn repair(why: &str) -> String {
+pub fn repair(why: &str, is_cut: bool) -> String {
+    let briefly =
+        if is_cut { " It was cut off: be much briefer, so that it is whole." } else { "" };
     format!(
-        "That does not fit: {}. Answer once more, with one JSON object of the schema and nothing else.",
+        "That does not fit: {}. Answer once more, with one JSON object of the schema and nothing else.{briefly}",
         shorten(&printable(why), 300)
     )
 }

@@ -84,9 +84,14 @@ pub(super) fn kill(alert: &Alert, targets: Vec<ProcRef>, why: String) -> PlanSte
             hold_secs: KILL_HOLD_SECS,
             within_secs: KILL_WITHIN_SECS,
         },
-        action: Action::ProcessKill { targets, grace_secs: GRACE_SECS, force: false, group: false },
+        action: kill_action(targets),
         why,
     }
+}
+
+/// Ends exactly these processes, with time to end by themselves.
+pub(super) fn kill_action(targets: Vec<ProcRef>) -> Action {
+    Action::ProcessKill { targets, grace_secs: GRACE_SECS, force: false, group: false }
 }
 
 /// Lets a process give way to others.
@@ -143,7 +148,6 @@ pub(super) fn restart_and_watch(
         conditions.push(Condition::ProcessesGone { targets: troublemakers });
     }
     conditions.extend(finding_gone(alert));
-    let run = &unit.invocation_id;
     PlanStep {
         command: format!("systemctl restart {}", shell_word(&name)),
         expectation: Expectation {
@@ -151,11 +155,17 @@ pub(super) fn restart_and_watch(
             hold_secs: UNIT_HOLD_SECS,
             within_secs: UNIT_WITHIN_SECS,
         },
-        action: Action::ServiceRestart {
-            unit: name,
-            invocation_id: (!run.is_empty()).then(|| run.clone()),
-        },
+        action: restart_action(unit),
         why,
+    }
+}
+
+/// Restarts a unit in the run that was seen.
+pub(super) fn restart_action(unit: &UnitStat) -> Action {
+    let run = &unit.invocation_id;
+    Action::ServiceRestart {
+        unit: unit.unit.clone(),
+        invocation_id: (!run.is_empty()).then(|| run.clone()),
     }
 }
 

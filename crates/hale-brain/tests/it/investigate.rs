@@ -2,8 +2,8 @@
 #![allow(clippy::wildcard_enum_match_arm, reason = "tests")]
 
 use hale_brain::diagnose::investigate::{
-    CaseFile, Conclusion, Effect, Happened, Investigation, Limits, Message, ModelCall, Observation,
-    ToolCall, ToolRequest, tool_specs,
+    CaseFile, Conclusion, Effect, Flaw, Happened, Investigation, Limits, Message, ModelCall,
+    Observation, ToolCall, ToolRequest, tool_specs,
 };
 use hale_model::{EvidenceId, IncidentId};
 use serde_json::{Value, json};
@@ -43,7 +43,7 @@ fn answer(changes: Value) -> Value {
 }
 
 fn replied(text: &str) -> Happened {
-    Happened::Replied { text: text.to_owned(), calls: Vec::new(), tokens: 100 }
+    Happened::Replied { text: text.to_owned(), calls: Vec::new(), tokens: 100, is_cut: false }
 }
 
 fn calls(calls: &[(&str, Value)]) -> Happened {
@@ -53,7 +53,7 @@ fn calls(calls: &[(&str, Value)]) -> Happened {
         arguments: arguments.clone(),
         opaque: None,
     });
-    Happened::Replied { text: String::new(), calls: calls.collect(), tokens: 100 }
+    Happened::Replied { text: String::new(), calls: calls.collect(), tokens: 100, is_cut: false }
 }
 
 fn submitted(answer: &Value) -> Happened {
@@ -80,7 +80,7 @@ fn call(effect: &Effect) -> &ModelCall {
 
 fn discarded(effect: Effect) -> String {
     match conclusion(effect) {
-        Conclusion::Discarded { why } => why,
+        Conclusion::Discarded { why, .. } => why,
         other => panic!("not discarded: {other:?}"),
     }
 }
@@ -127,6 +127,42 @@ fn a_model_looks_answers_and_is_doubted() {
     Brain: the model thinks: web leaks since its last deploy (90 % sure)
     Brain: a second look is less sure, 70 %: it may be a cache
     ");
+}
+
+#[test]
+fn what_a_model_says_while_it_looks_is_heard() {
+    let (mut talk, _) = Investigation::begin(case(), Limits::default());
+    let Happened::Replied { calls, tokens, .. } = calls(&[("containers", json!({}))]) else {
+        panic!()
+    };
+    let text = format!("I suspect\n the \u{1b}[2Jcache. {}", "x".repeat(5000));
+    talk.step(Happened::Replied { text, calls, tokens, is_cut: false });
+    let heard = talk.take_thoughts();
+    assert!(heard[0].text.starts_with("I suspect the \u{fffd}[2Jcache. xxx"), "{heard:?}");
+    assert!(heard[0].text.len() <= 600 && heard.len() == 2, "{heard:?}");
+}
+
+#[test]
+fn a_wrong_incident_and_a_cut_answer_are_asked_for_once_more() {
+    let other = answer(json!({"incident_id": "in-ffffffffff"}));
+    let (mut talk, _) = Investigation::begin(case(), Limits::default());
+    let again = talk.step(submitted(&other));
+    let Some(Message::User(told)) = call(&again).messages.last() else { panic!("{again:?}") };
+    assert!(told.contains("it is about in-ffffffffff, not"), "{told}");
+    call(&talk.step(replied(&answer(json!({})).to_string())));
+
+    let (mut talk, _) = Investigation::begin(case(), Limits::default());
+    let cut = || Happened::Replied {
+        text: "{\"incident_id\":\"in".to_owned(),
+        calls: Vec::new(),
+        tokens: 100,
+        is_cut: true,
+    };
+    let again = talk.step(cut());
+    let Some(Message::User(told)) = call(&again).messages.last() else { panic!("{again:?}") };
+    assert!(told.contains("1024 tokens (ai.max_tokens)") && told.contains("briefer"), "{told}");
+    let over = conclusion(talk.step(cut()));
+    assert!(matches!(over, Conclusion::Discarded { flaw: Flaw::CutOff, .. }), "{over:?}");
 }
 
 #[test]
@@ -177,7 +213,11 @@ fn an_answer_that_does_not_fit_is_repaired_once() {
         let asked = call(&again);
         assert!(asked.tools.is_empty() && asked.answer_schema.is_some(), "{wrong}");
         let mut lost = talk.clone();
-        assert!(discarded(lost.step(replied(&wrong))).contains("twice"), "{wrong}");
+        let over = conclusion(lost.step(replied(&wrong)));
+        assert!(
+            matches!(over, Conclusion::Discarded { flaw: Flaw::Unfit, .. }),
+            "{wrong}: {over:?}"
+        );
         let fenced = format!("Here it is:\n```json\n{fits}\n```");
         assert!(matches!(talk.step(replied(&fenced)), Effect::CallModel(_)), "{wrong}");
     }
@@ -187,7 +227,8 @@ fn an_answer_that_does_not_fit_is_repaired_once() {
 fn a_good_answer_to_another_incident_is_thrown_away() {
     let (mut talk, _) = Investigation::begin(case(), Limits::default());
     let other = answer(json!({"incident_id": "in-9999999999"}));
-    assert!(discarded(talk.step(submitted(&other))).contains("in-9999999999"));
+    call(&talk.step(submitted(&other)));
+    assert!(discarded(talk.step(replied(&other.to_string()))).contains("in-9999999999"));
 }
 
 #[test]
@@ -203,7 +244,7 @@ fn a_model_that_loops_on_tools_is_made_to_answer() {
                     discarded(
                         talk.step(calls(&[("containers", json!({}))])).clone_or_repeat(&mut talk)
                     )
-                    .contains("twice")
+                    .contains("no JSON")
                 );
                 return;
             }

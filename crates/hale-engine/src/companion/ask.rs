@@ -4,7 +4,9 @@
 use hale_brain::companion::answer::{self, Answer};
 use hale_brain::companion::prompt;
 use hale_brain::route::{self, Routed, Unknown};
-use hale_mind::{Delta, FaultKind, Message, MindError, Purpose, Reply, Request};
+use hale_mind::{
+    Delta, FaultKind, Message, MindError, ProviderError, Purpose, Reply, Request, Stop,
+};
 use hale_model::api::{ApiError, ErrorKind};
 use hale_model::config::Language;
 use hale_model::run::{AskPlan, PlanOrigin};
@@ -211,7 +213,8 @@ impl Companion {
         }
     }
 
-    /// Says something to the model and reads its answer; what cannot be read is asked for once more.
+    /// Says something to the models in their order, until one gives a usable answer. On failure nothing of
+    /// it stays in the conversation.
     async fn converse(
         &mut self,
         told: String,
@@ -220,33 +223,78 @@ impl Companion {
         if self.talk.len() >= MESSAGES_MAX {
             return Err(Trouble::TooLong);
         }
+        let before = self.talk.len();
         self.talk.push(Message::user(told));
-        let mut why = String::new();
-        for _ in 0..ANSWERS_MAX {
+        let mut failed = Vec::new();
+        let mut first_place = 0;
+        loop {
+            match self.answer_from(first_place, &mut failed, on).await {
+                Ok(answered) => return Ok(answered),
+                Err(Attempt::Over(trouble)) => {
+                    self.talk.truncate(before);
+                    return Err(trouble);
+                }
+                Err(Attempt::Unfit(error, place)) => {
+                    on(Said::Failed(error.to_string()));
+                    failed.push(error);
+                    self.talk.truncate(before + 1);
+                    first_place = place + 1;
+                }
+            }
+        }
+    }
+
+    /// The answer of the first of the chain that gives any; what cannot be read is asked for once more.
+    async fn answer_from(
+        &mut self,
+        first_place: usize,
+        failed: &mut Vec<ProviderError>,
+        on: &mut (dyn FnMut(Said) + Send),
+    ) -> std::result::Result<Answered, Attempt> {
+        let mut place = first_place;
+        let mut unfit = None;
+        for attempt in 0..ANSWERS_MAX {
             let request = self.request(self.talk.clone());
-            let Some(adviser) = &self.adviser else { return Err(Trouble::None) };
+            let Some(adviser) = &self.adviser else { return Err(Attempt::Over(Trouble::None)) };
             let mut news = |delta| {
                 if let Some(said) = said(delta) {
                     on(said);
                 }
             };
-            let asked = adviser.ask(&mut self.redactor, &request, Purpose::Person, &mut news).await;
-            let reply = asked.map_err(Trouble::Mind)?;
+            let (redactor, whose) = (&mut self.redactor, Purpose::Person);
+            let asked = adviser.ask_from(place, redactor, &request, whose, &mut news).await;
+            let reply = match asked {
+                Ok(reply) => reply,
+                Err(MindError::AllFailed(errors)) => {
+                    failed.extend(errors);
+                    let all = MindError::AllFailed(std::mem::take(failed));
+                    return Err(Attempt::Over(Trouble::Mind(all)));
+                }
+                Err(error) => return Err(Attempt::Over(Trouble::Mind(error))),
+            };
+            failed.extend(reply.passed_over.iter().cloned());
+            if attempt == 0 {
+                place = reply.place;
+            }
             // What was masked has been put in again already.
             let read = answer::read(&reply.text, reply.answer.as_ref(), str::to_owned);
             self.talk.push(Message::assistant(words_of(&reply)));
-            match read {
+            let why = match read {
                 Ok(answer) => {
                     let origin = PlanOrigin::Model { provider: reply.provider, model: reply.model };
                     return Ok(Answered { answer, origin });
                 }
-                Err(unfit) => {
-                    self.talk.push(Message::user(prompt::repair(&unfit)));
-                    why = unfit;
-                }
-            }
+                Err(why) => why,
+            };
+            let is_cut = reply.stop == Stop::MaxTokens;
+            self.talk.push(Message::user(prompt::repair(&why, is_cut)));
+            unfit = adviser.mind().unfit(place, &why, is_cut);
         }
-        Err(Trouble::Unfit(why))
+        // Every place that answers has an error of its own.
+        Err(match unfit {
+            Some(error) => Attempt::Unfit(error, place),
+            None => Attempt::Over(Trouble::None),
+        })
     }
 
     /// The honest answer where nobody knows.
@@ -357,12 +405,19 @@ fn no_model() -> ApiError {
         .hint("add [[ai.providers]], or run `hale setup`")
 }
 
+/// Why an attempt came to nothing.
+enum Attempt {
+    /// The provider at this place gave no usable answer; the next may.
+    Unfit(ProviderError, usize),
+    /// Nobody is left to ask.
+    Over(Trouble),
+}
+
 /// Why there is no answer of a model.
 pub(super) enum Trouble {
     None,
     TooLong,
     Mind(MindError),
-    Unfit(String),
 }
 
 impl Trouble {
@@ -375,14 +430,13 @@ impl Trouble {
                 errors.iter().map(why).collect()
             }
             Trouble::Mind(error) => vec![format!("{error}.")],
-            Trouble::Unfit(why) => vec![format!("The model's answer did not fit, twice: {why}.")],
         }
     }
 
     fn hint(&self) -> String {
         match self {
             Trouble::None => "add [[ai.providers]], or run `hale setup`".to_owned(),
-            Trouble::TooLong | Trouble::Unfit(_) => "say it in other words".to_owned(),
+            Trouble::TooLong => "say it in other words".to_owned(),
             // Each provider's own next step stands beside it.
             Trouble::Mind(MindError::AllFailed(_)) => String::new(),
             Trouble::Mind(error) => error.hint(),

@@ -52,6 +52,18 @@ pub(super) struct Places {
     pub(super) is_root: bool,
 }
 
+/// The name of whoever runs hale, where the environment does not tell it (a service, a container).
+fn user_of(places: &Places) -> String {
+    let uid = rustix::process::geteuid().as_raw().to_string();
+    let accounts = places.text("etc/passwd");
+    let of_uid = accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == uid).then(|| name.to_owned())
+    });
+    of_uid.unwrap_or_else(|| format!("uid {uid}"))
+}
+
 impl Places {
     pub(super) fn of_process() -> Places {
         Places {
@@ -59,7 +71,9 @@ impl Places {
             home: std::env::home_dir().filter(|home| home.is_absolute()),
             path: std::env::var_os("PATH"),
             shell: std::env::var_os("SHELL"),
-            user: std::env::var("USER").ok(),
+            user: ["USER", "LOGNAME"]
+                .iter()
+                .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty())),
             is_root: rustix::process::geteuid().is_root(),
         }
     }
@@ -120,7 +134,7 @@ pub(super) fn machine(
         kernel: snapshot.host.kernel.clone(),
         architecture: std::env::consts::ARCH.to_owned(),
         host_name: snapshot.host.hostname.clone(),
-        user: places.user.clone().unwrap_or_default(),
+        user: places.user.clone().unwrap_or_else(|| user_of(places)),
         is_root: places.is_root,
         shell: host.shell.clone(),
         working_dir: working_dir.display().to_string(),

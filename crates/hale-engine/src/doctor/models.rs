@@ -31,9 +31,11 @@ pub(crate) fn checks(desk: &Desk) -> Vec<DoctorCheck> {
     };
     let states = wait_for(adviser.states()).unwrap_or_default();
     let mut checks: Vec<DoctorCheck> = states.iter().map(of_provider).collect();
-    let is_any_usable = states.iter().any(|state| state.trouble.is_none());
-    if is_any_usable {
-        checks.extend(budget(desk));
+    let fault = |state: &ProviderState| state.trouble.as_ref().map(|t| t.fault.clone());
+    let has_key = |state: &ProviderState| fault(state) != Some(FaultKind::NoKey);
+    if states.iter().any(has_key) {
+        let is_used_up = states.iter().any(|state| fault(state) == Some(FaultKind::NoBudget));
+        checks.extend(budget(desk, is_used_up));
     } else if let Some(hint) = keys_that_wait(ai) {
         checks.push(check("models", "absent", hint.0, Some(hint.1)));
     }
@@ -90,7 +92,7 @@ fn of_provider(state: &ProviderState) -> DoctorCheck {
 }
 
 /// What today used, from what is stored.
-fn budget(desk: &Desk) -> Option<DoctorCheck> {
+fn budget(desk: &Desk, is_used_up: bool) -> Option<DoctorCheck> {
     if !desk.files.state().exists() {
         return None;
     }
@@ -102,6 +104,11 @@ fn budget(desk: &Desk) -> Option<DoctorCheck> {
     if ai.daily_budget_tokens > 0 {
         let tokens = used.input_tokens.saturating_add(used.output_tokens);
         found.push_str(&format!(", {tokens} of {} tokens", ai.daily_budget_tokens));
+    }
+    if is_used_up {
+        found.push_str(": used up until midnight (UTC)");
+        let hint = "raise ai.daily_budget_usd or ai.daily_budget_tokens".to_owned();
+        return Some(warning("model budget", found, Some(hint)));
     }
     Some(ok("model budget", found))
 }

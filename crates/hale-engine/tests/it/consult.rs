@@ -8,6 +8,7 @@ use hale_model::api::{Query, View};
 use hale_model::config::{AiProvider, Mode, ProviderKind};
 use hale_model::sent::{PackedRequest, unpack};
 use hale_model::view::IncidentView;
+use hale_store::{Access, State};
 use hale_testkit::model_server::{ModelServer, Turn, Wire};
 use serde_json::{Value, json};
 
@@ -48,9 +49,8 @@ impl Drop for Twins {
     }
 }
 
-async fn world_with(server: &ModelServer, mode: Mode) -> World {
-    let dir = tempfile::TempDir::new().unwrap();
-    let mut settings = settings(dir.path(), mode);
+fn settings_for(dir: &std::path::Path, server: &ModelServer, mode: Mode) -> hale_engine::Settings {
+    let mut settings = settings(dir, mode);
     settings.user_rules = vec![("twins.toml".to_owned(), RULE.to_owned())];
     // What a person might grant: nothing of it is for a model.
     settings.config.autonomy.allow = vec!["process.kill@twins.seen".to_owned()];
@@ -61,6 +61,12 @@ async fn world_with(server: &ModelServer, mode: Mode) -> World {
         base_url: server.base_url(),
         ..AiProvider::default()
     }];
+    settings
+}
+
+async fn world_with(server: &ModelServer, mode: Mode) -> World {
+    let dir = tempfile::TempDir::new().unwrap();
+    let settings = settings_for(dir.path(), server, mode);
     let mut world = World::start_on(settings).await.unwrap();
     world.keep(dir);
     world
@@ -142,6 +148,35 @@ fn a_model_names_the_cause_and_its_proposal_waits_for_a_person() {
         assert!(arrived.len() >= 3 && arrived[0].as_ref().unwrap().contains("Incident in-"));
         assert_eq!(sent, arrived, "the record is what arrived, byte for byte");
         assert_eq!(twins.living(), 6, "nothing is done before a person says yes");
+        world.stop().await;
+    });
+}
+
+#[test]
+fn an_incident_waits_for_the_cooldown_and_is_looked_into_then() {
+    isolated("consult::an_incident_waits_for_the_cooldown_and_is_looked_into_then", async {
+        let mut twins = Twins::start();
+        let server = ModelServer::start_with(Wire::Ollama, |number, request| match number {
+            0 => Turn::Answer(answer(&request.text(), json!([]))),
+            _ => sure(),
+        });
+        let dir = tempfile::TempDir::new().unwrap();
+        let mut settings = settings_for(dir.path(), &server, Mode::Auto);
+        settings.config.ai.cooldown_secs = 6;
+        std::fs::create_dir_all(&settings.data_dir).unwrap();
+        let mut state = State::open(&settings.data_dir.join("state.db"), Access::Write).unwrap();
+        let now = hale_model::Timestamp::now();
+        let ledger = json!({ "last_automatic_at": now }).to_string();
+        state.set_setting("ai.ledger", &ledger).unwrap();
+        drop(state);
+        let mut world = World::start_on(settings).await.unwrap();
+        world.keep(dir);
+        let (incident, audited) = advised(&world).await;
+        let told: Vec<&str> = incident.timeline.iter().map(|t| t.text.as_str()).collect();
+        assert!(told.iter().any(|t| t.starts_with("the model waits until ")), "{told:#?}");
+        assert!(audited["conclusion"]["diagnosis"].is_object(), "{audited:#?}");
+        assert!(hale_model::Timestamp::now().duration_since(now).as_secs() >= 6);
+        assert_eq!(twins.living(), 6);
         world.stop().await;
     });
 }

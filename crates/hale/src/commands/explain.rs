@@ -1,7 +1,7 @@
 //! `hale explain PID|ALERT|INCIDENT`
 
 use clap::Args;
-use hale_engine::investigate::{Conclusion, ModelDiagnosis, Thought};
+use hale_engine::investigate::{Advice, Conclusion, JudgedProposal, ModelDiagnosis, Thought};
 use hale_model::api::Query;
 use hale_model::text::printable;
 use hale_model::view::Explanation;
@@ -38,30 +38,30 @@ pub async fn run(context: &Context, arguments: ExplainArgs) -> Ended {
     let advice = if no_model { None } else { advice(context, &desk, &explanation).await? };
     if context.screen.json {
         let mut value = json!(explanation);
-        if let Some(Conclusion::Diagnosed(found)) = &advice {
+        if let Some(Advice { conclusion: Conclusion::Diagnosed(found), proposals }) = &advice {
             value["model"] = json!({
                 "diagnosis": found.diagnosis,
                 "claims": found.claims.iter().map(|c| json!({
                     "text": c.text, "evidence": c.evidence, "grounded": c.grounded(),
                 })).collect::<Vec<_>>(),
                 "objections": found.objections,
+                "proposals": proposals,
             });
         }
         context.screen.print_json(&value)?;
     } else {
-        match advice {
+        let proposals = advice.as_ref().map(|a| a.proposals.as_slice()).unwrap_or_default();
+        match advice.as_ref().map(|a| &a.conclusion) {
             None => {}
             Some(Conclusion::Diagnosed(found)) => {
-                context.screen.print(&second_opinion(&found))?;
+                context.screen.print(&second_opinion(found, proposals))?;
             }
-            Some(Conclusion::Discarded { why }) => {
-                context
-                    .screen
-                    .talk(&format!("The model's answer is not used: {}", printable(&why)));
+            Some(Conclusion::Discarded { why, .. }) => {
+                context.screen.talk(&format!("The model's answer is not used: {}", printable(why)));
             }
             Some(Conclusion::Unavailable { why }) => {
                 // The reason says itself that nobody answered, where that is what happened.
-                let why = printable(&why);
+                let why = printable(why);
                 let said = why.strip_prefix("no model answered: ").unwrap_or(&why);
                 context.screen.talk(&format!("No model answered: {said}"));
             }
@@ -74,7 +74,7 @@ async fn advice(
     context: &Context,
     desk: &Desk,
     explanation: &Explanation,
-) -> Result<Option<Conclusion>, crate::exit::Failure> {
+) -> Result<Option<Advice>, crate::exit::Failure> {
     let settings = context.settings()?;
     let think = |thought: Thought| {
         let line = format!("{}: {}", thought.agent.as_str(), thought.text);
@@ -94,7 +94,7 @@ async fn prompt(context: &Context, desk: &Desk, explanation: &Explanation) -> En
     Ok(Exit::Done)
 }
 
-fn second_opinion(found: &ModelDiagnosis) -> String {
+fn second_opinion(found: &ModelDiagnosis, proposals: &[JudgedProposal]) -> String {
     let columns = width();
     let mut out = format!(
         "\n{} ({:.0} % sure)\n",
@@ -114,18 +114,29 @@ fn second_opinion(found: &ModelDiagnosis) -> String {
     for objection in &found.objections {
         paragraph(&format!("against it: {objection}"), "· ");
     }
-    for proposal in &found.proposals {
-        let what = if proposal.command.trim().is_empty() {
-            format!("{:?} {}", proposal.kind, proposal.target)
-        } else {
-            proposal.command.clone()
-        };
-        paragraph(&format!("it would: {what} ({})", proposal.explanation), "· ");
+    for proposal in proposals {
+        let verb = if proposal.is_refused() { "refused" } else { "it would" };
+        paragraph(&format!("{verb}: {}", proposal.command), "· ");
+        paragraph(&format!("guard: {}", guards_words(proposal)), "  ");
+        if !proposal.explanation.trim().is_empty() {
+            paragraph(&format!("the model says: {}", proposal.explanation), "  ");
+        }
     }
-    if let Some(prevention) = &found.diagnosis.prevention {
+    let prevention = found.diagnosis.prevention.as_ref();
+    if let Some(prevention) = prevention.filter(|words| !words.trim().is_empty()) {
         paragraph(&format!("to prevent it: {prevention}"), "· ");
     }
     out
+}
+
+/// hale's own verdict on a proposal, whatever the model claims.
+fn guards_words(proposal: &JudgedProposal) -> String {
+    let Some(verdict) = &proposal.verdict else {
+        return proposal.unnamed.clone().unwrap_or_default();
+    };
+    let reason = verdict.reasons.first();
+    let reason = reason.map(|r| format!(": {} [{}]", r.text, r.rule)).unwrap_or_default();
+    format!("{}, {} risk{reason}", verdict.decision.as_str(), verdict.risk)
 }
 
 /// In words, with at most so many facts.

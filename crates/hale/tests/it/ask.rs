@@ -33,6 +33,68 @@ fn ollama(turns: Vec<Turn>) -> ModelServer {
     ModelServer::start(Wire::Ollama, turns)
 }
 
+/// A bed with one configured model a server, in this order.
+fn bed_with_all(servers: &[(&str, &ModelServer)]) -> Bed {
+    let bed = Bed::new();
+    let mut text = "[ai]\ntimeout_secs = 20\n".to_owned();
+    for (name, server) in servers {
+        text.push_str(&format!(
+            "[[ai.providers]]\nprovider = \"ollama\"\nmodel = \"{name}\"\nbase_url = \"{}\"\n",
+            server.base_url()
+        ));
+    }
+    bed.config(&text);
+    bed
+}
+
+#[test]
+fn who_answers_garbage_twice_is_followed_by_the_next() {
+    let garbage = [
+        Turn::Text("Sure! Just look at the logs.".into()),
+        Turn::Text("{\"foo\":1}".into()),
+        Turn::CutByLimit(
+            "{\"reasoning\":\"it\",\"steps\":[{\"command\":\"ls\",\"why\":\"x\"}".into(),
+        ),
+    ];
+    for turn in garbage {
+        let first = ollama(vec![turn.clone(), turn.clone()]);
+        let second = ollama(vec![answer(&["true"])]);
+        let bed = bed_with_all(&[("broken", &first), ("good", &second)]);
+        let ended = bed.hale(&["ask", "--model", "--dry-run", "--json", "flurbl the wombat"]);
+        assert_eq!(ended.code, 0, "{turn:?}: {} {}", ended.stdout, ended.stderr);
+        assert_eq!(json_of(&ended)["origin"]["model"], "good", "{turn:?}: {}", ended.stdout);
+        assert!(ended.stderr.contains("ollama broken: its answer"), "{turn:?}: {}", ended.stderr);
+        assert_eq!(first.requests().len(), 2, "once, and one repair");
+        let told = second.requests()[0].text();
+        assert!(!told.contains("That does not fit"), "the next begins from the start: {told}");
+    }
+}
+
+#[test]
+fn thoughts_before_the_answer_are_no_garbage() {
+    let plan = json!({"reasoning": "Does it.", "steps": [{"command": "true", "why": "x"}], "question": ""});
+    let server =
+        ollama(vec![Turn::Text(format!("<think>perhaps {{x}}, or {{}}?</think>\n{plan}"))]);
+    let bed = bed_with(&server);
+    let ended = bed.hale(&["ask", "--model", "--dry-run", "--json", "flurbl the wombat"]);
+    assert_eq!(ended.code, 0, "{} {}", ended.stdout, ended.stderr);
+    assert_eq!(json_of(&ended)["steps"][0]["command"], "true");
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn who_asks_to_wait_is_not_asked_by_the_next_command() {
+    let slow = Turn::Error { status: 429, message: "slow".into(), retry_after: Some("600".into()) };
+    let server = ollama(vec![slow]);
+    let bed = bed_with(&server);
+    for _ in 0..4 {
+        assert_eq!(bed.hale(&["ask", "--model", "flurbl the wombat"]).code, 1);
+    }
+    assert_eq!(server.requests().len(), 1);
+    let doctor = bed.hale(&["doctor"]);
+    assert!(doctor.stdout.contains("resting until "), "{}", doctor.stdout);
+}
+
 fn history(bed: &Bed) -> Vec<Value> {
     json_of(&bed.hale(&["history", "--json"]))["runs"].as_array().unwrap().clone()
 }

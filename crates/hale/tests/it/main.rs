@@ -11,6 +11,7 @@ mod config;
 mod demo;
 mod detect;
 mod doctor;
+mod explain;
 mod export;
 mod guard;
 mod history;

@@ -1,6 +1,7 @@
 //! What a model has to answer, and the reading of it. Its own estimate of risk is not even read:
 //! the guard derives risk from the registry.
 
+use hale_model::reply::{json_object_in, why_no_json};
 use hale_model::text::{printable, shorten};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -96,7 +97,7 @@ pub fn schema() -> Value {
         "required": ["incident_id", "diagnostic", "cause_kind", "severity", "confidence", "claims",
                      "actions", "prevention"],
         "properties": {
-            "incident_id": {"type": "string", "description": "the incident's id, as given"},
+            "incident_id": {"type": "string", "description": "the id of what this is about, as given"},
             "diagnostic": {"type": "string", "description": "the cause, clearly, for a person"},
             "cause_kind": {"type": "string", "description": "short name: memory_leak, disk_full, bad_deploy, …"},
             "severity": {"type": "string", "enum": ["critical", "high", "medium", "low"]},
@@ -176,11 +177,7 @@ fn told(error: &serde_json::Error) -> String {
 }
 
 fn json_in(text: &str) -> Result<Value, String> {
-    let (Some(start), Some(end)) = (text.find('{'), text.rfind('}')) else {
-        return Err("there is no JSON object in it".to_owned());
-    };
-    let object = text.get(start..=end).unwrap_or_default();
-    serde_json::from_str(object).map_err(|e| told(&e))
+    json_object_in(text).ok_or_else(|| shorten(&printable(&why_no_json(text)), 200))
 }
 
 fn checked(answer: Answer) -> Result<Answer, String> {

@@ -21,9 +21,9 @@ use hale_model::text::{printable, shorten};
 
 pub use answer::{Answer, Claim, Proposal, ProposalKind, Review};
 pub use fence::fenced;
-pub use plan::{Planned, plan_of};
+pub use plan::{Planned, Wish, plan_of, wish_of};
 pub use talk::{
-    CaseFile, CheckedClaim, Conclusion, Effect, Happened, Limits, Message, ModelCall,
+    CaseFile, CheckedClaim, Conclusion, Effect, Flaw, Happened, Limits, Message, ModelCall,
     ModelDiagnosis, Observation, Thought, ToolCall, ToolResult, ToolRun,
 };
 pub use tools::{Order, ToolRequest, ToolSpec, tool_specs};
@@ -99,14 +99,14 @@ impl Investigation {
     /// One step.
     pub fn step(&mut self, happened: Happened) -> Effect {
         match (std::mem::replace(&mut self.phase, Phase::Over), happened) {
-            (Phase::Asking, Happened::Replied { text, calls, tokens }) => {
+            (Phase::Asking, Happened::Replied { text, calls, tokens, is_cut }) => {
                 self.tokens = self.tokens.saturating_add(tokens);
-                self.replied(&text, calls)
+                self.replied(&text, calls, is_cut)
             }
             (Phase::RunningTools(runs, pending), Happened::ToolsRan(results)) => {
                 self.tools_ran(&runs, pending, results)
             }
-            (Phase::Reviewing(found), Happened::Replied { text, calls, tokens }) => {
+            (Phase::Reviewing(found), Happened::Replied { text, calls, tokens, .. }) => {
                 self.tokens = self.tokens.saturating_add(tokens);
                 self.reviewed(*found, &text, &calls)
             }
@@ -117,11 +117,11 @@ impl Investigation {
             }
             (Phase::Reviewing(found), Happened::TimeUp) => self.diagnosed(*found),
             (_, Happened::Failed(why)) => self.conclude(Conclusion::Unavailable { why }),
-            (_, Happened::TimeUp) => self.discard("the time for it was over"),
+            (_, Happened::TimeUp) => self.discard(Flaw::Limit, "the time for it was over"),
             (Phase::Asking | Phase::Reviewing(_), Happened::ToolsRan(_))
             | (Phase::RunningTools(..), Happened::Replied { .. })
             | (Phase::Over, Happened::Replied { .. } | Happened::ToolsRan(_)) => {
-                self.discard("the conversation was out of order")
+                self.discard(Flaw::Limit, "the conversation was out of order")
             }
         }
     }
@@ -136,10 +136,15 @@ impl Investigation {
         Effect::Conclude(Box::new(conclusion))
     }
 
-    fn discard(&mut self, why: impl Into<String>) -> Effect {
+    fn discard(&mut self, flaw: Flaw, why: impl Into<String>) -> Effect {
         let why = why.into();
-        self.think(Agent::Brain, format!("the model's answer is not used: {why}"));
-        self.conclude(Conclusion::Discarded { why })
+        let what = match flaw {
+            Flaw::Unfit => "it did not fit: ",
+            Flaw::CutOff => "it was cut off at ai.max_tokens: ",
+            Flaw::Limit => "",
+        };
+        self.think(Agent::Brain, format!("the model's answer is not used: {what}{why}"));
+        self.conclude(Conclusion::Discarded { why, flaw })
     }
 
     /// The next call: with tools while turns are left, else for the answer.
@@ -160,25 +165,35 @@ impl Investigation {
         }))
     }
 
-    fn replied(&mut self, text: &str, calls: Vec<ToolCall>) -> Effect {
+    fn replied(&mut self, text: &str, calls: Vec<ToolCall>, is_cut: bool) -> Effect {
         if self.tokens > self.limits.tokens_max {
-            return self.discard(format!("over {} tokens were used", self.limits.tokens_max));
+            let why = format!("over {} tokens were used", self.limits.tokens_max);
+            return self.discard(Flaw::Limit, why);
         }
         if text.len() > self.limits.answer_bytes_max {
-            return self.discard(format!(
-                "it answered {} bytes, over {}",
-                text.len(),
-                self.limits.answer_bytes_max
-            ));
+            let limit = self.limits.answer_bytes_max;
+            let why = format!("it answered {} bytes, over {limit}", text.len());
+            return self.discard(Flaw::Unfit, why);
+        }
+        if !calls.is_empty() {
+            self.overheard(text);
         }
         if let Some(call) = calls.iter().find(|c| c.name == tools::SUBMIT) {
             let read = answer::read_value(&call.arguments);
-            return self.answered(text, read);
+            return self.answered(text, read, is_cut);
         }
         if calls.is_empty() || self.repaired || self.turns >= self.limits.turns_max {
-            return self.answered(text, answer::read_text(text));
+            return self.answered(text, answer::read_text(text), is_cut);
         }
         self.look(text, calls)
+    }
+
+    /// What a model says while it looks: a line of the stream.
+    fn overheard(&mut self, text: &str) {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        if !words.is_empty() {
+            self.think(Agent::Brain, words.join(" "));
+        }
     }
 
     fn look(&mut self, text: &str, calls: Vec<ToolCall>) -> Effect {
@@ -233,7 +248,7 @@ impl Investigation {
                 Pending::Answered(result) => answers.push(result),
                 Pending::Run => {
                     let Some((run, result)) = done.next() else {
-                        return self.discard("a tool did not come back");
+                        return self.discard(Flaw::Limit, "a tool did not come back");
                     };
                     answers.push(self.tool_result(run, result));
                 }
@@ -274,31 +289,22 @@ impl Investigation {
         ToolResult { call_id, name, text, is_error }
     }
 
-    fn answered(&mut self, text: &str, read: Result<Answer, String>) -> Effect {
+    fn answered(&mut self, text: &str, read: Result<Answer, String>, is_cut: bool) -> Effect {
+        let about = self.case.incident_id.as_str();
+        let read = read.and_then(|answer| match answer.incident_id == about {
+            true => Ok(answer),
+            false => {
+                let said = shorten(&printable(&answer.incident_id), 60);
+                Err(format!("it is about {said}, not {about}"))
+            }
+        });
         let answer = match read {
             Ok(answer) => answer,
             Err(why) if self.repaired => {
-                return self.discard(format!("twice it did not fit the schema: {why}"));
+                return self.discard(if is_cut { Flaw::CutOff } else { Flaw::Unfit }, why);
             }
-            Err(why) => {
-                self.repaired = true;
-                self.think(
-                    Agent::Brain,
-                    format!("the answer does not fit: {why}; asked once more"),
-                );
-                let said = shorten(text, 2000);
-                self.messages.push(Message::Assistant { text: said, calls: Vec::new() });
-                self.messages.push(Message::User(prompt::repair(&why)));
-                return self.call();
-            }
+            Err(why) => return self.repair(text, &why, is_cut),
         };
-        if answer.incident_id != self.case.incident_id.as_str() {
-            return self.discard(format!(
-                "it is about {}, not {}",
-                shorten(&printable(&answer.incident_id), 60),
-                self.case.incident_id
-            ));
-        }
         let found = self.check(answer);
         for claim in found.claims.iter().filter(|c| !c.grounded()) {
             let text = format!("not grounded in any observation: {}", claim.text);
@@ -313,6 +319,27 @@ impl Investigation {
             ),
         );
         self.review(found)
+    }
+
+    /// Asks once more, with what was wrong.
+    fn repair(&mut self, text: &str, why: &str, is_cut: bool) -> Effect {
+        self.repaired = true;
+        let why = match is_cut {
+            true => {
+                let limit = self.limits.reply_tokens_max;
+                format!("it was cut off at {limit} tokens (ai.max_tokens): {why}")
+            }
+            false => why.to_owned(),
+        };
+        self.think(Agent::Brain, format!("the answer does not fit: {why}; asked once more"));
+        // An empty turn is none that a provider takes.
+        let said = match text.trim() {
+            "" => "(nothing)".to_owned(),
+            text => shorten(text, 2000),
+        };
+        self.messages.push(Message::Assistant { text: said, calls: Vec::new() });
+        self.messages.push(Message::User(prompt::repair(&why, is_cut)));
+        self.call()
     }
 
     /// Keeps what is grounded, and lowers the confidence by what is not.
@@ -387,12 +414,11 @@ impl Investigation {
                 found.diagnosis.confidence = before.min(confidence.clamp(0.0, 1.0));
                 found.objections = objections.iter().map(|o| printable(o)).collect();
                 if found.diagnosis.confidence < before {
-                    let because = found.objections.first().cloned().unwrap_or_default();
+                    let objection = found.objections.iter().find(|o| !o.trim().is_empty());
+                    let because = objection.map(|o| format!(": {o}")).unwrap_or_default();
                     let now = 100.0 * found.diagnosis.confidence;
-                    self.think(
-                        Agent::Brain,
-                        format!("a second look is less sure, {now:.0} %: {because}"),
-                    );
+                    let text = format!("a second look is less sure, {now:.0} %{because}");
+                    self.think(Agent::Brain, text);
                 }
             }
             Err(why) => self.think(Agent::Brain, format!("the second look says nothing: {why}")),

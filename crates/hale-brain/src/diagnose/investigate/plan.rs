@@ -3,6 +3,7 @@
 
 use hale_model::action::{Action, Condition, Expectation, PlanStep};
 use hale_model::alert::Alert;
+use hale_model::sample::UnitStat;
 use hale_model::snapshot::Snapshot;
 use hale_model::text::{printable, shorten};
 
@@ -10,6 +11,7 @@ use crate::diagnose::steps;
 
 use super::{Proposal, ProposalKind};
 
+const DROP_CACHES: &str = "sync; echo 1 > /proc/sys/vm/drop_caches";
 const COMMAND_TIMEOUT_SECS: u32 = 120;
 /// A command's effect may take as long as the detectors need to see it.
 const COMMAND_HOLD_SECS: u64 = 10;
@@ -36,6 +38,43 @@ pub fn plan_of(proposals: &[Proposal], alert: &Alert, snapshot: &Snapshot) -> Pl
     planned
 }
 
+/// What a proposal would do, for the guard, where there is no alert that it would treat.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wish {
+    /// With exact targets.
+    pub action: Action,
+    /// What a person would type.
+    pub command: String,
+}
+
+/// Names exactly what a proposal would do.
+///
+/// # Errors
+/// It names nothing that was observed.
+pub fn wish_of(proposal: &Proposal, snapshot: &Snapshot) -> Result<Wish, String> {
+    let target = shorten(&printable(proposal.target.trim()), 200);
+    let (action, command) = match proposal.kind {
+        ProposalKind::KillProcess => {
+            let process = observed(&target, snapshot)?;
+            (steps::kill_action(vec![process.proc_ref()]), format!("kill {}", process.pid))
+        }
+        ProposalKind::ReniceProcess => {
+            let step = steps::renice(observed(&target, snapshot)?.proc_ref(), String::new());
+            (step.action, step.command)
+        }
+        ProposalKind::RestartService => {
+            let unit = observed_unit(&target, snapshot)?;
+            (steps::restart_action(unit), format!("systemctl restart {}", unit.unit))
+        }
+        ProposalKind::FreeCache => (Action::MemoryDropCaches, DROP_CACHES.to_owned()),
+        ProposalKind::Custom => {
+            let command = custom(proposal)?;
+            (command_run(&command), command)
+        }
+    };
+    Ok(Wish { action, command })
+}
+
 fn step(proposal: &Proposal, alert: &Alert, snapshot: &Snapshot) -> Result<PlanStep, String> {
     let why = shorten(&printable(&proposal.explanation), 500);
     let target = shorten(&printable(proposal.target.trim()), 200);
@@ -49,34 +88,46 @@ fn step(proposal: &Proposal, alert: &Alert, snapshot: &Snapshot) -> Result<PlanS
             Ok(steps::renice(process.proc_ref(), why))
         }
         ProposalKind::RestartService => {
-            let named =
-                snapshot.unit(&target).or_else(|| snapshot.unit(&format!("{target}.service")));
-            let unit = named.ok_or_else(|| format!("no unit `{target}` was observed"))?;
+            let unit = observed_unit(&target, snapshot)?;
             Ok(steps::restart_and_watch(alert, unit, Vec::new(), why))
         }
         ProposalKind::FreeCache => Ok(PlanStep {
             action: Action::MemoryDropCaches,
             why,
-            command: "sync; echo 1 > /proc/sys/vm/drop_caches".to_owned(),
+            command: DROP_CACHES.to_owned(),
             expectation: until_gone(alert),
         }),
         ProposalKind::Custom => {
-            let command = proposal.command.trim().to_owned();
-            if command.is_empty() {
-                return Err("a command was proposed and not named".to_owned());
-            }
+            let command = custom(proposal)?;
             Ok(PlanStep {
-                action: Action::CommandRun {
-                    command: command.clone(),
-                    working_dir: None,
-                    timeout_secs: COMMAND_TIMEOUT_SECS,
-                },
+                action: command_run(&command),
                 why,
                 command,
                 expectation: until_gone(alert),
             })
         }
     }
+}
+
+fn custom(proposal: &Proposal) -> Result<String, String> {
+    let command = proposal.command.trim();
+    match command.is_empty() {
+        true => Err("a command was proposed and not named".to_owned()),
+        false => Ok(command.to_owned()),
+    }
+}
+
+fn command_run(command: &str) -> Action {
+    Action::CommandRun {
+        command: command.to_owned(),
+        working_dir: None,
+        timeout_secs: COMMAND_TIMEOUT_SECS,
+    }
+}
+
+fn observed_unit<'a>(target: &str, snapshot: &'a Snapshot) -> Result<&'a UnitStat, String> {
+    let named = snapshot.unit(target).or_else(|| snapshot.unit(&format!("{target}.service")));
+    named.ok_or_else(|| format!("no unit `{target}` was observed"))
 }
 
 /// The process with this pid, if it was seen: `123` or `nginx (123)`.

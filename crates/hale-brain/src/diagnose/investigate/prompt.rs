@@ -30,7 +30,8 @@ pub(super) fn system(language: &str, may_look: bool) -> String {
 }
 
 pub(super) fn case(case: &CaseFile) -> String {
-    let mut text = format!("Incident {}.\n", case.incident_id);
+    let what = if case.incident_id.as_str().starts_with("al-") { "Alert" } else { "Incident" };
+    let mut text = format!("{what} {}.\n", case.incident_id);
     let mut known = vec![format!("title: {}", case.title)];
     known.extend(case.machine.iter().cloned());
     known.push(format!("local diagnosis: {}", case.local));
@@ -47,10 +48,11 @@ pub(super) fn case(case: &CaseFile) -> String {
     text
 }
 
-pub(super) fn repair(why: &str) -> String {
+pub(super) fn repair(why: &str, is_cut: bool) -> String {
+    let briefly = if is_cut { " Be much briefer, so that it is whole." } else { "" };
     format!(
         "That does not fit the schema: {why}. Answer once more, with one JSON object of the schema \
-         and nothing else."
+         and nothing else.{briefly}"
     )
 }
 

@@ -154,6 +154,8 @@ pub enum Happened {
         calls: Vec<ToolCall>,
         /// Tokens in and out of this call.
         tokens: u64,
+        /// Whether the limit of tokens cut it off.
+        is_cut: bool,
     },
     /// No model could be asked.
     Failed(String),
@@ -181,12 +183,25 @@ pub enum Conclusion {
     Discarded {
         /// Why.
         why: String,
+        /// What sort of reason that is.
+        flaw: Flaw,
     },
     /// No model could be asked.
     Unavailable {
         /// Why.
         why: String,
     },
+}
+
+/// Why an answer was thrown away: whether another model may do better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// It was not what had been asked for, the second time too.
+    Unfit,
+    /// It was cut off at the limit of tokens, the second time too.
+    CutOff,
+    /// A limit of the whole conversation was reached, in time or in tokens.
+    Limit,
 }
 
 /// What a model found, after checking.
