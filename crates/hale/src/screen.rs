@@ -153,6 +153,18 @@ pub fn local(moment: Timestamp) -> String {
     moment.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 
+/// `1 new message`, `2 new messages`: the noun in its plural unless it is one.
+pub fn counted(count: impl TryInto<u64>, noun: &str) -> String {
+    let count = count.try_into().unwrap_or(u64::MAX);
+    let stem = noun.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u']));
+    match (count, stem, noun.ends_with("ss")) {
+        (1, ..) => format!("1 {noun}"),
+        (_, Some(stem), _) => format!("{count} {stem}ies"),
+        (_, None, true) => format!("{count} {noun}es"),
+        (_, None, false) => format!("{count} {noun}s"),
+    }
+}
+
 /// Seconds between two moments; 0 if they are in the wrong order.
 pub fn secs_between(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(to.as_second() - from.as_second()).unwrap_or(0)

@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::context::{Context, view};
 use crate::exit::{Ended, Exit, Failure};
 use crate::screen::{
-    BOLD, CYAN, DIM, GREEN, YELLOW, fit, local, paint, severity_style, width, wrap,
+    BOLD, CYAN, DIM, GREEN, YELLOW, counted, fit, local, paint, severity_style, width, wrap,
 };
 
 /// Without `--since`, what this machine logged is judged over this time.
@@ -138,13 +138,16 @@ fn shown(logs: &LogReport, state: Option<&State>) -> String {
     }
     let mut rest = Vec::new();
     if logs.health.messages + logs.health.past_messages == 0 && logs.health.outside > 0 {
-        rest.push(format!("{} messages are of other times: --since", logs.health.outside));
+        let outside = counted(logs.health.outside, "message");
+        rest.push(format!("{outside} of other times: --since"));
     }
     if logs.health.left_out > 0 {
-        rest.push(format!("{} more findings: --limit 0 shows all", logs.health.left_out));
+        let left_out = counted(logs.health.left_out, "more finding");
+        rest.push(format!("{left_out}: --limit 0 shows all"));
     }
     if logs.health.new_quiet > 0 {
-        rest.push(format!("{} new messages that tell of no trouble", logs.health.new_quiet));
+        let quiet = counted(logs.health.new_quiet, "new message");
+        rest.push(format!("{quiet} without a sign of trouble"));
     }
     if !rest.is_empty() {
         out.push_str(&format!("\n{}\n", paint(DIM, &rest.join(" · "))));
@@ -168,7 +171,9 @@ fn heading(logs: &LogReport) -> String {
         (Some(_), secs) => format!(", compared with {} before", text::duration(secs)),
     };
     let what = format!("Logs: {span}{past}");
-    let numbers = format!("{} messages of {} kinds", health.messages, health.templates);
+    let (messages, kinds) =
+        (counted(health.messages, "message"), counted(health.templates, "kind"));
+    let numbers = format!("{messages} of {kinds}");
     format!("{}  {}\n", paint(BOLD, &what), paint(DIM, &numbers))
 }
 
@@ -229,11 +234,7 @@ fn burst(finding: &LogFinding) -> String {
 }
 
 fn amount(finding: &LogFinding) -> String {
-    let messages = if finding.count == 1 {
-        "1 message".to_owned()
-    } else {
-        format!("{} messages", finding.count)
-    };
+    let messages = counted(finding.count, "message");
     let kinds = match finding.templates.len() {
         0 | 1 => String::new(),
         n => format!(" of {n} kinds"),
@@ -260,8 +261,9 @@ fn now(state: &State) -> String {
         let words = format!("Now: no failed unit, no open alert; {score}");
         return format!("{}\n", paint(GREEN, &words));
     }
-    let (units, alerts) = (state.failed_units.len(), state.alerts.len());
-    let words = format!("Now: {units} failed units, {alerts} open alerts; {score}");
+    let units = counted(state.failed_units.len(), "failed unit");
+    let alerts = counted(state.alerts.len(), "open alert");
+    let words = format!("Now: {units}, {alerts}; {score}");
     out.push_str(&format!("{}\n", paint(BOLD, &words)));
     for unit in &state.failed_units {
         let lead = paint(severity_style(hale_model::alert::Severity::High), "failed");

@@ -16,7 +16,8 @@ use hale_model::text::printable;
 use crate::context::{Context, view};
 use crate::exit::{Ended, Exit, Failure};
 use crate::screen::{
-    BOLD, CYAN, Columns, DIM, GREEN, PLAIN, RED, YELLOW, cell, local, paint, styled, width, wrap,
+    BOLD, CYAN, Columns, DIM, GREEN, PLAIN, RED, YELLOW, cell, counted, local, paint, styled,
+    width, wrap,
 };
 
 /// Bytes of a Markdown file: its text and a front matter.
@@ -62,7 +63,7 @@ pub enum RunbookCommand {
     },
     /// Take in a file that `export` wrote, a Markdown file, or a folder of them; all or nothing
     Import {
-        /// File or folder
+        /// File or folder; `-` is standard input, with what `export` writes
         path: PathBuf,
     },
     /// Take out an entry that was imported
@@ -136,9 +137,9 @@ async fn export(context: &Context, output: Option<&Path>) -> Ended {
     let text = serde_json::to_string_pretty(&runbook).map_err(|e| failed(e.to_string()))?;
     std::fs::write(path, text + "\n").map_err(|e| failed(e.to_string()))?;
     context.screen.talk(&format!(
-        "{} lessons, {} entries → {}",
-        runbook.lessons.len(),
-        runbook.knowledge.len(),
+        "{}, {} → {}",
+        counted(runbook.lessons.len(), "lesson"),
+        counted(runbook.knowledge.len(), "entry"),
         path.display()
     ));
     Ok(Exit::Done)
@@ -146,6 +147,9 @@ async fn export(context: &Context, output: Option<&Path>) -> Ended {
 
 /// What a file or a folder holds; everything that is wrong with it is told at once.
 fn read(path: &Path) -> Result<Runbook, Failure> {
+    if path == Path::new("-") {
+        return from_stdin();
+    }
     let metadata = std::fs::metadata(path).map_err(|e| unreadable(path, &e.to_string()))?;
     let files = if metadata.is_dir() { files_below(path)? } else { vec![path.to_owned()] };
     let mut runbook = Runbook::new(Vec::new(), Vec::new());
@@ -174,9 +178,25 @@ fn read(path: &Path) -> Result<Runbook, Failure> {
     }
     let told = wrong.iter().take(LIMIT_TOLD_FILES).cloned().collect::<Vec<_>>().join("\n");
     let more = wrong.len().saturating_sub(LIMIT_TOLD_FILES);
-    let more = if more > 0 { format!("\n{more} more files") } else { String::new() };
+    let more = if more > 0 { format!("\n{}", counted(more, "more file")) } else { String::new() };
     let hint = "nothing was taken in; docs/runbook.md shows the form of an entry";
     Err(Failure::usage(format!("{told}{more}"), hint))
+}
+
+/// What `hale runbook export` writes, through a pipe.
+fn from_stdin() -> Result<Runbook, Failure> {
+    let name = Path::new("standard input");
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().lock().take(LIMIT_RUNBOOK_BYTES + 1).read_to_end(&mut bytes);
+    read.map_err(|e| unreadable(name, &e.to_string()))?;
+    if bytes.len() as u64 > LIMIT_RUNBOOK_BYTES {
+        return Err(unreadable(name, &format!("it is over {LIMIT_RUNBOOK_BYTES} bytes")));
+    }
+    let text = String::from_utf8(bytes).map_err(|_| unreadable(name, "it is not UTF-8"))?;
+    serde_json::from_str(&text).map_err(|error| {
+        let hint = "nothing was taken in; give what `hale runbook export` writes";
+        Failure::usage(json_error(name, &error), hint)
+    })
 }
 
 fn json_error(file: &Path, error: &serde_json::Error) -> String {

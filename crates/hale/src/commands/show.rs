@@ -293,7 +293,10 @@ pub fn approval(approval: &ApprovalView) -> String {
         let why = approval.why.as_deref().map_or(String::new(), |why| format!(": {why}"));
         facts.add("decided", &format!("by {who}{why}"));
     }
-    facts.add("command", &approval.action.command);
+    // A proposal that hale carries out itself (restart a service…) has no command line.
+    if !approval.action.command.is_empty() {
+        facts.add("command", &approval.action.command);
+    }
     action_facts(&mut facts, &approval.action);
     let mut out = format!("{}{}", action_title(&approval.action), facts.render());
     if approval.state == "pending" {

@@ -14,7 +14,7 @@ use crate::cli::StatusArgs;
 use crate::context::{Context, view};
 use crate::exit::{Ended, Exit};
 use crate::screen::{
-    ALARM, BOLD, CYAN, Cell, Columns, DIM, GREEN, RED, YELLOW, ago, bar, cell, fit, paint,
+    ALARM, BOLD, CYAN, Cell, Columns, DIM, GREEN, RED, YELLOW, ago, bar, cell, counted, fit, paint,
     secs_between, severity_style, styled, width,
 };
 
@@ -65,10 +65,10 @@ fn push(out: &mut String, line: &str) {
 fn head(out: &mut String, status: &StatusView, columns: usize) {
     let name = printable(status.machine_id.as_str());
     let facts = format!(
-        "{} · {} · {} cores · up {}",
+        "{} · {} · {} · up {}",
         status.os,
         status.kernel,
-        status.cores,
+        counted(status.cores, "core"),
         text::duration(status.uptime_secs)
     );
     let agent = if status.agent_running { "agent runs" } else { "no agent" };
@@ -215,13 +215,13 @@ fn load(out: &mut String, status: &StatusView, columns: usize) {
     }
     let rate = |n: Option<f64>| n.map_or("–".to_owned(), |n| format!("{n:.1}"));
     let line = format!(
-        "MiB/s     disk {} read, {} written · net {} in, {} out · {} processes · {} TCP connections",
+        "MiB/s     disk {} read, {} written · net {} in, {} out · {} · {}",
         rate(system.disk_read_mbps),
         rate(system.disk_write_mbps),
         rate(system.net_rx_mbps),
         rate(system.net_tx_mbps),
-        system.process_count.map_or("?".to_owned(), |n| n.to_string()),
-        status.tcp_states.get("established").copied().unwrap_or(0),
+        system.process_count.map_or("? processes".to_owned(), |n| counted(n, "process")),
+        counted(status.tcp_states.get("established").copied().unwrap_or(0), "TCP connection"),
     );
     push(out, &fit(&line, columns));
     out.push('\n');
@@ -267,7 +267,7 @@ fn units(out: &mut String, status: &StatusView, columns: usize) {
         .failed_units
         .iter()
         .take(LIMIT_UNITS)
-        .map(|u| format!("{} ({}, {} restarts)", u.unit, u.result, u.restarts))
+        .map(|u| format!("{} ({}, {})", u.unit, u.result, counted(u.restarts, "restart")))
         .collect();
     let more = status.failed_units.len().saturating_sub(LIMIT_UNITS);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -296,7 +296,9 @@ fn containers(out: &mut String, status: &StatusView, columns: usize) {
 fn unwell(stat: &ContainerStat) -> Option<String> {
     let what = match (stat.state, stat.health) {
         (ContainerState::Running, Some(ContainerHealth::Unhealthy)) => "unhealthy".to_owned(),
-        (ContainerState::Restarting, _) => format!("restarting, {} times", stat.restart_count),
+        (ContainerState::Restarting, _) => {
+            format!("restarting, {}", counted(stat.restart_count, "time"))
+        }
         (ContainerState::Dead, _) => "dead".to_owned(),
         (ContainerState::Exited, _) if stat.oom_killed => "out of memory".to_owned(),
         (ContainerState::Exited, _) if stat.is_kept_running() => {

@@ -56,6 +56,28 @@ fn what_is_part_of_hale_is_found_with_no_agent_and_no_files() {
 }
 
 #[test]
+fn what_is_given_away_is_taken_in_through_a_pipe() {
+    let text = file(&json!([lesson("web")]), &json!([]));
+    let take_in = |bed: &Bed, text: &str| {
+        let path = write(bed, "stdin", text);
+        let mut command = bed.command(&["runbook", "import", "-"]);
+        command.stdin(std::fs::File::open(path).unwrap());
+        bed.finish(command)
+    };
+    let bed = Bed::new();
+    let ended = take_in(&bed, &text);
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stdout.contains("1 added"), "{}", ended.stdout);
+    let exported = bed.hale(&["runbook", "export"]);
+    let other = Bed::new();
+    let ended = take_in(&other, &exported.stdout);
+    assert!(ended.stdout.contains("1 added"), "{} {}", ended.stdout, ended.stderr);
+    let ended = take_in(&other, "# no export\n");
+    assert_eq!(ended.code, 2, "{}", ended.stderr);
+    assert!(ended.stderr.contains("standard input"), "{}", ended.stderr);
+}
+
+#[test]
 fn an_entry_is_taken_in_found_given_away_and_taken_out() {
     let bed = Bed::new();
     let path = write(&bed, "notes/deep/pg.md", ENTRY);
