@@ -59,6 +59,13 @@ pub(super) fn builtin(machine: &mut Machine, name: &str, arguments: &[String]) {
             machine.name_operands(parsed.values(&["-p"]).into_iter());
         }
         "compgen" | "complete" => completion(machine, arguments),
+        "shift" if machine.state.positional_known => {
+            let count = arguments.first().map_or(Some(1), |count| count.parse().ok());
+            let kept = machine.state.positional.len();
+            // More than there are leaves them as they are.
+            let count = count.filter(|count| *count <= kept).unwrap_or_default();
+            machine.state.positional.drain(..count);
+        }
         "bind" => {
             let parsed = posix(arguments, &["-x"]);
             for binding in parsed.values(&["-x"]) {

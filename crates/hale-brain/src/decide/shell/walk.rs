@@ -268,12 +268,15 @@ impl Machine {
         let mut output = String::new();
         for _ in 0..LOOP_TURNS_MAX {
             let before = self.stdin.clone();
+            let parameters = self.state.positional.len();
             output.push_str(&self.list(condition));
             self.loops += 1;
             output.push_str(&self.list(&body.list));
             self.loops -= 1;
-            let consumed = self.stdin != before;
-            if !consumed || self.stdin.as_deref().is_none_or(str::is_empty) {
+            let rest = self.stdin.as_deref().is_some_and(|text| !text.is_empty());
+            let reads = rest && self.stdin != before;
+            let shifts = (1..parameters).contains(&self.state.positional.len());
+            if !reads && !shifts {
                 break;
             }
         }
