@@ -366,6 +366,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn one_is_one() {
+        let all = [(0, "message"), (1, "new message"), (2, "entry"), (1, "entry"), (3, "process")];
+        let told = all.map(|(count, noun)| counted(count, noun));
+        assert_eq!(told, ["0 messages", "1 new message", "2 entries", "1 entry", "3 processes"]);
+    }
+
+    #[test]
     fn columns_are_aligned_by_what_is_seen() {
         let mut columns = Columns::new(&["NAME", "N", "WHAT"], &[1]);
         columns.row([cell("日本"), cell("7"), cell("a long tale that does not fit")]);

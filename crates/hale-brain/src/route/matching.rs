@@ -210,6 +210,7 @@ struct Matcher<'a> {
     names: Names<'a>,
     in_questions: Vec<Concept>,
     in_changes: Vec<Concept>,
+    how_many: Option<Concept>,
     /// The word that opens the sentence, where it orders a change: `stop all services`.
     orders: Option<usize>,
     to_words: [&'static str; 4],
@@ -241,6 +242,7 @@ impl<'a> Matcher<'a> {
             names: Names { tokens, lexicon: &known.lexicon, host, soft },
             in_questions: concepts(&IN_QUESTIONS),
             in_changes: concepts(&IN_CHANGES),
+            how_many: known.lexicon.concept("how_many"),
             orders: opening_order(tokens, &concepts(&ORDERS), &concepts(&ASKING)),
             to_words: ["to", "into", "vers", "onto"],
         }
@@ -430,6 +432,10 @@ impl<'a> Matcher<'a> {
     ) -> Vec<Concept> {
         let mut allowed =
             if intent.changes { self.in_changes.clone() } else { self.in_questions.clone() };
+        // A list that is cut off tells nobody how many there are.
+        if intent.slots.iter().any(|slot| slot.kind == SlotKind::Count) {
+            allowed.retain(|concept| Some(*concept) != self.how_many);
+        }
         allowed.extend(&intent.may);
         allowed.extend(need.iter().flatten());
         for (slot, given) in intent.slots.iter().zip(&assignment.slots) {

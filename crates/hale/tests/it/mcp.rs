@@ -155,6 +155,10 @@ fn proposed(bed: &Bed, child: &Child) {
         audit.as_array().unwrap().iter().map(|e| e["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds.iter().filter(|kind| **kind == "proposal").count(), 2, "{kinds:?}");
     assert!(!kinds.iter().any(|kind| kind.starts_with("action")), "{kinds:?}");
+    let id = approval["id"].as_str().unwrap();
+    let shown = bed.hale(&["approvals", "show", id]).stdout;
+    let mut names = shown.lines().filter_map(|line| line.split_whitespace().next());
+    assert!(!names.any(|name| name == "command"), "an empty line: {shown}");
     let listed = bed.hale(&["approvals", "list"]).stdout;
     assert!(listed.contains(approval["id"].as_str().unwrap()), "{listed}");
 }
