@@ -87,7 +87,7 @@ impl Mind {
         if trouble.is_none()
             && let Some((until, why)) = self.resting(seat)
         {
-            let fault = Fault::new(FaultKind::Resting { until }, why.to_string());
+            let fault = Fault::new(FaultKind::Resting { until }, why.what());
             trouble = Some(seat.error(fault, None));
         }
         if trouble.is_none()

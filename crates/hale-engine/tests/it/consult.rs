@@ -164,7 +164,7 @@ fn an_incident_waits_for_the_cooldown_and_is_looked_into_then() {
         let mut settings = settings_for(dir.path(), &server, Mode::Auto);
         settings.config.ai.cooldown_secs = 6;
         std::fs::create_dir_all(&settings.data_dir).unwrap();
-        let mut state = State::open(&settings.data_dir.join("state.db"), Access::Write).unwrap();
+        let state = State::open(&settings.data_dir.join("state.db"), Access::Write).unwrap();
         let now = hale_model::Timestamp::now();
         let ledger = json!({ "last_automatic_at": now }).to_string();
         state.set_setting("ai.ledger", &ledger).unwrap();
