@@ -130,6 +130,7 @@ fn snapshot(count: i32) -> Snapshot {
         probes: Vec::new(),
         scraped: Vec::new(),
         reports: Vec::new(),
+        writers: Vec::new(),
         workloads: Vec::new(),
         traffic: None,
     }

@@ -71,6 +71,9 @@ pub struct Snapshot {
     /// What others report that is not over.
     #[serde(default)]
     pub reports: Vec<OpenReport>,
+    /// Who writes on the file systems whose trouble is being diagnosed; not looked for otherwise.
+    #[serde(skip)]
+    pub writers: Vec<MountWriters>,
     /// What services told since the snapshot before; none: nothing receives here.
     #[serde(default)]
     pub traffic: Option<crate::traffic::Traffic>,
@@ -237,6 +240,17 @@ pub struct Mount {
     pub filling_bytes_per_sec: Option<f64>,
 }
 
+/// Who has a regular file open for writing on a file system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MountWriters {
+    /// Where it is mounted.
+    pub mount_point: String,
+    /// In ascending pid order.
+    pub processes: Vec<ProcRef>,
+    /// Whether every process could be asked.
+    pub all_seen: bool,
+}
+
 /// A block device over one interval.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Device {
@@ -312,6 +326,7 @@ impl Snapshot {
             workloads: sample.workload.as_ref().map(|w| w.workloads.clone()).unwrap_or_default(),
             probes: sample.probes.clone(),
             reports: Vec::new(),
+            writers: Vec::new(),
             traffic: sample.traffic.as_ref().map(crate::traffic::Traffic::from),
             scraped: sample.scraped.as_ref().map(|s| s.targets.clone()).unwrap_or_default(),
             system,

@@ -247,7 +247,9 @@ impl crate::action::Undo {
         match self {
             Undo::None { why } => format!("none: {why}"),
             Undo::Continue { target } => format!("continue process {target}"),
-            Undo::Renice { target, nice, set: _ } => format!("set nice of process {target} back to {nice}"),
+            Undo::Renice { target, nice, set: _ } => {
+                format!("set nice of process {target} back to {nice}")
+            }
             Undo::StartUnit { unit } => format!("start {unit}"),
             Undo::StopUnit { unit } => format!("stop {unit}"),
             Undo::RestoreFiles { quarantine } => format!("restore files from {quarantine}"),

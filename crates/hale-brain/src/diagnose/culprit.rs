@@ -19,7 +19,7 @@ const MIN_CPU_PERCENT: f64 = 50.0;
 /// It must use this share of all that is used.
 const MIN_CPU_SHARE: f64 = 0.4;
 
-fn candidates(snapshot: &Snapshot) -> impl Iterator<Item = &Process> {
+pub(super) fn candidates(snapshot: &Snapshot) -> impl Iterator<Item = &Process> {
     snapshot
         .processes
         .iter()
@@ -49,12 +49,4 @@ pub(super) fn cpu_hog(snapshot: &Snapshot) -> Option<&Process> {
     let (hog, percent) = *busy.first()?;
     let all: f64 = busy.iter().map(|(_, cpu)| cpu).sum();
     (percent >= MIN_CPU_PERCENT && percent >= MIN_CPU_SHARE * all).then_some(hog)
-}
-
-/// The process that writes most to storage now.
-pub(super) fn top_writer(snapshot: &Snapshot) -> Option<(&Process, f64)> {
-    candidates(snapshot)
-        .filter_map(|p| p.write_bytes_per_sec.map(|rate| (p, rate)))
-        .filter(|(_, rate)| *rate >= 1.0)
-        .max_by(|(p, a), (q, b)| a.total_cmp(b).then(q.pid.cmp(&p.pid)))
 }

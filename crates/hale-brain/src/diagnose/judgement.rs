@@ -11,7 +11,7 @@ use hale_model::text::{bytes, duration, printable, shorten};
 
 use super::causes::{self, Cause};
 use super::scope::{Scope, zombie_parent};
-use super::{DiagnoseInput, culprit, reported, services};
+use super::{DiagnoseInput, culprit, reported, services, writers};
 
 /// The last lines of a unit's log that a diagnosis quotes.
 const MAX_LOG_LINES: usize = 3;
@@ -110,8 +110,9 @@ pub(super) fn judge(input: &DiagnoseInput<'_>, lead: &Alert, alerts: &[&Alert]) 
             format!("{said} They still belong to somebody, so this may be meant."),
         ),
         AlertKind::DiskSpace | AlertKind::DiskFilling => {
-            let confidence = if lead.kind == AlertKind::DiskSpace { 0.9 } else { 0.75 };
-            judged(causes::DISK_FULL, confidence, format!("{said}{}", writer(snapshot)))
+            let full = if lead.kind == AlertKind::DiskSpace { 0.9 } else { 0.75 };
+            let (who, sure) = writers::told(lead, snapshot);
+            judged(causes::DISK_FULL, full * sure, format!("{said}{who}"))
         }
         AlertKind::DiskInodes => judged(
             causes::INODES_EXHAUSTED,
@@ -222,14 +223,6 @@ fn zombie(alert: &Alert, snapshot: &Snapshot) -> Judged {
         ),
         None => judged(causes::ZOMBIE_PARENT, 0.6, said),
     }
-}
-
-fn writer(snapshot: &Snapshot) -> String {
-    culprit::top_writer(snapshot)
-        .map(|(process, rate)| {
-            format!(" Most is written by {} now: {}/s.", process.proc_ref(), bytes(rate as u64))
-        })
-        .unwrap_or_default()
 }
 
 fn how_it_ended(unit: &UnitStat) -> String {

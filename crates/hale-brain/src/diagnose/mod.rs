@@ -24,6 +24,7 @@ mod steps;
 mod treat;
 mod triage;
 mod workloads;
+mod writers;
 
 use hale_model::Timestamp;
 use hale_model::action::{ActionRecord, Actor, Plan};

@@ -8,7 +8,7 @@ use hale_model::config::{Config, Mode};
 use hale_model::incident::{DiagnosisSource, Incident};
 use hale_model::lesson::Lesson;
 use hale_model::sample::{JournalEntry, Source};
-use hale_model::snapshot::Snapshot;
+use hale_model::snapshot::{MountWriters, Snapshot};
 use insta::assert_snapshot;
 use proptest::prelude::*;
 
@@ -34,6 +34,68 @@ fn ask(alerts: &[Alert], snapshot: &Snapshot, config: &Config, lessons: &[Lesson
         config,
         lessons,
     })
+}
+
+fn writers(mount_point: &str, snapshot: &Snapshot, pids: &[i32]) -> MountWriters {
+    let processes = pids.iter().map(|pid| the(snapshot, *pid)).collect();
+    MountWriters { mount_point: mount_point.to_owned(), processes, all_seen: true }
+}
+
+#[test]
+fn only_who_has_a_file_open_there_is_said_to_fill_a_disk() {
+    let cause = |change: &dyn Fn(&mut Snapshot)| {
+        let mut snapshot = world();
+        // It writes most, but to somewhere else.
+        of_pid(&mut snapshot, 750).write_bytes_per_sec = Some(5e6);
+        of_pid(&mut snapshot, 700).write_bytes_per_sec = Some(1e6);
+        change(&mut snapshot);
+        let alerts = [about_mount(AlertKind::DiskSpace, "/data")];
+        let diagnosis = ask(&alerts, &snapshot, &Config::default(), &[]).diagnosis;
+        format!("{:.2} {}", diagnosis.confidence, diagnosis.cause)
+    };
+    let looked =
+        |pids: &'static [i32]| move |s: &mut Snapshot| s.writers = vec![writers("/data", s, pids)];
+    let told = [
+        ("not looked", cause(&|_| {})),
+        ("another mount", cause(&|s| s.writers = vec![writers("/", s, &[750])])),
+        ("nobody", cause(&looked(&[]))),
+        ("hale alone", cause(&looked(&[600]))),
+        ("one", cause(&looked(&[700]))),
+        ("two", cause(&looked(&[700, 750]))),
+        (
+            "not all seen",
+            cause(&|s| {
+                s.writers = vec![MountWriters { all_seen: false, ..writers("/data", s, &[]) }];
+            }),
+        ),
+        (
+            "a pid used anew",
+            cause(&|s| {
+                let mut open = writers("/data", s, &[750]);
+                open.processes[0].start_ticks += 1;
+                s.writers = vec![open];
+            }),
+        ),
+        (
+            "in memory",
+            cause(&|s| {
+                s.mounts[1].fs_type = "tmpfs".to_owned();
+                s.writers = vec![writers("/data", s, &[700, 750])];
+            }),
+        ),
+    ];
+    let told: String = told.iter().map(|(case, cause)| format!("{case}: {cause}\n")).collect();
+    assert_snapshot!(told, @r#"
+not looked: 0.90 disk.space of /data.
+another mount: 0.90 disk.space of /data.
+nobody: 0.90 disk.space of /data. No running process has a file open for writing there now.
+hale alone: 0.90 disk.space of /data. No running process but hale has a file open for writing there now.
+one: 0.90 disk.space of /data. Most is written by 700 (python3 mcp_ser), which has a file open there: 977 KiB/s now.
+two: 0.72 disk.space of /data. Most is written by 750 (python3 train.p), which has a file open there: 4.8 MiB/s now.
+not all seen: 0.90 disk.space of /data. No process that hale can look into has a file open for writing there now.
+a pid used anew: 0.90 disk.space of /data. No running process has a file open for writing there now.
+in memory: 0.72 disk.space of /data. 700 (python3 mcp_ser), 750 (python3 train.p) have files open for writing there now.
+"#);
 }
 
 fn told(diagnosed: &Diagnosed) -> String {
@@ -361,6 +423,7 @@ fn disks_and_units() {
             changed(|s| {
                 s.mounts[1].free_percent = 40.0;
                 of_pid(s, 750).write_bytes_per_sec = Some(5e6);
+                s.writers = vec![writers("/data", s, &[750])];
             }),
         ),
         ("no inodes", vec![about_mount(AlertKind::DiskInodes, "/data")], world()),
@@ -444,7 +507,7 @@ disk_full 0.90: disk.space of /.
   no cure: / is mounted read-only
 
 # filling, but not yet full
-disk_full 0.75: disk.filling of /data. Most is written by 750 (python3 train.p) now: 4.8 MiB/s.
+disk_full 0.75: disk.filling of /data. Most is written by 750 (python3 train.p), which has a file open there: 4.8 MiB/s now.
   disk.clean@disk.filling `find /data/tmp -xdev -type f -mmin +1440 -print`
   because: What can be fetched or is old goes first; /data then has 45 % free if there is enough of it.
   proof: MountFree for 10 s within 120 s

@@ -191,6 +191,7 @@ pub fn world() -> Snapshot {
         probes: Vec::new(),
         scraped: Vec::new(),
         reports: Vec::new(),
+        writers: Vec::new(),
         traffic: None,
     };
     snapshot.processes.sort_by_key(|p| p.pid);

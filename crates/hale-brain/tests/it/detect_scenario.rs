@@ -276,6 +276,7 @@ fn at_rest() -> Snapshot {
         probes: Vec::new(),
         scraped: Vec::new(),
         reports: Vec::new(),
+        writers: Vec::new(),
         workloads: Vec::new(),
         traffic: None,
     }

@@ -18,6 +18,7 @@ mod read;
 mod scrape;
 mod unit;
 mod worker;
+mod writers;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -38,6 +39,7 @@ pub use self::journal::window::{
     LogSource, Logged, log_dir, read_log_file, read_log_stream, read_logs,
 };
 pub use self::kubernetes::KubeAccess;
+pub use self::writers::writers_on;
 use self::kubernetes::KubernetesCollector;
 use self::memory::MemoryCollector;
 use self::network::NetworkCollector;

@@ -16,6 +16,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use hale_model::ProcRef;
 use hale_model::sample::{OriginalParent, ParentKnownBy, ProcessInfo, ProcessSample, ProcessStat};
 use rustix::io::Errno;
 
@@ -418,6 +419,12 @@ impl Known {
             lineage: Lineage::default(),
         }
     }
+}
+
+/// Who that is, by a line of `/proc/PID/stat`.
+pub(super) fn identity(pid: i32, stat_line: &[u8]) -> Option<ProcRef> {
+    let stat = stat::parse_stat(stat_line)?;
+    Some(ProcRef { pid, start_ticks: stat.start_ticks, name: read::lossy(stat.comm, 64) })
 }
 
 /// The start time in a line of `/proc/PID/stat`.

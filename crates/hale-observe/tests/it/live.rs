@@ -114,10 +114,9 @@ async fn workers_are_hale_itself_and_what_it_starts_for_others_is_not() {
     let [worker, service, other] = [&worker, &service, &other].map(|child| child.0.id());
     let mut observer = observer();
     let is_sleep = |s: &Sample| find(s, other).is_some_and(|p| p.info.name == "sleep");
-    let own = until(&mut observer, |s| {
-        is_sleep(s).then(|| s.process.as_ref().unwrap().own_pids.clone())
-    })
-    .await;
+    let own =
+        until(&mut observer, |s| is_sleep(s).then(|| s.process.as_ref().unwrap().own_pids.clone()))
+            .await;
     assert_eq!(own.first(), Some(&(std::process::id() as i32)));
     assert!(own.contains(&(worker as i32)), "{worker} is not in {own:?}");
     assert!(!own.contains(&(service as i32)), "{service} is in {own:?}");
@@ -145,6 +144,32 @@ async fn a_child_its_program_and_its_cpu() {
     // What does not change is shared between samples, not read again.
     let info = |s: &Sample| find(s, pid).unwrap().info.clone();
     assert_eq!(info(&before), info(&now));
+}
+
+#[test]
+fn who_writes_on_a_file_system_is_told_by_its_open_files() {
+    let place = std::path::Path::new("/dev/shm");
+    let on_it = std::fs::metadata(place).and_then(|_| tempfile::tempdir_in(place));
+    let Ok(dir) = on_it else {
+        eprintln!("SKIPPED who_writes_on_a_file_system: nothing can be written in /dev/shm");
+        return;
+    };
+    let file = std::fs::File::create(dir.path().join("growing")).unwrap();
+    let mut command = Command::new("sleep");
+    let writer = Ends(command.arg("60").stdout(file).stdin(Stdio::null()).spawn().unwrap());
+    std::fs::write(dir.path().join("read"), "x").unwrap();
+    let file = std::fs::File::open(dir.path().join("read")).unwrap();
+    let mut command = Command::new("sleep");
+    let reader = Ends(command.arg("60").stdout(Stdio::null()).stdin(file).spawn().unwrap());
+    let proc = std::path::Path::new("/proc");
+    let Some(told) = hale_observe::writers_on(proc, "/dev/shm") else {
+        eprintln!("SKIPPED who_writes_on_a_file_system: /dev/shm is no mount");
+        return;
+    };
+    let has = |child: &Ends| told.processes.iter().any(|p| p.pid == child.0.id() as i32);
+    assert!(has(&writer) && !has(&reader), "{told:?}");
+    assert!(told.processes.iter().all(|p| p.start_ticks > 0));
+    assert_eq!(hale_observe::writers_on(proc, "/dev/shm/no/mount"), None);
 }
 
 #[tokio::test]

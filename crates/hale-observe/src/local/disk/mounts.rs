@@ -34,15 +34,20 @@ pub(in crate::local) struct MountEntry {
     pub(super) device_number: String,
     /// What of the file system is mounted; `/` unless it is a part.
     pub(super) root: String,
-    pub(super) mount_point: String,
+    pub(in crate::local) mount_point: String,
     pub(super) read_only: bool,
     pub(super) fs_type: String,
     pub(super) source: String,
 }
 
 impl MountEntry {
+    /// Of the file system: `8:1`.
+    pub(in crate::local) fn device_number(&self) -> &str {
+        &self.device_number
+    }
+
     /// Whether asking about it may take forever.
-    pub(super) fn may_hang(&self) -> bool {
+    pub(in crate::local) fn may_hang(&self) -> bool {
         REMOTE.contains(&self.fs_type.as_str()) || self.fs_type.starts_with("fuse")
     }
 
