@@ -1,6 +1,8 @@
 //! The life of an incident: what its alerts lead to.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use hale_act::notify::{Notification, NotificationKind};
 use hale_brain::decide;
@@ -8,7 +10,7 @@ use hale_brain::detect::NO_PROOF;
 use hale_brain::diagnose::{self, Correlation, DiagnoseInput, Diagnosed, Plays};
 use hale_brain::verify;
 use hale_model::action::{Action, ActionRecord, ActionState, Decision, Plan};
-use hale_model::alert::{Alert, AlertKind, AlertState, Severity};
+use hale_model::alert::{Alert, AlertKind, AlertState, Severity, Subject};
 use hale_model::incident::{Agent, IncidentState};
 use hale_model::lesson::Lesson;
 use hale_model::snapshot::Snapshot;
@@ -21,6 +23,8 @@ use crate::telemetry::store_error;
 
 /// Plans made in vain for one incident before a person has to look.
 const PLANS_PER_INCIDENT_MAX: u32 = 3;
+/// Looking for who writes on a full disk.
+const WRITERS_TIMEOUT: Duration = Duration::from_secs(3);
 /// A target that changes under every plan, so many times in a row, is somebody else's business.
 const OVERTAKEN_MAX: u32 = 3;
 
@@ -178,6 +182,9 @@ impl Core {
         let Some(case) = self.cases.get(id) else { return };
         let alerts: Vec<Alert> =
             self.alerts_of(case).into_iter().filter(|a| a.state != AlertState::Closed).collect();
+        let looked = look_for_writers(self.settings.observed_roots().proc, &alerts, snapshot).await;
+        let snapshot = looked.as_ref().unwrap_or(snapshot);
+        let Some(case) = self.cases.get(id) else { return };
         let lessons = self.lessons_about(&alerts);
         let tried = self.state.actions_of(id).unwrap_or_default();
         let climbed = self.climbed(id, &tried);
@@ -223,6 +230,9 @@ impl Core {
         match plan {
             Some(plan) => {
                 self.adopt(id, plan, snapshot).await;
+                if tried_in_vain.is_none() {
+                    self.leave_none_waiting(id);
+                }
                 if let Some(why) = tried_in_vain.filter(|_| !self.is_being_cured(id)) {
                     match self.cases.get_mut(id) {
                         Some(case) if case.needs_diagnosis => case.tried_in_vain = Some(why),
@@ -386,6 +396,30 @@ impl Core {
         })
     }
 
+    /// Where the plan was nothing new, the incident must not stand as if somebody were asked or something
+    /// were about to be done.
+    fn leave_none_waiting(&mut self, id: &IncidentId) {
+        let Some(case) = self.cases.get(id) else { return };
+        let state = case.incident.state;
+        let stands = matches!(state, IncidentState::Diagnosing | IncidentState::AwaitingApproval);
+        if !stands || case.plan.is_some() || case.needs_diagnosis || case.waits.is_some() {
+            return;
+        }
+        let past = match self.state.actions_of(id) {
+            Ok(past) => past,
+            Err(error) => return self.warn("state", store_error(error).message),
+        };
+        if past.iter().any(|record| record.state == ActionState::AwaitingApproval) {
+            if state != IncidentState::AwaitingApproval {
+                self.set_state(id, IncidentState::AwaitingApproval);
+            }
+            return;
+        }
+        let last = past.iter().rev().find_map(|record| record.note.as_deref());
+        let why = last.map(|note| format!(": {note}")).unwrap_or_default();
+        self.leave_to_person(id, &format!("what hale would do was tried or asked before{why}"));
+    }
+
     /// hale will not act: serious trouble goes to a person, the rest stays open and visible.
     fn leave_to_person(&mut self, id: &IncidentId, why: &str) {
         let Some(case) = self.cases.get_mut(id) else { return };
@@ -451,6 +485,32 @@ impl Core {
         self.think(id, Agent::Fixer, "resolved", text);
         self.tell_team_resolved(id, &past);
     }
+}
+
+/// The snapshot with who writes on the file systems that these alerts are about; none where no alert is
+/// about one. Not a method: the core must not be borrowed while the world is asked.
+async fn look_for_writers(
+    proc: PathBuf,
+    alerts: &[Alert],
+    snapshot: &Snapshot,
+) -> Option<Snapshot> {
+    let full = |alert: &&Alert| matches!(alert.kind, AlertKind::DiskSpace | AlertKind::DiskFilling);
+    let place = |alert: &Alert| {
+        if let Subject::Mount { mount_point } = &alert.subject {
+            Some(mount_point.clone())
+        } else {
+            None
+        }
+    };
+    let places: BTreeSet<String> = alerts.iter().filter(full).filter_map(place).collect();
+    if places.is_empty() {
+        return None;
+    }
+    let look =
+        move || places.iter().filter_map(|place| hale_observe::writers_on(&proc, place)).collect();
+    let looked = tokio::time::timeout(WRITERS_TIMEOUT, tokio::task::spawn_blocking(look)).await;
+    let writers = looked.ok()?.ok()?;
+    Some(Snapshot { writers, ..snapshot.clone() })
 }
 
 /// A step that was already proposed for this incident and must not come up again by itself. It may

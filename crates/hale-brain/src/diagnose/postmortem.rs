@@ -282,7 +282,17 @@ fn follow_ups(
     if let Some(prevention) = incident.diagnosis.as_ref().and_then(|d| d.prevention.as_ref()) {
         items.push(text(prevention));
     }
-    if incident.state == IncidentState::Resolved && !actions.iter().any(is_proven) {
+    let undone = |record: &&ActionRecord| {
+        record.state == ActionState::Undone
+            && record.verification.as_ref().is_some_and(|seen| seen.verified)
+    };
+    let undone: Vec<&ActionRecord> = actions.iter().filter(undone).collect();
+    items.extend(undone.iter().map(|record| {
+        let (kind, target) = (record.step.action.kind(), text(&record.step.action.target()));
+        format!("{kind} {target} cured it and was put back since: the trouble may come back")
+    }));
+    let cured = !undone.is_empty() || actions.iter().any(is_proven);
+    if incident.state == IncidentState::Resolved && !cured {
         items.push("it ended without a cure by hale: whatever caused it may come back".to_owned());
     }
     if incident.diagnosis.is_none() {

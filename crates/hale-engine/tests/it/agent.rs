@@ -69,6 +69,27 @@ async fn a_pause_set_without_an_agent_holds_for_the_next_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_pause_is_never_cut_short_by_another_and_one_of_nothing_is_an_error() {
+    let dir = tempfile::TempDir::new().unwrap();
+    let offline = hale_engine::offline(settings(dir.path(), Mode::Observe));
+    let pause = async |for_secs| match offline.command(Wish::Pause { for_secs }, me()).await {
+        Ok(View::Paused(until)) => Ok(until.unwrap()),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(error),
+    };
+    let hour = pause(Some(3600)).await.unwrap();
+    assert_eq!(pause(Some(60)).await.unwrap(), hour);
+    assert!(pause(Some(7200)).await.unwrap() > hour);
+    let for_good = pause(None).await.unwrap();
+    assert_eq!(pause(Some(60)).await.unwrap(), for_good);
+    let nothing = pause(Some(0)).await.unwrap_err();
+    assert_eq!(nothing.kind, ErrorKind::Usage, "{nothing}");
+    assert_eq!(pause(Some(60)).await.unwrap(), for_good);
+    offline.command(Wish::Resume, me()).await.unwrap();
+    assert!(pause(Some(60)).await.unwrap() < hour);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn unknown_ids_name_the_command_that_lists_the_known() {
     let world = World::start(Mode::Observe).await;
     for (query, list) in [

@@ -50,6 +50,23 @@ async fn entries(world: &World, kind: &str, approval: &str) -> usize {
     }
 }
 
+/// The question that came in the place of this one.
+async fn asked_anew(world: &World, incident: &str, before: &str) -> ApprovalView {
+    for _ in 0..100 {
+        let View::Approvals(waiting) =
+            world.handle.query(Query::Approvals { all: false }).await.unwrap()
+        else {
+            panic!("approvals gave another answer")
+        };
+        let mine = |a: &ApprovalView| a.incident_id.as_deref() == Some(incident) && a.id != before;
+        if let Some(found) = waiting.approvals.into_iter().find(mine) {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("no new question about {incident}: {:#?}", world.incidents().await)
+}
+
 fn yes(id: &str) -> Wish {
     Wish::Approve { id: ApprovalId::from(id), confirmed_critical: false }
 }
@@ -82,6 +99,8 @@ fn a_yes_that_comes_too_late_does_nothing() {
         assert_eq!(action.state, "refused", "{action:#?}");
         assert_eq!(entries(&world, "approve", &question.id).await, 0);
         assert!(entries(&world, "void", &question.id).await > 0);
+        // Nobody is asked any more, so that it does not stand as if somebody were.
+        assert_eq!(after.state, "escalated", "{after:#?}");
         assert_eq!(ghosts.living(), 6);
         world.stop().await;
     });
@@ -102,12 +121,20 @@ fn a_yes_to_what_is_no_longer_there_does_nothing() {
             panic!("approve gave another answer")
         };
         assert_eq!(answered.state, "voided", "{answered:#?}");
-        let words = "is void, nothing was done: the target changed after it was approved";
+        let words = "is void, nothing was done: the target changed after hale had asked about it";
         let after = told(&world, &about.id, words).await;
         let action = after.actions.iter().find(|a| a.id == question.action.id).unwrap();
         assert_eq!(action.state, "refused", "{action:#?}");
         assert_eq!(entries(&world, "void", &question.id).await, 1);
         assert_eq!(ghosts.living(), 6);
+        // The trouble stands: a new question, bound to what is there now, and a yes to it is carried out.
+        let again = asked_anew(&world, &about.id, &question.id).await;
+        let View::Approval(answered) = world.wish(yes(&again.id)).await.unwrap() else {
+            panic!("approve gave another answer")
+        };
+        assert_eq!(answered.state, "used", "{answered:#?}");
+        told(&world, &about.id, "ended by TERM").await;
+        assert_eq!(ghosts.living(), 0);
         world.stop().await;
     });
 }
