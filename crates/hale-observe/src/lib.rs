@@ -10,6 +10,6 @@ mod probe;
 
 #[doc(hidden)]
 pub use local::fuzzing;
-pub use local::{BusAccess, EngineAccess, JournalAccess, KubeAccess, LocalObserver, Roots};
 pub use local::writers_on;
+pub use local::{BusAccess, EngineAccess, JournalAccess, KubeAccess, LocalObserver, Roots};
 pub use local::{LogSource, Logged, log_dir, read_log_file, read_log_stream, read_logs};

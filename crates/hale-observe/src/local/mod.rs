@@ -39,7 +39,6 @@ pub use self::journal::window::{
     LogSource, Logged, log_dir, read_log_file, read_log_stream, read_logs,
 };
 pub use self::kubernetes::KubeAccess;
-pub use self::writers::writers_on;
 use self::kubernetes::KubernetesCollector;
 use self::memory::MemoryCollector;
 use self::network::NetworkCollector;
@@ -48,6 +47,7 @@ use self::read::Scratch;
 use self::scrape::Scraper;
 use self::unit::UnitCollector;
 use self::worker::{Reading, Worker};
+pub use self::writers::writers_on;
 use crate::probe::Prober;
 
 /// Where each collector reads.
