@@ -56,6 +56,11 @@ pub async fn approve(context: &Context, id: &str, wait: bool) -> Ended {
         view!(desk.wish(Command::Approve { id, confirmed_critical: takes_yes }).await, Approval);
     let approval = if wait { ended(&desk, approval).await? } else { approval };
     context.screen.answer(&approval, |approval| show::approval(approval))?;
+    if approval.state == "voided" {
+        context.screen.talk(
+            "Nothing was done: what was asked about has changed. If the trouble stands, hale asks anew: `hale approvals list`.",
+        );
+    }
     if let Some(incident) =
         approval.incident_id.as_deref().filter(|_| approval.action.state == "running")
     {

@@ -7,7 +7,7 @@ use hale_model::action::{Action, Risk};
 use hale_model::api::{ApiError, Command, ErrorKind, Query, View};
 use hale_model::text::printable;
 
-use super::show;
+use super::{own_line, show};
 use crate::context::{Context, Desk, view};
 use crate::exit::{Ended, Exit, Failure};
 use crate::screen::{BOLD, paint};
@@ -17,6 +17,9 @@ const LIMIT_ANSWER_BYTES: u64 = 1024;
 
 /// Asks, does, and shows how it ended. `deed`: what is asked about, as in "End process 12".
 pub async fn act(context: &Context, desk: &Desk, action: Action, deed: &str, yes: bool) -> Ended {
+    if desk.agent {
+        own_line::spare(&action)?;
+    }
     if !yes {
         // A question whose answer would be refused is not put.
         refused_for_good(desk, &action).await?;

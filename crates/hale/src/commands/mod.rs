@@ -24,6 +24,7 @@ pub mod logs;
 mod mcp;
 pub mod open;
 mod otlp;
+mod own_line;
 mod pause;
 pub mod playbooks;
 mod query;

@@ -80,6 +80,29 @@ fn protected_processes_are_refused() {
     victim.wait().unwrap();
 }
 
+#[test]
+fn a_shell_is_not_ended_from_within_whether_or_not_an_agent_runs() {
+    let bed = Bed::new();
+    bed.config("[general]\ninterval_secs = 1\n");
+    let hale = env!("CARGO_BIN_EXE_hale");
+    for with_agent in [false, true] {
+        let agent = with_agent.then(|| bed.up(&[]));
+        for wish in ["$$ --yes", "$helper --group --yes"] {
+            // A script whose helper is in its own process group, as without job control.
+            let script = format!(
+                "sleep 600 & helper=$!; {hale} kill {wish}; echo ended with $?; kill $helper"
+            );
+            let mut command = bed.program("setsid");
+            command.args(["--wait", "/bin/sh", "-c", &script]);
+            let ended = bed.finish(command);
+            let told = format!("{with_agent} {wish}: {} {}", ended.stdout, ended.stderr);
+            assert!(ended.stdout.contains("ended with 3"), "{told}");
+            assert!(ended.stderr.contains("guard.own_process"), "{told}");
+        }
+        drop(agent);
+    }
+}
+
 /// On a terminal of its own, with these words typed.
 fn on_a_terminal(bed: &Bed, line: &str, typed: &str) -> (i32, String) {
     let hale = env!("CARGO_BIN_EXE_hale");
