@@ -139,7 +139,7 @@ mod tests {
             machine_id: "box".into(),
             at: Timestamp::from_second(second).unwrap_or(Timestamp::MIN),
             score,
-            severity: hale_model::Severity::Low,
+            severity: hale_model::alert::Severity::Low,
             top_issue: None,
             factors: Vec::new(),
         }

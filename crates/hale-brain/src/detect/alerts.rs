@@ -355,6 +355,7 @@ impl Entry {
         self.proved = false;
         let before = self.alert.severity;
         let members_changed = !same_members(&self.alert.subject, &finding.subject);
+        let silence_changed = is_silent(&self.alert.vars) != is_silent(&finding.vars);
         fill(&mut self.alert, finding, snapshot.collected_at);
         if finding.severity > before {
             self.lower_turns = 0;
@@ -369,7 +370,7 @@ impl Entry {
             self.lower_turns = 0;
             self.alert.severity = finding.severity;
         }
-        let news = members_changed || eased || self.figure_moved(now_ns);
+        let news = members_changed || silence_changed || eased || self.figure_moved(now_ns);
         news.then(|| {
             self.tell(now_ns);
             AlertChange::Updated(self.alert.clone())
@@ -397,6 +398,11 @@ fn is_worse(alert: &Alert, finding: &Finding) -> bool {
     let killed_again = alert.kind == AlertKind::KernelOom
         && figure(alert) < finding.evidence.iter().find_map(|e| e.value);
     finding.severity > alert.severity || killed_again
+}
+
+/// Whether nobody asks any more what is judged by requests.
+fn is_silent(vars: &BTreeMap<String, serde_json::Value>) -> bool {
+    vars.get("silent_since").is_some_and(|since| !since.is_null())
 }
 
 fn figure(alert: &Alert) -> Option<f64> {
