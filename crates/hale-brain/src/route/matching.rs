@@ -396,7 +396,7 @@ impl<'a> Matcher<'a> {
             let is_allowed = allowed.iter().any(|concept| token.is(*concept));
             let is_needed = need.iter().flatten().any(|concept| token.is(*concept));
             let ordered = !intent.changes && self.orders == Some(at);
-            let nameless = !is_needed && self.names.announces(at, |name| is_taken(name));
+            let nameless = !is_needed && self.names.announces(at, is_taken);
             if !used && (!is_allowed || told || token.quoted || nameless || ordered) {
                 found.unexplained.push(at);
             }

@@ -229,7 +229,7 @@ impl Names<'_> {
         }
         let told = |token: &Token| token.is(called) || matches!(&*token.folded, "name" | "nom");
         // Between the name and the Korean word for it there is at most a particle.
-        let korean = |token: &&Token| token.hangul && !(light(token) && !token.is(called));
+        let korean = |token: &&Token| token.hangul && (!light(token) || token.is(called));
         let before = &self.tokens[..at];
         before.last().is_some_and(|token| !token.hangul && told(token))
             || self.tokens.get(at + 1).is_some_and(|token| token.is(called) && token.hangul)

@@ -18,7 +18,7 @@ use std::time::Duration;
 use hale_brain::companion::MachineContext;
 pub use hale_brain::companion::Step;
 use hale_brain::decide::redact::Redactor;
-use hale_brain::route::HostFacts;
+use hale_brain::route::{self, HostFacts, Reason, Routed};
 use hale_mind::Message;
 use hale_model::action::{Action, Actor, Verdict};
 use hale_model::api::{ApiError, ErrorKind};
@@ -37,8 +37,8 @@ use crate::flow::{Asked, History, verdict};
 use crate::telemetry::store_error;
 
 pub use ask::{Intent, Outgoing, Said, Sources, intents};
-use heal::Tried;
 pub use heal::Recovery;
+use heal::Tried;
 pub(crate) use run::is_being_run;
 pub use run::{Output, Stdin};
 
@@ -69,6 +69,14 @@ pub struct Companion {
     timeout_secs: u32,
     /// What was run so far, in its order.
     tried: Vec<Tried>,
+}
+
+/// Whether hale knows a sentence by itself, here or on a machine that has more programs.
+pub fn is_known(sentence: &str) -> bool {
+    match route::route(sentence, &HostFacts::default()) {
+        Routed::Plan(_) => true,
+        Routed::Unknown(unknown) => matches!(unknown.reason, Reason::MissingTool(_)),
+    }
 }
 
 impl Companion {

@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 
 use clap::CommandFactory as _;
+use hale_engine::companion::is_known;
 
 use crate::cli::Cli;
 
@@ -49,7 +50,9 @@ fn is_sentence(arguments: &[OsString]) -> bool {
     }
     let likeness = names.iter().map(|name| strsim::jaro(first, name)).fold(0.0, f64::max);
     let words = rest.filter(|word| !word.to_string_lossy().starts_with('-')).count();
-    likeness <= LIKE_A_COMMAND || (likeness < NEARLY_A_COMMAND && words >= WORDS_OF_A_SENTENCE)
+    // `free` and `top` are like some command, and are what they are.
+    let says_enough = words >= WORDS_OF_A_SENTENCE || (words == 0 && is_known(first));
+    likeness <= LIKE_A_COMMAND || (likeness < NEARLY_A_COMMAND && says_enough)
 }
 
 #[cfg(test)]
@@ -68,6 +71,9 @@ mod tests {
             &["hale", "--data-dir", "/tmp/x", "quels services tournent"],
             &["hale", "find", "big", "files"],
             &["hale", "메모리"],
+            &["hale", "free"],
+            &["hale", "top"],
+            &["hale", "who"],
             &["hale", "restart", "the", "web", "server"],
         ] {
             assert!(sentence(line), "{line:?}");
@@ -79,6 +85,7 @@ mod tests {
             &["hale", "--data-dir", "status here", "status"],
             &["hale", "help", "ask"],
             &["hale", "statsu"],
+            &["hale", "log"],
             &["hale", "alert", "list"],
             &["hale", "incident", "show", "in-1"],
             &["hale", "aprove", "ap-1"],
