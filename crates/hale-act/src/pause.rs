@@ -84,10 +84,11 @@ async fn wait_for_state(procs: &Procs, target: &ProcRef, stopped: bool) -> bool 
 /// CONT. A process that runs already needs nothing; of one that has ended nothing can be put back.
 pub(crate) async fn undo(procs: &Procs, target: &ProcRef) -> Result<String, ActError> {
     forbid_own_line(target, &procs.own_line())?;
-    let pinned = procs.pin(target).map_err(|error| match error {
-        ActError::TargetChanged { target, .. } => ActError::TargetGone { target },
-        other => other,
-    })?;
+    let pinned = match procs.pin(target) {
+        Ok(pinned) => pinned,
+        Err(ActError::TargetChanged { target, .. }) => return Err(ActError::TargetGone { target }),
+        Err(error) => return Err(error),
+    };
     pinned
         .signal(Signal::CONT)
         .map_err(|e| ActError::from_errno("continue", target.to_string(), e))?;
