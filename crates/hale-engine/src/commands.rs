@@ -101,7 +101,6 @@ impl Core {
                 "`hale pause --for 30m` stops actions for a while, `hale resume` ends a pause",
             ));
         }
-        let running = self.state.setting(PAUSED_KEY).map_err(store_error)?;
         let wanted = for_secs
             .and_then(|secs| i64::try_from(secs).ok())
             .and_then(|secs| {
@@ -119,7 +118,9 @@ impl Core {
     fn keep_pause(&mut self, until: Timestamp) -> Result<()> {
         let text = until.to_string();
         let stored = match self.state.set_setting(PAUSED_KEY, &text) {
-            Err(StoreError::Full { .. }) if Files::new(&self.settings.data_dir).give_room() => {
+            Err(StoreError::Full { .. })
+                if Files::new(&self.settings.data_dir).give_room() =>
+            {
                 self.state.set_setting(PAUSED_KEY, &text)
             }
             other => other,
@@ -137,7 +138,11 @@ impl Core {
     }
 
     fn resume(&mut self, actor: &Actor) -> Result<View> {
-        self.state.set_setting(PAUSED_KEY, "").map_err(store_error)?;
+        // A stop that could not be written needs no room on the disk to end.
+        let stored = self.state.setting(PAUSED_KEY).map_err(store_error)?;
+        if parse_pause(stored.as_deref()).is_some() {
+            self.state.set_setting(PAUSED_KEY, "").map_err(store_error)?;
+        }
         self.publish(|latest| {
             latest.unsaved_pause = None;
             latest.warnings.remove("pause");

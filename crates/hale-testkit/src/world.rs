@@ -106,6 +106,13 @@ pub fn rss_bytes(pid: i32) -> u64 {
     kib_field(&status, "VmRSS:") * 1024
 }
 
+/// Its share of the memory that it holds, in bytes: a page that several hold counts by parts. 0 if it is
+/// gone, or may not be asked.
+pub fn pss_bytes(pid: i32) -> u64 {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    kib_field(&rollup, "Pss:") * 1024
+}
+
 /// The part of that which is its own and lies in no file, in bytes.
 pub fn anonymous_bytes(pid: i32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();

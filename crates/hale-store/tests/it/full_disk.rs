@@ -139,7 +139,9 @@ fn state_is_read_where_nothing_can_be_written_needs_root() {
         assert_eq!(state.alerts(&[], 0).unwrap().len(), expected);
         assert!(state.put_alert(&alert(99)).is_err());
         assert_eq!(fs::read(&path).unwrap(), before);
-        let error = State::open(&path, Access::Write).unwrap_err();
+        // What is begun there can look, and says so when it is to keep something.
+        let written = State::open(&path, Access::Write).and_then(|s| s.put_alert(&alert(99)));
+        let error = written.unwrap_err();
         assert!(error.hint().unwrap().contains("is read-only"), "{error:?}");
         disk.remount("rw");
     }

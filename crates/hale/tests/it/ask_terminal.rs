@@ -133,7 +133,8 @@ fn ctrl_c_ends_the_command_and_hale_writes_down_how() {
 
 #[test]
 fn ctrl_c_at_a_question_is_a_no() {
-    let server = answers(command("bash -c 'echo odd >&2; exit 9'"));
+    // Time passes, so that the same command is a way on.
+    let server = answers(command("sleep 0; bash -c 'echo odd >&2; exit 9'"));
     let bed = bed_with(&server);
     let Some(mut terminal) = OnTerminal::start(&bed, "ask --model 'do something odd'") else {
         return;

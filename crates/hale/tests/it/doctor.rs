@@ -87,3 +87,71 @@ fn a_file_of_keys_that_others_can_read_is_told() {
     set(0o600);
     insta::assert_snapshot!(models(&bed, &[], &[]), @"ok model anthropic: claude-sonnet-4-5 at https://api.anthropic.com · key from ~/.config/hale/credentials.toml → -");
 }
+
+/// The check of this name: state, what was found, what to do.
+fn one(bed: &Bed, name: &str) -> (String, String, String) {
+    let ended = bed.hale(&["doctor", "--json"]);
+    let view: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let checks = view["checks"].as_array().unwrap();
+    let check = checks.iter().find(|c| c["name"] == name);
+    let check = check.unwrap_or_else(|| panic!("no {name}: {}", ended.stdout));
+    let text = |key: &str| check[key].as_str().unwrap_or_default().to_owned();
+    (text("state"), text("found"), text("fix"))
+}
+
+#[test]
+fn a_damaged_page_is_told_whatever_it_holds() {
+    let bed = Bed::new();
+    assert_eq!(bed.hale(&["pause"]).code, 0);
+    assert_eq!(one(&bed, "state").0, "ok");
+    let path = bed.data_dir().join("state.db");
+    let log = std::fs::metadata(path.with_extension("db-wal"));
+    assert!(log.is_err() || log.is_ok_and(|log| log.len() == 0), "the file alone holds everything");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let pages = bytes.len() / 4096;
+    for page in (3..pages).step_by(2) {
+        bytes[page * 4096..(page + 1) * 4096].fill(0xA5);
+    }
+    std::fs::write(&path, bytes).unwrap();
+    let (state, found, fix) = one(&bed, "state");
+    assert_eq!(state, "failed", "{found}");
+    assert!(found.contains("damaged") && fix.contains("restore"), "{found} {fix}");
+    let verified = bed.hale(&["audit", "verify"]);
+    assert_eq!(verified.code, 1, "{}", verified.stdout);
+}
+
+#[test]
+fn a_rule_file_that_is_wrong_is_told_with_no_agent_too() {
+    let bed = Bed::new();
+    let config = bed.config("");
+    let rules = config.with_file_name("rules");
+    std::fs::create_dir_all(&rules).unwrap();
+    std::fs::write(rules.join("mine.toml"), "[[rule]\n").unwrap();
+    let (state, found, fix) = one(&bed, "rules");
+    assert_eq!(state, "warning");
+    assert!(found.contains("rules/mine.toml:1") && !fix.is_empty(), "{found} {fix}");
+    assert!(bed.hale(&["status"]).stdout.contains("rules/mine.toml:1"));
+    let checked = bed.hale(&["config", "check"]);
+    assert_eq!(checked.code, 2, "{}", checked.stdout);
+    assert!(checked.stderr.contains("rules/mine.toml:1"), "{}", checked.stderr);
+    std::fs::remove_file(rules.join("mine.toml")).unwrap();
+    assert_eq!(bed.hale(&["config", "check"]).code, 0);
+}
+
+#[test]
+fn an_agent_that_was_stopped_is_told_and_does_not_hold_up_who_looks() {
+    let bed = Bed::new();
+    let running = bed.up(&[]);
+    let pid = rustix::process::Pid::from_child(&running.child);
+    rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    let (state, found, fix) = one(&bed, "agent");
+    let status = bed.hale(&["status"]);
+    let approved = bed.hale(&["approve", "ap-1"]);
+    rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
+    assert_eq!(state, "failed");
+    assert!(found.contains("is stopped (state T)"), "{found}");
+    assert!(fix.starts_with("kill -CONT "), "{fix}");
+    assert_eq!(status.code, 0, "{}", status.stderr);
+    assert!(status.stderr.contains("does not answer within 3 s"), "{}", status.stderr);
+    assert_eq!(approved.code, 5, "{}", approved.stderr);
+}

@@ -22,6 +22,7 @@ mod lone;
 mod mcp;
 mod otlp;
 mod playbooks;
+mod questions;
 mod redact;
 mod reference;
 mod runbook;

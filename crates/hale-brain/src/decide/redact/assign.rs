@@ -10,6 +10,7 @@ use super::look::{
     line_before, line_end,
 };
 use super::names;
+use super::places;
 use super::shapes;
 use super::values::{self, Value, begins_line, opening_quote, shell_word, value};
 use super::words::List;
@@ -77,7 +78,10 @@ pub(super) fn at(found: &mut Found<'_>, hit_start: usize) -> usize {
             end
         }
         Key::Password | Key::Token | Key::Loose | Key::Random | Key::Digits => {
-            secret_value(found, key, start, end).unwrap_or(end)
+            secret_value(found, key, start, end).unwrap_or_else(|| {
+                found.heads.push(start);
+                end
+            })
         }
     }
 }
@@ -87,6 +91,12 @@ fn secret_value(found: &mut Found<'_>, key: Key, start: usize, end: usize) -> Op
     let closed = closers(bytes, end);
     let after = blanks(bytes, closed);
     let name = found.slice(start, end);
+    // "name": { "value": "…" }
+    if closed > end
+        && let Some(value_at) = places::value_of_object(found, closed)
+    {
+        return take(found, key, Join::Equals, start, value_at);
+    }
     // name=value, name: value, name => value
     if let Some((join, value_at)) = separator(bytes, after, closed > end || after == end) {
         if let Some(assigned) = typed(bytes, after, value_at) {
@@ -116,7 +126,8 @@ fn secret_value(found: &mut Found<'_>, key: Key, start: usize, end: usize) -> Op
         return take(found, key, Join::Equals, start, value_at);
     }
     // "name": "DB_PASSWORD", "value": "…"
-    if let Some(value_at) = sibling(bytes, closed) {
+    let far = || places::value_of_record(found, start, end);
+    if let Some(value_at) = sibling(bytes, closed).or_else(far) {
         return take(found, key, Join::Equals, start, value_at);
     }
     // name="password"⏎⏎value of a multipart form

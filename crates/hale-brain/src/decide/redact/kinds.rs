@@ -1,5 +1,7 @@
 //! What is looked for, and the stretches of text where it was found.
 
+use super::net::Heat;
+
 /// What a placeholder stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
@@ -69,11 +71,15 @@ pub(super) struct Found<'a> {
     pub spans: Vec<Span>,
     /// Values to be looked for in the rest of the text as well.
     pub echoes: Vec<Span>,
+    /// Words for credentials in what may be sentences.
+    pub heats: Vec<Heat>,
+    /// Names of credentials that nothing was assigned to: they may head a column.
+    pub heads: Vec<usize>,
 }
 
 impl<'a> Found<'a> {
     pub fn new(text: &'a str) -> Found<'a> {
-        Found { text, bytes: text.as_bytes(), spans: Vec::new(), echoes: Vec::new() }
+        Found { text, bytes: text.as_bytes(), spans: Vec::new(), echoes: Vec::new(), heats: Vec::new(), heads: Vec::new() }
     }
 
     /// The text between two places; where a bounded look ended inside a character, without it.

@@ -2,6 +2,7 @@
 //! its standard input, and what a program that shows a secret has printed.
 
 use super::kinds::{Found, Kind};
+use super::net;
 use super::look::{self, ahead, blanks, byte_before, is_word, line_before, line_end};
 use super::shapes;
 use super::values::{Value, opening_quote, shell_word};
@@ -25,7 +26,17 @@ pub(super) fn echo(found: &mut Found<'_>, start: usize, end: usize) {
         ["password-command", "passcommand", "pass_command", "askpass", "password_command"]
             .iter()
             .any(|w| look::contains(line, w.as_bytes()));
-    let of_key = of_command || substituted && (shapes::is_random(found.slice(v.start, v.end)));
+    let to_file = rest.split_once('>').is_some_and(|(_, file)| {
+        let file = file.trim_start_matches(['>', ' ', '"', '\'']);
+        let file = file.split([' ', ';', '&']).next().unwrap_or_default();
+        !file.ends_with(".pub")
+            && ["pass", "secret", "token", "cred", "key", ".pw", "cookie", "vault"]
+                .iter()
+                .any(|w| look::contains(file.as_bytes(), w.as_bytes()))
+            && (shapes::is_told_password(found.slice(v.start, v.end))
+                || net::is_joined_words(found.slice(v.start, v.end)))
+    });
+    let of_key = of_command || to_file || substituted && (shapes::is_random(found.slice(v.start, v.end)));
     if read || of_key {
         hide(found, v);
     }
@@ -103,14 +114,22 @@ pub(super) fn shown(found: &mut Found<'_>, end: usize) {
         let one = !word.is_empty() && !word.contains(' ');
         let wrapped = word.len() >= 8 && super::base64::decode(word).is_some();
         let secret = shapes::is_told_password(word)
+            || net::is_joined_words(word)
+            || is_letters_of_key(word)
             || shapes::is_credential(word)
             || (selects && wrapped && !shapes::is_name(word));
-        if one && secret && !shapes::is_name(word) | shapes::is_told_password(word) {
+        let told = shapes::is_told_password(word) || net::is_joined_words(word);
+        if one && secret && !shapes::is_path(word) && (!shapes::is_name(word) || told) {
             let at = from + (word.as_ptr() as usize - text.as_ptr() as usize);
             found.add_everywhere(at, at + word.len(), Kind::Secret);
             return;
         }
     }
+}
+
+/// Twenty capitals in no order, as Erlang makes its cookies.
+fn is_letters_of_key(word: &str) -> bool {
+    word.len() == 20 && word.bytes().all(|b| b.is_ascii_uppercase()) && shapes::entropy(word) > 3.0
 }
 
 /// `stats auth user:X`, `auth=('user', 'X')`, `credentials root/X`: what names the pair ends at `end`.
@@ -182,6 +201,7 @@ pub(super) fn ppp_secret(found: &mut Found<'_>, at: usize) {
     let line = line_before(found.bytes, at);
     let name = line.trim_ascii();
     if name.is_empty()
+        || name.starts_with(b"#")
         || name.iter().any(|b| b.is_ascii_whitespace() || matches!(b, b'(' | b'=' | b'/'))
     {
         return;
@@ -191,7 +211,11 @@ pub(super) fn ppp_secret(found: &mut Found<'_>, at: usize) {
     let after = v.end + usize::from(v.quoted);
     let rest = found.slice(after, line_end(found.bytes, after)).trim();
     let text = found.slice(v.start, v.end);
-    if matches!(rest, "" | "*" | "\"*\"")
+    let addresses = rest.split_whitespace().all(|w| {
+        matches!(w, "*" | "\"*\"" | "-")
+            || w.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'/' | b':'))
+    });
+    if addresses
         && shapes::is_strong_password(text)
         && !text.contains([':', ',', ';'])
     {

@@ -33,6 +33,8 @@ struct Language {
     passwords: Vec<String>,
     keys: Vec<String>,
     logins: Vec<String>,
+    near: Vec<String>,
+    codes: Vec<String>,
     copulas: Vec<String>,
     into: Vec<String>,
     fillers: Vec<String>,
@@ -49,6 +51,8 @@ pub(super) enum Named {
     Key,
     /// A user and a password.
     Login,
+    /// Codes that work once, and the key of an authenticator.
+    Code,
 }
 
 static LANGUAGES: LazyLock<Vec<Language>> = LazyLock::new(|| {
@@ -111,6 +115,12 @@ pub(super) fn words() -> Vec<(&'static str, Named, Languages)> {
         }
     }
     words
+}
+
+/// Words that begin no sentence about a value, but tell that their line may hold one.
+pub(super) fn near() -> impl Iterator<Item = (&'static str, Named)> {
+    let of = |list: &'static [String], named| list.iter().map(move |w| (w.as_str(), named));
+    LANGUAGES.iter().flat_map(move |l| of(&l.near, Named::Key).chain(of(&l.codes, Named::Code)))
 }
 
 /// One token of a sentence: a run without blanks, of letters of Latin or of others.
@@ -363,7 +373,7 @@ fn closing(open: char) -> char {
 /// Words that no sentence is made of: `correct horse battery staple`, also joined by dashes.
 fn is_passphrase(v: &str, least: usize) -> bool {
     let dashed = !v.contains(' ');
-    let words: Vec<&str> = if dashed { v.split('-').collect() } else { v.split(' ').collect() };
+    let words: Vec<&str> = if dashed { v.split(['-', '_']).collect() } else { v.split(' ').collect() };
     let least = if dashed { 4 } else { least };
     (least..=12).contains(&words.len())
         && words.iter().all(|w| {
@@ -390,7 +400,7 @@ pub(super) fn is_value(v: &str, state: State, named: Named) -> bool {
                 || state == State::Into && is_marked(v)
                 || told && v.len() >= 16 && shapes::is_random(v)
         }
-        Named::Key => {
+        Named::Key | Named::Code => {
             let long = v.len() >= 12 && (shapes::is_random(v) || is_unmistakable(v))
                 || shapes::is_uuid(v)
                 || is_hex(v, 16);
@@ -489,7 +499,7 @@ fn is_marked(v: &str) -> bool {
 }
 
 /// What nobody writes who does not mean a password: letters, with marks or digits all through.
-fn is_unmistakable(v: &str) -> bool {
+pub(super) fn is_unmistakable(v: &str) -> bool {
     if !(7..=64).contains(&v.len()) || !v.bytes().all(|b| b.is_ascii_graphic()) || is_other(v) {
         return false;
     }

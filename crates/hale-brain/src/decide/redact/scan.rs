@@ -9,8 +9,8 @@ use super::kinds::Found;
 use super::look::{ahead, back, byte_before, is_word};
 use super::words::List;
 use super::{
-    assign, blocks, calls, cards, commands, headers, hosts, names, network, piped, prose, seeds,
-    urls,
+    assign, blocks, calls, cards, commands, headers, hosts, names, net, network, piped, places, prose, seeds,
+    tables, urls,
 };
 
 /// What a word announces.
@@ -54,6 +54,10 @@ enum Word {
     Device,
     /// A word of a sentence that tells a credential.
     Prose(prose::Named, prose::Languages),
+    /// A word that warms its line.
+    Near(prose::Named),
+    /// A word of a syntax that stands before a value.
+    Place(places::Place),
     /// A call that takes a credential.
     Call,
     /// What sends an answer to a prompt.
@@ -134,6 +138,38 @@ static WORDS: LazyLock<Option<(AhoCorasick, Vec<Word>)>> = LazyLock::new(|| {
             "secret show ",
             "get password ",
             "find-generic-password",
+            "find-internet-password",
+            "creds decrypt",
+            "item get ",
+            "secret-tool lookup ",
+            "gopass ",
+            "bw get ",
+            "keys list",
+            "openssl rand ",
+            "pwgen ",
+            "erlang.cookie",
+            "admin_password",
+            "adminpassword",
+            "rootpassword",
+            "root_password",
+            "secrets/",
+            "_pass.txt",
+            "vault_pass",
+            "keepassxc-cli ",
+            "lpass show",
+            "chamber read",
+            "credstash get",
+            "sops -d",
+            "age -d",
+            "gpg -d",
+            "gpg --decrypt",
+            "security find",
+            "print-access-token",
+            "create token",
+            "token create",
+            "get-login-password",
+            "generate-password",
+            "--reveal",
         ]
         .map(|n| (n, Word::Shows)),
     );
@@ -168,6 +204,8 @@ static WORDS: LazyLock<Option<(AhoCorasick, Vec<Word>)>> = LazyLock::new(|| {
     );
     all.extend(commands::names().map(|(n, rule)| (n, Word::Command(rule))));
     all.extend(prose::words().into_iter().map(|(n, named, of)| (n, Word::Prose(named, of))));
+    all.extend(prose::near().map(|(n, named)| (n, Word::Near(named))));
+    all.extend(places::WORDS.iter().map(|(n, place)| (*n, Word::Place(*place))));
     all.extend(calls::CALLS.iter().map(|n| (*n, Word::Call)));
     all.extend(
         [
@@ -228,6 +266,8 @@ pub(super) fn find(found: &mut Found<'_>) {
     words(found);
     lines(found);
     bytes(found);
+    net::find(found);
+    tables::find(found);
 }
 
 fn words(found: &mut Found<'_>) {
@@ -266,7 +306,11 @@ fn words(found: &mut Found<'_>) {
             Word::Device => {
                 piped::device(found, start + text[start..end].find(' ').unwrap_or(end - start))
             }
+            Word::Near(named) if start >= armour_done => net::note(found, start, end, named),
+            Word::Near(_) => {}
+            Word::Place(place) => places::at(found, start, end, place),
             Word::Prose(named, of) if start >= armour_done => {
+                net::note(found, start, end, named);
                 prose::at(found, start, end, named, of)
             }
             Word::Prose(..) => {}
@@ -372,6 +416,9 @@ fn colon(found: &mut Found<'_>, at: usize, next: Option<u8>) -> usize {
 fn digits(found: &mut Found<'_>, at: usize) -> usize {
     let bytes = found.bytes;
     let run = ahead(bytes, at, 32, |b| b.is_ascii_digit());
+    if run - at == 6 && bytes.get(run) == Some(&b'-') {
+        net::numerical_password(found, at);
+    }
     if run - at <= 5 && byte_before(bytes, at).is_some_and(|b| b == b'-' || b.is_ascii_alphabetic())
     {
         let ends = !bytes.get(run).is_some_and(|b| is_word(*b) || *b == b'-');

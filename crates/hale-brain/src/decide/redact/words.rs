@@ -78,6 +78,8 @@ lists! {
     NoHostSchemes "no_host_schemes",
     ProseWords "prose_words",
     ProseTerms "prose_terms",
+    NetNamed "net_named",
+    NetAs "net_as",
 }
 
 #[derive(Default)]

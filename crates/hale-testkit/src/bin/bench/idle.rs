@@ -6,15 +6,19 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use hale_testkit::world::{self, rss_bytes, stat};
 
 use crate::Figure;
 
 const INTERVAL: Duration = Duration::from_secs(5);
+/// Between two looks at the memory.
+const LOOK_APART: Duration = Duration::from_millis(50);
 const SETTLE: Duration = Duration::from_secs(30);
 const EXPORTER: &str = "prometheus-node-exporter";
 /// Ticks a second in `/proc`: part of the kernel's interface, whatever its own timer does.
@@ -91,14 +95,13 @@ pub fn idle(hale: &Path, dir: &Path, minutes: u64) -> Result<Vec<Figure>> {
     let pids = (agent.0.id() as i32, exporter.as_ref().map(|(running, _)| running.0.id() as i32));
     let start = Instant::now();
     let (hale_before, exporter_before) = (cpu_secs(pids.0), pids.1.map(cpu_secs));
-    let (mut least, mut most) = (u64::MAX, 0);
+    let memory = Memory::watch(pids.0);
     while start.elapsed() < Duration::from_secs(minutes * 60) {
         scrape()?;
         sleep(INTERVAL);
-        let rss = family_rss(pids.0);
-        (least, most) = (least.min(rss), most.max(rss));
     }
     let wall = start.elapsed().as_secs_f64();
+    let memory = memory.end()?;
     ensure!(stat(pids.0).is_some(), "hale up ended while it was watched");
     let share = |before: f64, pid: i32| (cpu_secs(pid) - before) * 100.0 / wall;
     let count = world::processes().len();
@@ -106,10 +109,22 @@ pub fn idle(hale: &Path, dir: &Path, minutes: u64) -> Result<Vec<Figure>> {
     let anonymous: u64 = world::family(pids.0).into_iter().map(world::anonymous_bytes).sum();
     let mut figures = vec![
         Figure::below(&format!("CPU {of}"), share(hale_before, pids.0), 0.5, "% of a core"),
-        Figure::below(&format!("RSS {of}, its children with it"), mib(most), 64.0, "MiB"),
+        Figure::below(
+            &format!("memory {of}, its workers with it, median"),
+            mib(memory.median),
+            64.0,
+            "MiB",
+        ),
         Figure::beside(
-            "  the same, least and most",
-            format!("{:.1} … {:.1} MiB", mib(least), mib(most)),
+            "  the same at its worst",
+            format!("{:.1} MiB ({} looks 50 ms apart)", mib(memory.most), memory.looks),
+        ),
+        Figure::beside(
+            "  a worker lives in",
+            format!(
+                "{:.2} % of the looks",
+                memory.with_worker as f64 * 100.0 / memory.looks as f64
+            ),
         ),
     ];
     figures.push(Figure::beside(
@@ -133,8 +148,49 @@ fn mib(bytes: u64) -> f64 {
     bytes as f64 / (1024.0 * 1024.0)
 }
 
-fn family_rss(pid: i32) -> u64 {
-    world::family(pid).into_iter().map(rss_bytes).sum()
+/// What an agent and its workers hold together, looked at often: a worker lives for a fraction of a second.
+/// Shared pages count once (proportional set size).
+struct Memory {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Vec<(u64, bool)>>,
+}
+
+/// The distribution.
+struct Held {
+    median: u64,
+    most: u64,
+    looks: usize,
+    with_worker: usize,
+}
+
+impl Memory {
+    fn watch(pid: i32) -> Memory {
+        let stop = Arc::new(AtomicBool::new(false));
+        let ended = stop.clone();
+        let thread = std::thread::spawn(move || {
+            let mut looks = Vec::new();
+            while !ended.load(Ordering::Relaxed) {
+                let family = world::family(pid);
+                let with_worker = family.len() > 1;
+                looks.push((family.into_iter().map(world::pss_bytes).sum(), with_worker));
+                sleep(LOOK_APART);
+            }
+            looks
+        });
+        Memory { stop, thread }
+    }
+
+    fn end(self) -> Result<Held> {
+        self.stop.store(true, Ordering::Relaxed);
+        let looks = self.thread.join().map_err(|_| anyhow!("the looks at memory panicked"))?;
+        let mut held: Vec<u64> = looks.iter().map(|(bytes, _)| *bytes).filter(|b| *b > 0).collect();
+        held.sort_unstable();
+        let (Some(most), Some(median)) = (held.last(), held.get(held.len() / 2)) else {
+            bail!("the agent's memory cannot be read: /proc/PID/smaps_rollup");
+        };
+        let with_worker = looks.iter().filter(|(_, worker)| *worker).count();
+        Ok(Held { median: *median, most: *most, looks: looks.len(), with_worker })
+    }
 }
 
 /// CPU time of a process, its living children and those it has waited for.
