@@ -73,7 +73,13 @@ fn check(context: &Context, file: Option<PathBuf>) -> Ended {
 /// A person's own rules and playbooks beside the configuration: those that are wrong are left out.
 fn check_rules(context: &Context) -> Result<(), Failure> {
     // What is wrong with the configuration itself is told by whoever reads it for that.
-    let settings = match context.settings() {
+    let quiet = Context {
+        screen: screen::Screen { quiet: true, ..context.screen },
+        config_path: context.config_path.clone(),
+        config_named: context.config_named,
+        data_dir: context.data_dir.clone(),
+    };
+    let settings = match quiet.settings() {
         Ok(settings) => settings,
         Err(_) if check_file(&context.config_path).is_err() => return Ok(()),
         Err(failure) => return Err(failure),

@@ -51,7 +51,7 @@ hale: ~/.config/hale/config.toml:2: [thresholds] ram_warn_percent: the number 10
       ~/.config/hale/config.toml:6: [thresholds] cpu_load_factor: the number inf is out of range; it takes a number from 0.1 to 1000
       correct it with `hale config edit`; docs/reference/config.md has every key
 == twice: exit 2
-hale: ~/.config/hale/config.toml:3: duplicate key
+hale: ~/.config/hale/config.toml:3: duplicate key `mode`: it was given before
       correct it with `hale config edit`; docs/reference/config.md has every key
 == unknown_key: exit 2
 hale: ~/.config/hale/config.toml:2: [general] modee: unknown key; did you mean `mode`?
