@@ -44,7 +44,8 @@ fn an_agent_starts_and_watches_while_somebody_reads_telemetry() {
     assert!(status.stdout.contains("agent runs"), "{}", status.stdout);
     // What it measured waited, and is stored now that nobody reads any more.
     drop(file);
-    let asked = bed.hale(&["query", "--format", "csv", "SELECT count(*) > 0 AS some FROM sys_samples"]);
+    let asked =
+        bed.hale(&["query", "--format", "csv", "SELECT count(*) > 0 AS some FROM sys_samples"]);
     assert_eq!(asked.code, 0, "{}", asked.stderr);
     assert!(asked.stdout.contains("true"), "{}", asked.stdout);
     assert_eq!(running.end(), 0);
