@@ -357,7 +357,7 @@ fn a_promise_is_kept_by_its_budget() {
 fn silence_is_no_recovery() {
     let mut shop = Shop::new(Vec::new());
     shop.warm_up();
-    let failing = |n: u64| vec![hop("web"), Hop { fails: n % 2 == 0, ..hop("quotes") }];
+    let failing = |n: u64| vec![hop("web"), Hop { fails: n.is_multiple_of(2), ..hop("quotes") }];
     for _ in 0..10 {
         shop.second(20, failing);
     }
