@@ -118,9 +118,7 @@ impl Core {
     fn keep_pause(&mut self, until: Timestamp) -> Result<()> {
         let text = until.to_string();
         let stored = match self.state.set_setting(PAUSED_KEY, &text) {
-            Err(StoreError::Full { .. })
-                if Files::new(&self.settings.data_dir).give_room() =>
-            {
+            Err(StoreError::Full { .. }) if Files::new(&self.settings.data_dir).give_room() => {
                 self.state.set_setting(PAUSED_KEY, &text)
             }
             other => other,

@@ -138,7 +138,9 @@ fn database(
     match open(path) {
         Ok(()) => match no_room(path) {
             None => ok(name, format!("{} · {}", path.display(), hale_model::text::bytes(bytes))),
-            Some(why) => warning(name, format!("{} {why}", path.display()), Some(ROOM_FIX.to_owned())),
+            Some(why) => {
+                warning(name, format!("{} {why}", path.display()), Some(ROOM_FIX.to_owned()))
+            }
         },
         // Nothing is wrong with it: somebody writes it.
         Err(StoreError::Busy { .. }) => {
@@ -151,7 +153,8 @@ fn database(
     }
 }
 
-const ROOM_FIX: &str = "free space there (`df -h`), or mount it to be written; until then nothing new is kept";
+const ROOM_FIX: &str =
+    "free space there (`df -h`), or mount it to be written; until then nothing new is kept";
 
 /// Whether nothing can be written beside a file that can be read.
 fn no_room(path: &Path) -> Option<String> {

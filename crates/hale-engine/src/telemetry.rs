@@ -131,9 +131,8 @@ pub(crate) fn perform(files: &Files, work: &Work) -> Result<Done, ApiError> {
     let (telemetry, state) = (files.telemetry(), files.state());
     let result = match work {
         Work::Prepare => {
-            let opened = patiently(Instant::now() + START_WAIT, || {
-                Telemetry::open_or_set_aside(&telemetry)
-            });
+            let opened =
+                patiently(Instant::now() + START_WAIT, || Telemetry::open_or_set_aside(&telemetry));
             match opened {
                 Ok((_, set_aside)) => Ok(Done::Stored(set_aside)),
                 // Another program made it what it is: not for this one to write.

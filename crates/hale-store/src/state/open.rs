@@ -65,11 +65,9 @@ impl State {
             // Through a connection that cannot write: refusing must not even checkpoint the WAL.
             let reader = match reader(path) {
                 // Reading needs a file of shared memory beside the database; here none can be made.
-                Err(StoreError::Full { .. } | StoreError::Io { .. } | StoreError::Sqlite { .. })
-                    if access == Access::Read =>
-                {
-                    copied(path)?
-                }
+                Err(
+                    StoreError::Full { .. } | StoreError::Io { .. } | StoreError::Sqlite { .. },
+                ) if access == Access::Read => copied(path)?,
                 other => other?,
             };
             if access == Access::Read {

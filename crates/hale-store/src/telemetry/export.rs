@@ -6,8 +6,8 @@ use std::path::Path;
 
 use duckdb::Connection;
 
-use super::tables::{TableId, VIEWS};
 use super::connect::{self, connect};
+use super::tables::{TableId, VIEWS};
 use super::{Mode, Telemetry, in_memory, open_state};
 use crate::{StoreError, state_tables};
 
