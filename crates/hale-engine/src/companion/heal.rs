@@ -49,10 +49,14 @@ fn words(command: &str) -> String {
 
 /// Whether another command may end differently behind this one: it writes something, or lets time pass.
 fn may_change(command: &str, risk: Risk) -> bool {
-    let waits = command
+    risk > Risk::Info || waits(command)
+}
+
+/// Whether it lets time pass.
+fn waits(command: &str) -> bool {
+    command
         .split(|c: char| c.is_whitespace() || ";|&()".contains(c))
-        .any(|word| matches!(word, "sleep" | "wait" | "read"));
-    risk > Risk::Info || waits
+        .any(|word| matches!(word, "sleep" | "wait" | "read"))
 }
 
 /// The first step that failed before and would fail again, because nothing in between may change how it
@@ -66,7 +70,7 @@ fn repeats<'a>(tried: &[Tried], steps: &'a [AskStep]) -> Option<&'a AskStep> {
         let other = since.iter().any(|t| t.changes && t.succeeded);
         let first = steps.iter().take(index).any(|s| may_change(&s.command, s.verdict.risk));
         let failed_last = tried.get(failed).is_some_and(|t| !t.succeeded);
-        (failed_last && !other && !first).then_some(step)
+        (failed_last && !other && !first && !waits(&step.command)).then_some(step)
     })
 }
 
@@ -176,6 +180,7 @@ mod tests {
             changes,
         };
         let failed = [tried("cat /etc/x", false, false)];
+        let waited = [tried("sleep 1; cat /etc/x", false, true)];
         let mended = [failed[0].clone(), tried("cp /a /etc/x", true, true)];
         let again = [failed[0].clone(), tried("ls /etc", true, false)];
         for (tried, steps, is_repeated) in [
@@ -188,6 +193,7 @@ mod tests {
             (&failed, &[("sleep 5", Risk::Info), ("cat /etc/x", Risk::Info)], false),
             (&failed, &[("sleep 5 && cat /etc/x", Risk::Info)], false),
             (&mended, &[("cat /etc/x", Risk::Info)], false),
+            (&waited, &[("sleep 1; cat /etc/x", Risk::Info)], false),
             (&[], &[("cat /etc/x", Risk::Info)], false),
         ] {
             let steps: Vec<AskStep> = steps.iter().copied().map(step).collect();
