@@ -52,7 +52,10 @@ pub(super) fn next_lines(found: &mut Found<'_>, start: usize, from: usize, named
             let key = named == Named::Key && !alone && shapes::is_random(core) && core.len() >= 20;
             if !core.ends_with(':')
                 && !is_other(core)
-                && (bare || key || is_value(core, state, Named::Password))
+                && (bare
+                    || key
+                    || is_value(core, state, Named::Password)
+                    || alone && asks && is_value(core, state, Named::Pin) && named == Named::Pin)
             {
                 let at = from + (core.as_ptr() as usize - said.as_ptr() as usize);
                 found.add_everywhere(at, at + core.len(), Kind::Secret);

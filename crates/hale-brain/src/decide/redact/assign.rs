@@ -77,6 +77,14 @@ pub(super) fn at(found: &mut Found<'_>, hit_start: usize) -> usize {
             host_value(found, name, end);
             end
         }
+        // `public key: X`
+        Key::Random
+            if look::words_before(bytes, start).next().is_some_and(|w| {
+                is_one_of(bare(w), &["public", "pub", "host", "pubkey", "publickey"])
+            }) =>
+        {
+            end
+        }
         Key::Password | Key::Token | Key::Loose | Key::Random | Key::Digits => {
             secret_value(found, key, start, end).unwrap_or_else(|| {
                 found.heads.push(start);

@@ -271,7 +271,7 @@ fn operand(found: &mut Found<'_>, v: Value, rule: &Rule, number: usize, takes_la
         && !shapes::is_nothing(w)
         && !shapes::is_path(w);
     let long = shapes::is_random(w) || rule.uuid_operands && (shapes::is_uuid(w) || is_hex_key(w));
-    if chosen || (rule.random_operands && long && !w.contains('=')) {
+    if chosen || (rule.random_operands && long && !w.trim_end_matches('=').contains('=')) {
         add(found, v.start, v.end);
     }
     if rule.host_operand && number == 1 {

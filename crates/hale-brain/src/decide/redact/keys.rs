@@ -135,6 +135,7 @@ pub(super) fn classify(name: &str) -> Key {
     }
     if is_one_of(head, &["key"]) {
         return match () {
+            () if is_one_of(last, &["secret", "private", "api", "access"]) => Key::Token,
             () if any_before(List::OpenKeyWords) => Key::Other,
             // Headers of one's own: `X-Gotify-Key`.
             () if name.len() > 6 && name[..2].eq_ignore_ascii_case("x-") => Key::Token,

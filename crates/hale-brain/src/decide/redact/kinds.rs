@@ -79,7 +79,14 @@ pub(super) struct Found<'a> {
 
 impl<'a> Found<'a> {
     pub fn new(text: &'a str) -> Found<'a> {
-        Found { text, bytes: text.as_bytes(), spans: Vec::new(), echoes: Vec::new(), heats: Vec::new(), heads: Vec::new() }
+        Found {
+            text,
+            bytes: text.as_bytes(),
+            spans: Vec::new(),
+            echoes: Vec::new(),
+            heats: Vec::new(),
+            heads: Vec::new(),
+        }
     }
 
     /// The text between two places; where a bounded look ended inside a character, without it.

@@ -2,8 +2,8 @@
 //! its standard input, and what a program that shows a secret has printed.
 
 use super::kinds::{Found, Kind};
-use super::net;
 use super::look::{self, ahead, blanks, byte_before, is_word, line_before, line_end};
+use super::net;
 use super::shapes;
 use super::values::{Value, opening_quote, shell_word};
 use super::words::List;
@@ -36,7 +36,8 @@ pub(super) fn echo(found: &mut Found<'_>, start: usize, end: usize) {
             && (shapes::is_told_password(found.slice(v.start, v.end))
                 || net::is_joined_words(found.slice(v.start, v.end)))
     });
-    let of_key = of_command || to_file || substituted && (shapes::is_random(found.slice(v.start, v.end)));
+    let of_key =
+        of_command || to_file || substituted && (shapes::is_random(found.slice(v.start, v.end)));
     if read || of_key {
         hide(found, v);
     }
@@ -47,7 +48,11 @@ fn echoed(found: &Found<'_>, mut at: usize) -> Option<Value> {
     let mut last = None;
     for _ in 0..ECHO_WORDS_MAX {
         at = blanks(found.bytes, at);
-        if !found.bytes.get(at).is_some_and(|b| !matches!(b, b'|' | b';' | b'&' | b')' | b'\n')) {
+        if !found
+            .bytes
+            .get(at)
+            .is_some_and(|b| !matches!(b, b'|' | b';' | b'&' | b')' | b'>' | b'\n'))
+        {
             break;
         }
         let word = shell_word(found.text, at)?;
@@ -196,8 +201,8 @@ pub(super) fn protocol(found: &mut Found<'_>, end: usize) {
     }
 }
 
-/// `"isp-user" * "X"` of secrets for PPP; the star, between blanks, stands at `at`.
-pub(super) fn ppp_secret(found: &mut Found<'_>, at: usize) {
+/// `"isp-user" * "X"` of secrets for PPP; the star, between blanks, stands at `at..end`.
+pub(super) fn ppp_secret(found: &mut Found<'_>, at: usize, end: usize) {
     let line = line_before(found.bytes, at);
     let name = line.trim_ascii();
     if name.is_empty()
@@ -206,7 +211,7 @@ pub(super) fn ppp_secret(found: &mut Found<'_>, at: usize) {
     {
         return;
     }
-    let from = blanks(found.bytes, at + 2);
+    let from = blanks(found.bytes, end - 1);
     let Some(v) = shell_word(found.text, from) else { return };
     let after = v.end + usize::from(v.quoted);
     let rest = found.slice(after, line_end(found.bytes, after)).trim();
@@ -216,7 +221,7 @@ pub(super) fn ppp_secret(found: &mut Found<'_>, at: usize) {
             || w.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'/' | b':'))
     });
     if addresses
-        && shapes::is_strong_password(text)
+        && (shapes::is_strong_password(text) || net::is_joined_words(text))
         && !text.contains([':', ',', ';'])
     {
         hide(found, v);

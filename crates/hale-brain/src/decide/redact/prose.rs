@@ -87,6 +87,11 @@ pub(super) fn is_copula(word: &str) -> bool {
     COPULAS.iter().any(|set| set.contains(word))
 }
 
+/// Whether a word may stand between a copula and its value.
+pub(super) fn is_filler(word: &str) -> bool {
+    FILLERS.contains(word)
+}
+
 /// The place of English in the list.
 const ENGLISH: usize = 1;
 
@@ -373,7 +378,8 @@ fn closing(open: char) -> char {
 /// Words that no sentence is made of: `correct horse battery staple`, also joined by dashes.
 fn is_passphrase(v: &str, least: usize) -> bool {
     let dashed = !v.contains(' ');
-    let words: Vec<&str> = if dashed { v.split(['-', '_']).collect() } else { v.split(' ').collect() };
+    let words: Vec<&str> =
+        if dashed { v.split(['-', '_']).collect() } else { v.split(' ').collect() };
     let least = if dashed { 4 } else { least };
     (least..=12).contains(&words.len())
         && words.iter().all(|w| {
@@ -450,8 +456,10 @@ pub(super) fn is_other(v: &str) -> bool {
             !p.is_empty()
                 && p.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         });
+    let hex = v.strip_prefix("0x").is_some_and(|h| h.bytes().all(|b| b.is_ascii_hexdigit()));
     let lower = core.to_ascii_lowercase();
-    let term = List::ProseTerms.words().any(|t| lower.starts_with(t));
+    let term =
+        List::ProseTerms.words().any(|t| lower.starts_with(t) && (t.len() > 2 || core.len() <= 6));
     let marked = v.contains("://")
         || v.contains("::")
         || v.contains(['(', ')', '{', '}', '<', '>', '|', '\\'])
@@ -464,6 +472,7 @@ pub(super) fn is_other(v: &str) -> bool {
         name.len() >= 2 && name.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_'))
     });
     mail || named
+        || hex
         || pair
         || counted
         || dotted

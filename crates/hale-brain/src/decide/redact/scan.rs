@@ -9,8 +9,8 @@ use super::kinds::Found;
 use super::look::{ahead, back, byte_before, is_word};
 use super::words::List;
 use super::{
-    assign, blocks, calls, cards, commands, headers, hosts, names, net, network, piped, places, prose, seeds,
-    tables, urls,
+    assign, blocks, calls, cards, commands, headers, hosts, names, net, network, piped, places,
+    prose, seeds, tables, urls,
 };
 
 /// What a word announces.
@@ -110,8 +110,18 @@ static WORDS: LazyLock<Option<(AhoCorasick, Vec<Word>)>> = LazyLock::new(|| {
         .map(|n| (n, Word::KubernetesSecret)),
     );
     all.extend(
-        ["bearer ", "basic ", "bearer\t", "geniekey ", "splunk ", "apikey "]
-            .map(|n| (n, Word::Scheme)),
+        [
+            "bearer ",
+            "basic ",
+            "bearer\t",
+            "geniekey ",
+            "splunk ",
+            "apikey ",
+            "ssws ",
+            "accesskey ",
+            "sso-key ",
+        ]
+        .map(|n| (n, Word::Scheme)),
     );
     all.extend(
         ["jdbc:oracle:thin:", "jdbc:oracle:oci:", "jdbc:oracle:oci8:"].map(|n| (n, Word::Oracle)),
@@ -148,13 +158,6 @@ static WORDS: LazyLock<Option<(AhoCorasick, Vec<Word>)>> = LazyLock::new(|| {
             "openssl rand ",
             "pwgen ",
             "erlang.cookie",
-            "admin_password",
-            "adminpassword",
-            "rootpassword",
-            "root_password",
-            "secrets/",
-            "_pass.txt",
-            "vault_pass",
             "keepassxc-cli ",
             "lpass show",
             "chamber read",
@@ -198,6 +201,7 @@ static WORDS: LazyLock<Option<(AhoCorasick, Vec<Word>)>> = LazyLock::new(|| {
             "radius-server ",
             "isakmp ",
             "key-string ",
+            "authentication-key ",
             "authentication md5 ",
         ]
         .map(|n| (n, Word::Device)),
@@ -249,7 +253,7 @@ static WORDS: LazyLock<Option<(AhoCorasick, Vec<Word>)>> = LazyLock::new(|| {
     all.extend(hosts::BEFORE_MAC.iter().map(|n| (*n, Word::BeforeMac)));
     all.push(("//", Word::Share));
     all.push((r"\\", Word::Unc));
-    all.push((" * ", Word::Star));
+    all.extend([" * ", " \"*\" "].map(|n| (n, Word::Star)));
     all.extend(seeds::NAMES.iter().map(|n| (*n, Word::Seed)));
     let words: Vec<Word> = all.iter().map(|(_, w)| *w).collect();
     AhoCorasick::builder()
@@ -333,7 +337,7 @@ fn words(found: &mut Found<'_>) {
             Word::BeforeBlock => hosts::after(found, start, end, true),
             Word::AfterHost => hosts::before(found, start),
             Word::Share => hosts::share(found, start),
-            Word::Star => piped::ppp_secret(found, start),
+            Word::Star => piped::ppp_secret(found, start, end),
             Word::Unc => hosts::unc(found, start),
             Word::BeforeMac => hosts::bare_mac(found, start, end),
             Word::Seed => seeds::at(found, end),
