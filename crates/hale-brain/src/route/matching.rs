@@ -294,8 +294,11 @@ impl<'a> Matcher<'a> {
 
     fn with_typed_values(&self, intent: &Intent, mut assignment: Assignment) -> Assignment {
         for (at, token) in self.tokens.iter().enumerate() {
+            // `files containing "*a"`: what stands in them, whatever it looks like.
+            let is_text = token.quoted && self.names.is_contained(at);
             let mut open = intent.slots.iter().enumerate().filter_map(|(index, slot)| {
                 let free = assignment.slots[index].is_none();
+                let free = free && !(is_text && slot.kind == SlotKind::Glob);
                 let value = token.value(|value| accepts(slot.kind, value)).filter(|_| free)?;
                 Some((index, value))
             });

@@ -95,6 +95,9 @@ impl Names<'_> {
             return Some(0);
         }
         if kind == SlotKind::Glob && token.quoted {
+            if self.is_contained(at) {
+                return None;
+            }
             let named = has_extension(&token.raw) || self.is_anchored(kind, at);
             return (named && is_file_name(token)).then_some(1);
         }
@@ -239,7 +242,7 @@ impl Names<'_> {
 
     /// Whether the token is what files are to contain, whatever word it is: `files containing report`,
     /// `report가 포함된 파일`.
-    fn is_contained(&self, at: usize) -> bool {
+    pub(super) fn is_contained(&self, at: usize) -> bool {
         let is = |token: &Token, names| self.concepts(names).any(|concept| token.is(concept));
         let contains = |token: &Token| is(token, &["contain"]);
         let between = |token: &Token| {
