@@ -27,18 +27,14 @@ async fn server(answers: &'static [&'static str]) -> (String, Seen) {
             let (stream, _) = listener.accept().await.unwrap();
             let answer = answers[next.min(answers.len() - 1)];
             next += 1;
-            let record = Arc::clone(&record);
-            tokio::spawn(async move {
-                if let Some(body) = request(stream, answer).await {
-                    record.lock().unwrap().push((Instant::now(), body));
-                }
-            });
+            tokio::spawn(request(stream, answer, Arc::clone(&record)));
         }
     });
     (url, seen)
 }
 
-async fn request(mut stream: TcpStream, answer: &str) -> Option<Value> {
+/// Records what was posted before it answers: whoever was answered is on record before the next asks.
+async fn request(mut stream: TcpStream, answer: &str, record: Seen) -> Option<()> {
     let mut bytes = Vec::new();
     let body = loop {
         let mut chunk = [0; 4096];
@@ -58,9 +54,9 @@ async fn request(mut stream: TcpStream, answer: &str) -> Option<Value> {
             return None;
         }
     };
+    record.lock().unwrap().push((Instant::now(), body));
     let reply = format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-    stream.write_all(reply.as_bytes()).await.ok()?;
-    Some(body)
+    stream.write_all(reply.as_bytes()).await.ok()
 }
 
 async fn wait_for(seen: &Seen, count: usize) -> Vec<(Instant, Value)> {
