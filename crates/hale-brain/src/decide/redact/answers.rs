@@ -2,8 +2,10 @@
 
 use super::kinds::{Found, Kind};
 use super::look::{ahead, line_before, line_end};
+use super::net;
 use super::prose::{Named, State, is_copula, is_hex, is_other, is_value};
 use super::shapes;
+use super::words::List;
 
 /// The lines below an announcement that are read.
 const NEXT_LINES_MAX: usize = 4;
@@ -18,7 +20,10 @@ pub(super) fn next_lines(found: &mut Found<'_>, start: usize, from: usize, named
     }
     let line = found.slice(start - line_before(bytes, start).len(), end).trim_end();
     let announces = line.ends_with([':', '：']) || line.ends_with("=>");
-    let asks = line.contains(['?', '？']) || message(line).is_some_and(|said| !said.is_empty());
+    // Indented, `key: password` is a configuration's.
+    let chat = !line.starts_with([' ', '\t']);
+    let asks =
+        line.contains(['?', '？']) || chat && message(line).is_some_and(|said| !said.is_empty());
     if !announces && !asks {
         return;
     }
@@ -36,6 +41,13 @@ pub(super) fn next_lines(found: &mut Found<'_>, start: usize, from: usize, named
             continue;
         }
         let words: Vec<&str> = said.split_whitespace().collect();
+        if asks
+            && named == Named::Password
+            && let Some(phrase) = passphrase(said, &words)
+        {
+            let at = from + (phrase.as_ptr() as usize - said.as_ptr() as usize);
+            return found.add_everywhere(at, at + phrase.len(), Kind::Secret);
+        }
         if words.len() > 8 {
             return;
         }
@@ -50,12 +62,17 @@ pub(super) fn next_lines(found: &mut Found<'_>, start: usize, from: usize, named
                 if (alone || told) && !core.contains('@') { State::Told } else { State::Clause };
             let bare = alone && (is_hex(core, 16) || shapes::is_random(core));
             let key = named == Named::Key && !alone && shapes::is_random(core) && core.len() >= 20;
-            if !core.ends_with(':')
-                && !is_other(core)
-                && (bare
-                    || key
-                    || is_value(core, state, Named::Password)
-                    || alone && asks && is_value(core, state, Named::Pin) && named == Named::Pin)
+            let joined = alone && asks && net::is_joined_words(core);
+            if joined
+                || !core.ends_with(':')
+                    && !is_other(core)
+                    && (bare
+                        || key
+                        || is_value(core, state, Named::Password)
+                        || alone
+                            && asks
+                            && is_value(core, state, Named::Pin)
+                            && named == Named::Pin)
             {
                 let at = from + (core.as_ptr() as usize - said.as_ptr() as usize);
                 found.add_everywhere(at, at + core.len(), Kind::Secret);
@@ -66,6 +83,29 @@ pub(super) fn next_lines(found: &mut Found<'_>, start: usize, from: usize, named
             return;
         }
     }
+}
+
+/// `gravel otter minus candle 52`: four words or more that no sentence is made of, and a number.
+fn passphrase<'a>(said: &'a str, words: &[&'a str]) -> Option<&'a str> {
+    let odd = |w: &str| {
+        (3..=12).contains(&w.len())
+            && w.bytes().all(|b| b.is_ascii_lowercase())
+            && !List::StopWords.has(w)
+            && !List::ProseWords.has(w)
+    };
+    let mut first = 0;
+    for (at, word) in words.iter().take(24).enumerate() {
+        let number = (1..=4).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_digit());
+        if number && at - first >= 4 {
+            let begin = words[first].as_ptr() as usize - said.as_ptr() as usize;
+            let end = word.as_ptr() as usize - said.as_ptr() as usize + word.len();
+            return said.get(begin..end);
+        }
+        if !odd(word) {
+            first = at + 1;
+        }
+    }
+    None
 }
 
 /// What is said in a line of a chat, behind the time and the name: `[09:03] ann: X`, `<ann> X`.
@@ -84,7 +124,7 @@ fn message(line: &str) -> Option<&str> {
             || word.starts_with('[')
                 && word[1..]
                     .bytes()
-                    .all(|b| b.is_ascii_digit() || matches!(b, b':' | b'.' | b'/' | b','))
+                    .all(|b| b.is_ascii_digit() || matches!(b, b':' | b'.' | b'/' | b',' | b'-'))
             || word.ends_with(']') && word.bytes().next().is_some_and(|b| b.is_ascii_digit());
         let nick = word.starts_with('<') && word.ends_with('>') && word.len() <= 34
             || (word.ends_with(':') || word.ends_with('>'))

@@ -208,7 +208,7 @@ fn typed(bytes: &[u8], colon: usize, at: usize) -> Option<usize> {
         return None;
     }
     let end = ahead(bytes, at, 32, |b| {
-        is_word(b) || matches!(b, b'&' | b'<' | b'>' | b'\'' | b' ' | b'?' | b':')
+        is_word(b) || matches!(b, b'&' | b'<' | b'>' | b'\'' | b' ' | b'?' | b':' | b'(' | b')')
     });
     let quoted =
         bytes.get(end) == Some(&b'=') && opening_quote(bytes, blanks(bytes, end + 1)).is_some();
@@ -657,6 +657,12 @@ fn spoken(
         return accept(found, key, join, start, v);
     }
     let trimmed = found.slice(v.start, v.end).trim_end_matches(['.', ',', ':', ';', '!', '?', ')']);
+    // `password reset of AccountServiceImpl2`
+    let name = shapes::is_wordy(trimmed)
+        && trimmed.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if join == Join::Blank && !v.quoted && name && at > after {
+        return None;
+    }
     accept(found, key, join, start, Value { end: v.start + trimmed.len(), ..v })
 }
 
@@ -736,7 +742,10 @@ fn host_value(found: &mut Found<'_>, name: &str, end: usize) {
     // `host=db-1:5432`, `server=db-1,1433`, `instance="db-1:9100"`
     let end = ahead(bytes, start, 254, |b| is_word(b) || matches!(b, b'-' | b'.'));
     let host = found.slice(start, end);
+    // `--instance=orders-pg16`: a database of a cloud's.
+    let option = line_before(bytes, at).ends_with(b"--instance=");
     if host.is_empty()
+        || option
         || host.contains('.')
         || !host.as_bytes()[0].is_ascii_alphabetic()
         || names::is_open_host(host)

@@ -319,6 +319,19 @@ fn yaml_values(found: &mut Found<'_>, name_start: usize, mut at: usize, end: usi
             return;
         }
         if block.is_some_and(|b| indent > b) {
+            // A file in a value: what its lines say has its own look.
+            let name = ahead(bytes, from, 64, is_key);
+            let of_file = name > from
+                && bytes.get(name) == Some(&b':')
+                && matches!(bytes.get(name + 1), Some(b' ' | b'\n' | b'\r') | None);
+            if of_file {
+                let from_value = look::blanks(bytes, name + 1);
+                let v = found.slice(from_value, stop);
+                if from_value < stop && !is_setting(found.slice(from, name), v) {
+                    hidden_datum(found, from_value, stop);
+                }
+                continue;
+            }
             hidden_datum(found, from, stop);
             continue;
         }

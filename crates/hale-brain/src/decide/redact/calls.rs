@@ -94,6 +94,10 @@ pub(super) const CALLS: &[&str] = &[
     "set_secret(",
     "setsecret(",
     "keycredential(",
+    "bearer(",
+    "bearer_auth(",
+    "bearer_token(",
+    "withbearertoken(",
 ];
 /// The most arguments of a call that are read.
 const ARGUMENTS_MAX: usize = 8;

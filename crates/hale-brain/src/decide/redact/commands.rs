@@ -146,6 +146,10 @@ fn read(found: &mut Found<'_>, end: usize, rule: &Rule) {
         } else if let Some((_, v)) = w.split_once('=').filter(|(o, _)| is(&rule.login, o)) {
             login(found, Value { start: word.end - v.len(), ..word }, ':');
         } else if !w.starts_with('-') {
+            // `-c 3`: what belongs to an option.
+            if rule.host_operand && w.bytes().all(|b| b.is_ascii_digit()) {
+                continue;
+            }
             operands += 1;
             operand(found, word, rule, operands, takes_last);
         }

@@ -7,6 +7,8 @@ use super::names::{is_host_shaped, is_open_host, is_region, is_role};
 use super::shapes;
 use super::words::List;
 
+/// The most rows of a table that are read.
+const COLUMN_ROWS_MAX: usize = 500;
 /// What is followed by the name of a host, at the end of its line or before a brace.
 pub(super) const BEFORE_HOST: &[&str] = &[
     "host-name ",
@@ -73,6 +75,13 @@ pub(super) const BEFORE_HOST: &[&str] = &[
     "node_name=",
     "virtual-name ",
     "fqdn ",
+    "from client ",
+    "devname=",
+    "dvchost=",
+    "devicename=",
+    "--hostname=",
+    "--hostname ",
+    "mon.",
 ];
 /// The same, only where a block opens behind the name.
 pub(super) const BEFORE_BLOCK: &[&str] =
@@ -124,10 +133,16 @@ pub(super) fn told(found: &mut Found<'_>, start: usize, end: usize) {
     let digit = name.bytes().any(|b| b.is_ascii_digit());
     // `table2`, `web2`: one digit does for what machines are called only.
     let digits = name.len() - letters.len();
+    // `exit-osl`: the last part says where it stands.
+    let placed = name.contains('-')
+        && name
+            .rsplit('-')
+            .next()
+            .is_some_and(|last| last.len() == 3 && List::HostPlaces.has(last));
     if digits == 1 && !name.contains('-') && !is_role(letters) {
         return;
     }
-    if !(digit || name.contains('-') && is_host_shaped(name))
+    if !(digit || placed || name.contains('-') && is_host_shaped(name))
         || List::NoHosts.has(letters)
         || letters.len() < 2
     {
@@ -158,6 +173,43 @@ pub(super) fn before(found: &mut Found<'_>, start: usize) {
     let from = start - line.len();
     if !line.is_empty() && line.iter().all(|b| is_word(*b) || matches!(b, b'-' | b'.')) {
         told(found, from, start);
+    }
+}
+
+/// A table with a column for hosts, its parts aligned by blanks: `NAME   STATUS   NODE`; its head begins at `at`.
+pub(super) fn column(found: &mut Found<'_>, at: usize) {
+    let bytes = found.bytes;
+    let end = line_end(bytes, at);
+    let head = found.slice(at, end);
+    let Some(place) =
+        ["NODE", "HOSTNAME", "Hostname", "HOST", "NODENAME"].iter().find_map(|name| {
+            head.match_indices(name).map(|(place, _)| place).find(|place| {
+                let before = head[..*place].ends_with("  ") || *place == 0;
+                let after = &head[place + name.len()..];
+                before && (after.is_empty() && *place > 0 || after.starts_with("  "))
+            })
+        })
+    else {
+        return;
+    };
+    let mut line = end;
+    for _ in 0..COLUMN_ROWS_MAX {
+        let from = ahead(bytes, line, 2, |b| b == b'\r' || b == b'\n');
+        let stop = line_end(bytes, from);
+        if stop == from || from - line > 2 || found.slice(from, stop) == head {
+            return;
+        }
+        line = stop;
+        let mut cell = from + place;
+        if cell >= stop || place > 0 && byte_before(bytes, cell) != Some(b' ') {
+            // Not aligned: the last column is the last word.
+            if !head.trim_end().ends_with("NODE") {
+                continue;
+            }
+            cell = stop - found.slice(from, stop).split(' ').next_back().map_or(0, str::len);
+        }
+        let to = ahead(bytes, cell, 64, |b| !b.is_ascii_whitespace());
+        told(found, cell, to.min(stop));
     }
 }
 
@@ -239,12 +291,12 @@ pub(super) const BEFORE_MAC: &[&str] = &[
     "ieee=",
     "ieee:",
     "eui64",
-    "eui-64",
     "deveui",
     "dev_eui",
     "joineui",
     "join_eui",
     "appeui",
+    "eui-64",
     "extaddr",
     "ext_addr",
     "extended address",

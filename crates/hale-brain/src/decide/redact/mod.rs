@@ -25,6 +25,7 @@ mod look;
 mod names;
 mod net;
 mod network;
+mod offers;
 mod piped;
 mod places;
 mod prose;

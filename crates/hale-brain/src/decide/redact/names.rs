@@ -110,6 +110,12 @@ pub(super) fn is_host_shaped(name: &str) -> bool {
     {
         return false;
     }
+    // `ORA-01017`, `IT-20260211-07`: messages and tickets.
+    let capitals = parts[0].bytes().all(|b| b.is_ascii_uppercase());
+    let long = |p: &&str| p.len() >= 5 && p.bytes().all(|b| b.is_ascii_digit());
+    if capitals && parts.iter().skip(1).any(long) {
+        return false;
+    }
     if parts.len() == 3 && parts[0].len() == 2 && List::RegionParts.has(&letters(parts[1]))
         || is_region(name)
     {
@@ -177,7 +183,14 @@ pub(super) fn at_sign(found: &mut Found<'_>, at: usize) {
     while end > at + 1 && matches!(bytes[end - 1], b'.' | b'-' | b'_') {
         end -= 1;
     }
-    if start >= at || end <= at + 1 || is_userinfo(bytes, at) {
+    // EDIFACT: `REF77++ann@acme.example`
+    if let Some(plus) = found.slice(start, at).rfind("++") {
+        start += plus + 2;
+    }
+    // `register => 4930:X@sip.acme.example`: a login.
+    let login = byte_before(bytes, start) == Some(b':')
+        && look::contains(line_before(bytes, start), b"register =>");
+    if login || start >= at || end <= at + 1 || is_userinfo(bytes, at) {
         return;
     }
     let (local, domain) = (found.slice(start, at), found.slice(at + 1, end));
@@ -354,7 +367,11 @@ pub(super) fn syslog_header(found: &mut Found<'_>, at: usize) {
         return;
     }
     let sure = rfc3164 || pid || known || is_host_shaped(name);
-    if (tagged && sure) || (is_host_shaped(name) && rfc5424(line)) {
+    // `2026-02-03T04:05:06Z DC-KL882 Microsoft-Windows-Security-Auditing 4625`
+    let capitals = name.bytes().all(|b| !b.is_ascii_lowercase())
+        && name.split_once('-').is_some_and(|(role, _)| is_role(role))
+        && is_host_shaped(name);
+    if (tagged && sure) || capitals || (is_host_shaped(name) && rfc5424(line)) {
         found.add_everywhere(at + start, at + token_end, Kind::Host);
     }
 }
@@ -452,7 +469,9 @@ fn has_host_role(found: &Found<'_>, name: &str, start: usize, end: usize) -> boo
         (_, _) => roles + places > 0,
     };
     let thing = words_before(bytes, start).next().is_some_and(|w| List::NamedThings.has(bare(w)));
-    told && !thing
+    // `client-mobile-app31`: of a program.
+    let program = parts.len() > 2 && is_one_of(parts[0], &["client", "user", "plugin", "module"]);
+    told && !thing && !program
 }
 
 /// `be/app-02 0/0/1/5/6 200` in the log of HAProxy: the server after its backend, timers after both.
@@ -496,12 +515,24 @@ fn is_composed_role(word: &str) -> bool {
         })
 }
 
+/// `"project_id":"retail-dwh-221"`, `--instance=orders-pg16`: the key before it names a thing of a cloud.
+fn is_of_cloud(bytes: &[u8], start: usize) -> bool {
+    let head = line_before(bytes, start);
+    let head = &head[head.len().saturating_sub(24)..];
+    let key = head.strip_suffix(b"\"").unwrap_or(head).trim_ascii_end();
+    let Some(key) = key.strip_suffix(b":").or(key.strip_suffix(b"=")) else { return false };
+    let key = key.strip_suffix(b"\"").unwrap_or(key);
+    [&b"project_id"[..], b"projectid", b"--project", b"--instance", b"project"]
+        .iter()
+        .any(|k| key.len() >= k.len() && key[key.len() - k.len()..].eq_ignore_ascii_case(k))
+}
+
 /// A name of the form of a host, in a place where a host stands: `backend api/api-prod-32`,
 /// `node worker-3`, `db-2:5432`. Called at the last digit of a word with a dash.
 pub(super) fn shaped_host(found: &mut Found<'_>, start: usize, end: usize) {
     let bytes = found.bytes;
     let name = found.slice(start, end);
-    if name.is_empty() || !is_host_shaped(name) {
+    if name.is_empty() || !is_host_shaped(name) || is_of_cloud(bytes, start) {
         return;
     }
     let before = byte_before(bytes, start);

@@ -190,6 +190,8 @@ impl Look {
             || shapes::is_ulid(v)
             || shapes::is_nothing(v)
             || v.starts_with("0x")
+            || v.starts_with("age1")
+            || ["AAAAC3Nza", "AAAAB3Nza", "AAAAE2Vj", "AAAAGnNr"].iter().any(|p| v.starts_with(p))
         {
             return None;
         }
@@ -206,7 +208,7 @@ impl Look {
             return Some(Look::Long);
         }
         if is_other(v) || v.contains(['/', ',']) || is_account(v) {
-            return None;
+            return (v.matches('.').count() >= 3).then(|| words(v)).flatten();
         }
         let c = shapes::classes(v);
         let runs = shapes::class_runs(v);
@@ -216,8 +218,8 @@ impl Look {
         let one_case = c.digit && (c.lower != c.upper) && alphanumeric;
         if v.len() >= 20
             && joined
-            && (shapes::is_random(v) && !v.contains(['-', '_'])
-                || c.lower && c.upper && c.digit && runs * 4 >= v.len())
+            && (shapes::is_random(v) && !v.contains(['-', '_']) && !shapes::is_wordy(v)
+                || !shapes::is_wordy(v) && c.lower && c.upper && c.digit && runs * 4 >= v.len())
         {
             return Some(Look::Long);
         }
@@ -225,7 +227,7 @@ impl Look {
             return Some(look);
         }
         let generated = is_unmistakable(v) && !v.contains(['=', '+', ';', '&'])
-            || c.lower && c.upper && digits >= 2 && joined && runs >= 6
+            || c.lower && c.upper && digits >= 2 && joined && runs >= 6 && !shapes::is_wordy(v)
             || one_case && v.len() >= 12 && runs >= 6 && c.lower;
         // `AuthDialogV2`: a name of a program's.
         let core = v.trim_end_matches(|c: char| c.is_ascii_digit());
@@ -266,7 +268,53 @@ pub(super) fn is_joined_words(v: &str) -> bool {
     words(v).is_some()
 }
 
+/// Whether a sentence about a way in could offer it.
+pub(super) fn is_offered(v: &str) -> bool {
+    let look = Look::of(v);
+    matches!(look, Some(Look::Generated | Look::Chosen))
+        || look == Some(Look::Words) && v.matches(['.', '-', '_']).count() >= 3
+}
+
+/// The same, with a number or a capital: nothing else is called so.
+pub(super) fn is_chosen_words(v: &str) -> bool {
+    words(v) == Some(Look::Chosen)
+}
+
+/// `lantern_Monsun_42`, `brisk.brisk.34`, `pepper.Falke-97`: two words and a number, joined as no name is.
+fn is_mixed(v: &str) -> bool {
+    let marks: Vec<u8> = v.bytes().filter(|b| !b.is_ascii_alphanumeric()).collect();
+    let pieces: Vec<&str> = v.split(['-', '_', '.', '#', '*', '+']).collect();
+    let ([a, b, number], [first, second]) = (&pieces[..], &marks[..]) else { return false };
+    let word = |w: &&str| {
+        (3..=12).contains(&w.len())
+            && w.as_bytes()[0].is_ascii_alphabetic()
+            && w.bytes().skip(1).all(|b| b.is_ascii_lowercase())
+            && !is_of_names(w)
+    };
+    let capital = |w: &str| w.as_bytes()[0].is_ascii_uppercase();
+    (2..=4).contains(&number.len())
+        && number.bytes().all(|b| b.is_ascii_digit())
+        && word(a)
+        && word(b)
+        && (first != second
+            || *first == b'.'
+            || capital(b) && !capital(a)
+            || capital(a) && *first == b'_')
+}
+
+/// Words that names are made of, and hardly a password.
+fn is_of_names(w: &str) -> bool {
+    List::StopWords.has(w)
+        || List::ProseWords.has(w)
+        || List::HostRoles.has(w)
+        || List::NamedThings.has(w)
+        || List::NamesOfThings.has(w)
+}
+
 fn words(v: &str) -> Option<Look> {
+    if is_mixed(v) {
+        return Some(Look::Chosen);
+    }
     let core = v.trim_end_matches(|c: char| c.is_ascii_digit());
     let number = v.len() - core.len();
     let separator = core.bytes().find(|b| !b.is_ascii_alphabetic())?;
@@ -278,10 +326,7 @@ fn words(v: &str) -> Option<Look> {
         (3..=12).contains(&w.len())
             && w.bytes().skip(1).all(|b| b.is_ascii_lowercase())
             && w.as_bytes()[0].is_ascii_alphabetic()
-            && !List::StopWords.has(w)
-            && !List::ProseWords.has(w)
-            && !List::HostRoles.has(w)
-            && !List::NamedThings.has(w)
+            && !is_of_names(w)
     };
     if !pieces.iter().all(is_plain_word) {
         return None;
@@ -304,7 +349,13 @@ fn groups(tokens: &[Token<'_>], places: &[(usize, Named)]) -> Vec<(usize, usize)
     while at < tokens.len() {
         let length = tokens[at].text.len();
         let same = |t: &&Token<'_>| t.text.len() == length && is_group(t.text);
-        let run: Vec<&Token<'_>> = tokens[at..].iter().take_while(same).take(32).collect();
+        let run: Vec<&Token<'_>> = tokens[at..]
+            .iter()
+            .enumerate()
+            .take_while(|(i, t)| same(t) && (*i == 0 || !t.raw.starts_with('(')))
+            .map(|(_, t)| t)
+            .take(32)
+            .collect();
         let digits = |t: &&&Token<'_>| t.text.bytes().any(|b| b.is_ascii_digit());
         let letters = run.iter().any(|t| t.text.bytes().any(|b| b.is_ascii_alphabetic()));
         let told = at > 0 && tokens[at - 1].raw.ends_with(':') && run.len() == 4;

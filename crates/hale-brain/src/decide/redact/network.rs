@@ -208,6 +208,13 @@ pub(super) fn colons_at(found: &mut Found<'_>, at: usize) -> usize {
     if ipv6(found, begin, stop) {
         return end.max(at + 1);
     }
+    // `fe80::1.54412`, as tcpdump writes address and port.
+    if let Some(dot) = found.slice(begin, stop).rfind('.')
+        && bytes[begin + dot + 1..stop].iter().all(u8::is_ascii_digit)
+        && ipv6(found, begin, begin + dot)
+    {
+        return end.max(at + 1);
+    }
     // `2001:db8::1:443.` did not parse whole; a dotted tail may be something else.
     end.max(at + 1)
 }
@@ -250,6 +257,14 @@ fn mac_pairs(found: &mut Found<'_>, start: usize, end: usize, separator: u8) -> 
             && pair.get(2).is_none_or(|s| *s == separator)
     });
     let count = run.len().div_ceil(3);
+    // A DUID: its type, that of the hardware, perhaps a time, and the address.
+    let duid = pairs
+        && (count == 10 && run.starts_with(b"00:03:00:01")
+            || count == 14 && run.starts_with(b"00:01:00:01"));
+    if duid {
+        found.add(stop - 17, stop, Kind::Mac);
+        return true;
+    }
     if !pairs || !matches!(count, 6 | 8 | 14) {
         return false;
     }

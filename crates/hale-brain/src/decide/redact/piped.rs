@@ -4,6 +4,7 @@
 use super::kinds::{Found, Kind};
 use super::look::{self, ahead, blanks, byte_before, is_word, line_before, line_end};
 use super::net;
+use super::offers;
 use super::shapes;
 use super::values::{Value, opening_quote, shell_word};
 use super::words::List;
@@ -26,16 +27,9 @@ pub(super) fn echo(found: &mut Found<'_>, start: usize, end: usize) {
         ["password-command", "passcommand", "pass_command", "askpass", "password_command"]
             .iter()
             .any(|w| look::contains(line, w.as_bytes()));
-    let to_file = rest.split_once('>').is_some_and(|(_, file)| {
-        let file = file.trim_start_matches(['>', ' ', '"', '\'']);
-        let file = file.split([' ', ';', '&']).next().unwrap_or_default();
-        !file.ends_with(".pub")
-            && ["pass", "secret", "token", "cred", "key", ".pw", "cookie", "vault"]
-                .iter()
-                .any(|w| look::contains(file.as_bytes(), w.as_bytes()))
-            && (shapes::is_told_password(found.slice(v.start, v.end))
-                || net::is_joined_words(found.slice(v.start, v.end)))
-    });
+    let to_file = offers::is_telling_file(rest)
+        && (shapes::is_told_password(found.slice(v.start, v.end))
+            || net::is_joined_words(found.slice(v.start, v.end)));
     let of_key =
         of_command || to_file || substituted && (shapes::is_random(found.slice(v.start, v.end)));
     if read || of_key {
@@ -116,7 +110,17 @@ pub(super) fn shown(found: &mut Found<'_>, end: usize) {
     for (from, to) in arrow.into_iter().chain([next]) {
         let text = found.slice(from.min(bytes.len()), to);
         let word = text.trim().trim_matches(['"', '\'']);
-        let one = !word.is_empty() && !word.contains(' ');
+        let one = !word.is_empty() && !word.contains(' ') && !word.starts_with(['{', '[']);
+        let code = (6..=8).contains(&word.len())
+            && word.bytes().all(|b| b.is_ascii_digit())
+            && ["otp", "oath", "2fa", "mfa"]
+                .iter()
+                .any(|w| line_before(bytes, stop).windows(w.len()).any(|x| x == w.as_bytes()));
+        if code {
+            let at = from + (word.as_ptr() as usize - text.as_ptr() as usize);
+            found.add_everywhere(at, at + word.len(), Kind::Secret);
+            return;
+        }
         let wrapped = word.len() >= 8 && super::base64::decode(word).is_some();
         let secret = shapes::is_told_password(word)
             || net::is_joined_words(word)

@@ -29,6 +29,26 @@ pub(super) enum Place {
     Next,
     /// `cat /run/secrets/db⏎X`
     File,
+    /// `{X}` or X up to the next tag.
+    Element,
+    /// The last word of the line.
+    Last,
+    /// A UUID, or hex, as the next word.
+    Id,
+    /// `check_mysql!user!X!3306`
+    Bangs,
+    /// `alg:name:X`
+    Tsig,
+    /// `"random_password", … "result":"X"`
+    Result,
+    /// `user:X` or `user/X`
+    Pair,
+    /// `define('AUTH_KEY', 'X')`
+    Salt,
+    /// `12 SHA1 X` of keys for NTP.
+    NumberedKey,
+    /// `register => user:X@host`
+    Register,
     /// `"value": "X"` of a key of a storage account, some lines below.
     StorageKey,
 }
@@ -63,6 +83,32 @@ pub(super) const WORDS: &[(&str, Place)] = &[
     ("cat ~", Place::File),
     ("cat .", Place::File),
     ("\"keyname\":", Place::StorageKey),
+    ("sanitize-payload ", Place::Acl),
+    ("<master>", Place::Element),
+    ("hotp/", Place::Last),
+    ("secretid ", Place::Id),
+    ("secret_id ", Place::Id),
+    ("secret id ", Place::Id),
+    ("tlspsk ", Place::Id),
+    ("check_command ", Place::Bangs),
+    ("check_command\t", Place::Bangs),
+    ("nsupdate -y ", Place::Tsig),
+    ("-y hmac-", Place::Tsig),
+    ("\"random_password\"", Place::Result),
+    ("+cpin=", Place::Next),
+    ("key content ", Place::Last),
+    ("username=", Place::Pair),
+    ("userid=", Place::Pair),
+    ("allow ", Place::Pair),
+    (" sha1 ", Place::NumberedKey),
+    (" sha256 ", Place::NumberedKey),
+    (" md5 ", Place::NumberedKey),
+    (" aes128cmac ", Place::NumberedKey),
+    ("register => ", Place::Register),
+    ("_key', '", Place::Salt),
+    ("_salt', '", Place::Salt),
+    ("_key',  '", Place::Salt),
+    ("_salt',  '", Place::Salt),
 ];
 
 /// A word of the syntax stands at `start..end`.
@@ -112,6 +158,71 @@ pub(super) fn at(found: &mut Found<'_>, start: usize, end: usize, place: Place) 
             }
         }
         Place::StorageKey => storage_key(found, end),
+        Place::Element => {
+            let to = ahead(bytes, end, 200, |b| b != b'<' && b != b'\n');
+            let v = found.slice(end, to);
+            if v.len() >= 16 && (v.starts_with('{') || shapes::is_random(v)) {
+                found.add_everywhere(end, to, Kind::Secret);
+            }
+        }
+        Place::Last => {
+            let line = found.slice(end, stop).trim_end();
+            let word = line.rsplit([' ', '\t']).next().unwrap_or_default();
+            let from = end + (word.as_ptr() as usize - line.as_ptr() as usize);
+            if shapes::is_told_password(word)
+                || net::is_joined_words(word)
+                || shapes::is_random(word)
+            {
+                hide(found, from, from + word.len());
+            }
+        }
+        Place::Id => {
+            let from = blanks(bytes, end);
+            let to = ahead(bytes, from, 128, |b| !b.is_ascii_whitespace() && b != b',');
+            let v = found.slice(from, to);
+            let hex = v.len() >= 32 && v.bytes().all(|b| b.is_ascii_hexdigit());
+            if shapes::is_uuid(v) || hex {
+                hide(found, from, to);
+            }
+        }
+        Place::Salt => {
+            let v = found.slice(end, stop);
+            let to = v.find("')").unwrap_or(0);
+            let c = shapes::classes(&v[..to]);
+            if to >= 32 && c.digit && c.lower && c.upper {
+                found.add_everywhere(end, end + to, Kind::Secret);
+            }
+        }
+        Place::NumberedKey => {
+            let number = line_before(bytes, start).trim_ascii();
+            let numbered = (1..=5).contains(&number.len()) && number.iter().all(u8::is_ascii_digit);
+            let line = found.slice(end, stop).trim_end();
+            if numbered && !line.contains(' ') && line.len() >= 8 && !shapes::is_path(line) {
+                hide(found, end, end + line.len());
+            }
+        }
+        Place::Bangs => bangs(found, end, stop),
+        Place::Tsig => {
+            let from = ahead(bytes, blanks(bytes, end), 1, |b| b == b'"' || b == b'\'');
+            let to =
+                ahead(bytes, from, 300, |b| !b.is_ascii_whitespace() && b != b'"' && b != b'\'');
+            let v = found.slice(from, to);
+            if let Some((_, key)) = v.rsplit_once(':')
+                && super::base64::decode(key).is_some()
+            {
+                hide(found, to - key.len(), to);
+            }
+        }
+        Place::Result => result(found, end),
+        Place::Pair => pair(found, start, end, stop),
+        Place::Register => {
+            let line = found.slice(end, stop);
+            if let Some((login, _)) = line.rsplit_once('@')
+                && let Some(colon) = login.rfind(':')
+            {
+                hide(found, end + colon + 1, end + login.len());
+            }
+        }
     }
 }
 
@@ -163,7 +274,58 @@ fn bracket(found: &mut Found<'_>, end: usize, stop: usize) {
     }
 }
 
+/// The arguments of a check, which exclamation marks separate.
+fn bangs(found: &mut Found<'_>, end: usize, stop: usize) {
+    let line = found.slice(end, stop);
+    let mut spans = Vec::new();
+    for word in line.split('!').skip(1) {
+        let word = word.split([' ', '\t']).next().unwrap_or_default();
+        let at = end + (word.as_ptr() as usize - line.as_ptr() as usize);
+        if shapes::is_strong_password(word) || net::is_joined_words(word) {
+            spans.push((at, at + word.len()));
+        }
+    }
+    for (from, to) in spans {
+        hide(found, from, to);
+    }
+}
+
+/// What a generator of passwords gave, some fields further on.
+fn result(found: &mut Found<'_>, end: usize) {
+    let stop = ahead(found.bytes, end, 400, |_| true);
+    let text = found.slice(end, stop);
+    let Some(at) = text.find("\"result\"") else { return };
+    let rest = text[at + 8..].trim_start_matches([' ', ':']);
+    let Some(value) = rest.strip_prefix('"').and_then(|r| r.split('"').next()) else { return };
+    if rest.len() > value.len() + 1 && value.len() >= 6 {
+        let from = end + (value.as_ptr() as usize - text.as_ptr() as usize);
+        hide(found, from, from + value.len());
+    }
+}
+
+/// A user's name and a password where a name alone was meant.
+fn pair(found: &mut Found<'_>, start: usize, end: usize, stop: usize) {
+    let text = found.slice(end, stop);
+    let word = text.trim_start_matches(['"', '\'']);
+    let lead = text.len() - word.len();
+    let to =
+        word.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '&' | ',' | ';' | '@'));
+    let word = &word[..to.unwrap_or(word.len())];
+    let oracle = found.slice(start, end).eq_ignore_ascii_case("userid=");
+    let Some(at) = word.find(|c| c == ':' || oracle && c == '/') else { return };
+    let v = &word[at + 1..];
+    let plain = !found.slice(start, end).ends_with('=') && !shapes::is_strong_password(v);
+    if at > 0
+        && !plain
+        && !v.contains(['/', ':'])
+        && (shapes::is_told_password(v) || net::is_joined_words(v))
+    {
+        hide(found, end + lead + at + 1, end + lead + word.len());
+    }
+}
+
 fn acl(found: &mut Found<'_>, start: usize, stop: usize) {
+    let start = start - line_before(found.bytes, start).len();
     let line = found.slice(start, stop);
     let of_redis = line.contains('~')
         || line.contains("+@")

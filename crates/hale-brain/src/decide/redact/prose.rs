@@ -10,7 +10,8 @@ use serde::Deserialize;
 
 use super::answers;
 use super::kinds::{Found, Kind};
-use super::look::{byte_before, line_end};
+use super::look::{bare, byte_before, line_end};
+use super::net;
 use super::shapes;
 use super::words::List;
 
@@ -233,10 +234,14 @@ fn sentence_value(
     let mut any = false;
     let mut skip_to = 0;
     let mut open: Option<char> = None;
+    let mut before = "";
     for token in tokens(sentence, from) {
         if token.start < skip_to {
             continue;
         }
+        // `Modelo X9`, `ticket X9`: it says what it is.
+        let named_by = state != State::Told && List::NetNamed.has(bare(before));
+        before = token.text;
         if !token.latin {
             let last = token.text.chars().next_back();
             open = last.filter(|c| matches!(c, '“' | '„' | '‘' | '「' | '『' | '‹' | '«'));
@@ -244,7 +249,7 @@ fn sentence_value(
             continue;
         }
         if let Some((start, end)) =
-            value_of(found, token, state, named, open, from + sentence.len())
+            value_of(found, token, state, named, open, from + sentence.len()).filter(|_| !named_by)
         {
             found.add_everywhere(start, end, Kind::Secret);
             any = true;
@@ -283,8 +288,14 @@ fn after_word(word: &str, state: State, latin: bool, of: Languages) -> State {
         set.contains(bare) || !latin && set.iter().any(|c| !c.is_ascii() && bare.ends_with(c))
     });
     let mut preposition = INTO.iter().enumerate().filter(|(at, _)| is_of(at));
+    // `password policy: X`: of something else.
+    let other = matches!(
+        bare.trim_end_matches([':', '：']),
+        "policy" | "manager" | "hasher" | "hash" | "complexity" | "richtlinie" | "strength"
+    );
     match state {
         State::Beyond => State::Beyond,
+        State::Beside if other && colon => State::Beyond,
         _ if comma && state != State::Beside => State::Beyond,
         _ if colon || copula => State::Told,
         _ if preposition.any(|(_, set)| set.contains(bare)) => State::Into,
@@ -397,17 +408,21 @@ pub(super) fn is_value(v: &str, state: State, named: Named) -> bool {
         return false;
     }
     let told = state == State::Told;
+    let beside = state == State::Beside && v.len() >= 5;
     match named {
         Named::Password | Named::Pin => {
-            let pin = named == Named::Pin && told && is_pin(v);
-            pin || is_unmistakable(v)
+            let pin = named == Named::Pin && (told || beside) && is_pin(v);
+            let joined = matches!(state, State::Told | State::Into) && net::is_chosen_words(v);
+            pin || joined
+                || is_unmistakable(v)
                 || told && is_told(v)
                 || state == State::Beside && (shapes::is_strong_password(v) && is_told(v))
                 || state == State::Into && is_marked(v)
                 || told && v.len() >= 16 && shapes::is_random(v)
         }
         Named::Key | Named::Code => {
-            let long = v.len() >= 12 && (shapes::is_random(v) || is_unmistakable(v))
+            let wordy = shapes::is_wordy(v) && v.bytes().all(|b| b.is_ascii_alphanumeric());
+            let long = v.len() >= 12 && !wordy && (shapes::is_random(v) || is_unmistakable(v))
                 || shapes::is_uuid(v)
                 || is_hex(v, 16);
             match state {
@@ -512,7 +527,7 @@ pub(super) fn is_unmistakable(v: &str) -> bool {
     if !(7..=64).contains(&v.len()) || !v.bytes().all(|b| b.is_ascii_graphic()) || is_other(v) {
         return false;
     }
-    let core = v.trim_end_matches(['!', '?', '.', ',']);
+    let core = v.trim_end_matches(['!', '?', '.', ',', '+']);
     let c = shapes::classes(v);
     let inner = shapes::classes(core);
     let core = core.trim_start_matches('#');
@@ -528,6 +543,7 @@ pub(super) fn is_unmistakable(v: &str) -> bool {
             && c.upper
             && c.digit
             && shapes::class_runs(core) >= 4
+            && !shapes::is_wordy(core)
             && !v.contains(['.', ':', '/', '_', '-', '@', '='])
 }
 
@@ -567,7 +583,11 @@ fn login(found: &mut Found<'_>, from: usize, sentence: &str) {
         }
         if let Some((user, v)) = core.split_once(['/', ':', '|']) {
             let v = v.trim_end_matches(['.', ':']);
-            let named = user.bytes().any(|b| b.is_ascii_alphabetic()) && user.len() <= 40;
+            let named = user.bytes().any(|b| b.is_ascii_alphabetic())
+                && user.len() <= 40
+                && !v.starts_with('/')
+                // `feature/login-v3`
+                && !(core.as_bytes()[user.len()] == b'/' && shapes::is_name(v));
             if named && is_value(v, State::Told, Named::Password) {
                 found.add_everywhere(
                     at + user.len() + 1,

@@ -9,8 +9,8 @@ use super::kinds::Found;
 use super::look::{ahead, back, byte_before, is_word};
 use super::words::List;
 use super::{
-    assign, blocks, calls, cards, commands, headers, hosts, names, net, network, piped, places,
-    prose, seeds, tables, urls,
+    assign, blocks, calls, cards, commands, headers, hosts, names, net, network, offers, piped,
+    places, prose, seeds, tables, urls,
 };
 
 /// What a word announces.
@@ -58,6 +58,10 @@ enum Word {
     Near(prose::Named),
     /// A word of a syntax that stands before a value.
     Place(places::Place),
+    /// What offers a way in, and whether what it offers stands behind it.
+    Offer(bool),
+    /// `<<`
+    HereDocument,
     /// A call that takes a credential.
     Call,
     /// What sends an answer to a prompt.
@@ -130,6 +134,8 @@ static WORDS: LazyLock<Option<(AhoCorasick, Vec<Word>)>> = LazyLock::new(|| {
     all.extend(["@tcp(", "@unix(", "@tcp6("].map(|n| (n, Word::GoLogin)));
     all.extend(["echo ", "printf "].map(|n| (n, Word::Echo)));
     all.push(("<<<", Word::HereString));
+    all.push(("<<", Word::HereDocument));
+    all.extend(offers::WORDS.iter().map(|(n, behind)| (*n, Word::Offer(*behind))));
     all.extend(
         ["\"auth\"", "auth plain", "auth login", "authcommunity log,execute", "authcommunity log"]
             .map(|n| (n, Word::Protocol)),
@@ -173,6 +179,13 @@ static WORDS: LazyLock<Option<(AhoCorasick, Vec<Word>)>> = LazyLock::new(|| {
             "get-login-password",
             "generate-password",
             "--reveal",
+            "auth get-key ",
+            "wg genpsk",
+            "wg genkey",
+            "auth print-key ",
+            "pass otp",
+            "oathtool ",
+            "oath accounts code",
         ]
         .map(|n| (n, Word::Shows)),
     );
@@ -318,6 +331,8 @@ fn words(found: &mut Found<'_>) {
                 prose::at(found, start, end, named, of)
             }
             Word::Prose(..) => {}
+            Word::Offer(behind) => offers::at(found, start, end, behind),
+            Word::HereDocument => offers::here_document(found, start, end),
             Word::Call => calls::call(found, start, end),
             Word::Sends => {
                 let open =
@@ -354,6 +369,9 @@ fn lines(found: &mut Found<'_>) {
         if line.as_bytes()[0].is_ascii_alphanumeric() || line.as_bytes()[0] == b'<' {
             names::syslog_header(found, at);
             names::hosts_line(found, at);
+        }
+        if line.starts_with(['N', 'H', 'P']) && line.contains("  ") {
+            hosts::column(found, at);
         }
         if line.starts_with("Host ") {
             hosts::ssh_config(found, at);

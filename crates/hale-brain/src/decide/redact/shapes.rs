@@ -15,6 +15,10 @@ pub(super) fn is_placeholder(value: &str) -> bool {
     if List::PlaceholderStarts.words().any(|open| lower.starts_with(open)) {
         return true;
     }
+    // `getpass.getpass(`: what a call gives.
+    if v.strip_suffix('(').is_some_and(|call| is_identifier(call) && is_plain(call)) {
+        return true;
+    }
     if (first == '<' && v.ends_with('>')) || (first == '[' && v.ends_with(']')) {
         return true;
     }
@@ -334,6 +338,36 @@ pub(super) fn is_told_password(v: &str) -> bool {
     }
     let c = classes(v);
     (c.lower || c.upper) && (c.digit || c.special) && !v.contains(['(', ')', '[', ']'])
+}
+
+/// Mostly syllables: `AuthTokenV2Handler`, `YubiKey5CNFC`, `Workstation-Baseline-2024R2`.
+pub(super) fn is_wordy(v: &str) -> bool {
+    let bytes = v.as_bytes();
+    let (mut covered, mut at) = (0, 0);
+    while at < bytes.len() {
+        if !bytes[at].is_ascii_alphabetic() {
+            at += 1;
+            continue;
+        }
+        let run = bytes[at + 1..].iter().take_while(|b| b.is_ascii_lowercase()).count();
+        let word = &bytes[at..=at + run];
+        let vowel = word.iter().any(|b| b"aeiouyAEIOUY".contains(b));
+        if word.len() >= 3 && vowel && is_speakable(word) {
+            covered += word.len();
+        }
+        at += run + 1;
+    }
+    covered * 2 >= v.len()
+}
+
+/// Whether the consonants of a word are such as can be spoken: not `tqkir`.
+fn is_speakable(word: &[u8]) -> bool {
+    let vowel = |b: &u8| b"aeiouyAEIOUY".contains(b);
+    let opening = word.iter().take_while(|b| !vowel(b)).count();
+    let first = word[0].to_ascii_lowercase();
+    let fine = opening < 3 || first == b's' || matches!(word[opening - 1], b'r' | b'l');
+    let alone = word.windows(2).any(|w| w[0].eq_ignore_ascii_case(&b'q') && w[1] != b'u');
+    opening <= 3 && fine && !alone && !word.split(|b| vowel(b)).any(|run| run.len() > 4)
 }
 
 /// Runs of one class: `Kestrel`, `SQL` and `16` are one each.

@@ -80,6 +80,8 @@ lists! {
     ProseTerms "prose_terms",
     NetNamed "net_named",
     NetAs "net_as",
+    NamesOfThings "names_of_things",
+    AccessWords "access_words",
 }
 
 #[derive(Default)]
