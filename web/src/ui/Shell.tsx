@@ -64,6 +64,7 @@ export function Shell() {
   const [moreShown, showMore] = useState(false);
   const path = useRouterState({ select: (state) => state.location.pathname });
   const main = useRef<HTMLElement>(null);
+  const locked = useLockedOut();
 
   const step = (seconds: number) => {
     const from = at ? Date.parse(at) : Date.now();
@@ -128,7 +129,8 @@ export function Shell() {
         </header>
         <Notices />
         <main id="main" ref={main} tabIndex={-1}>
-          <Outlet />
+          {/* The notice says it once; every view would say it again in each of its parts. */}
+          {locked ? null : <Outlet />}
         </main>
       </div>
       <nav className="tabs" aria-label="Views">
