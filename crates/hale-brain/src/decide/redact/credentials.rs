@@ -1,18 +1,12 @@
 //! Credentials alone: what people of this machine read and pass on keeps its addresses and names, and loses what
 //! opens doors.
 
-use super::{Found, Kind, Redactor, scan, settle, tokens, vault};
+use super::{Kind, Redactor, settle};
 
 impl Redactor {
     /// Replaces credentials by placeholders such as `<secret-1>` and leaves everything else as it is.
     pub fn mask_credentials(&mut self, text: &str) -> String {
-        let mut found = Found::new(text);
-        if let Some(known) = &self.known {
-            known.find(&mut found);
-        }
-        vault::find(&mut found);
-        tokens::find(&mut found);
-        scan::find(&mut found);
+        let mut found = self.found_in(text);
         let mut spans = settle(std::mem::take(&mut found.spans));
         spans.retain(|span| span.kind == Kind::Secret);
         self.replace(text, &spans)

@@ -103,8 +103,8 @@ impl Redactor {
         Redactor { known: Values::new(&all), ..Redactor::default() }
     }
 
-    /// Replaces everything that must not leave by placeholders such as `<ip-1>`.
-    pub fn redact(&mut self, text: &str) -> String {
+    /// What every finder found.
+    fn found_in<'t>(&self, text: &'t str) -> Found<'t> {
         let mut found = Found::new(text);
         if let Some(known) = &self.known {
             known.find(&mut found);
@@ -112,6 +112,12 @@ impl Redactor {
         vault::find(&mut found);
         tokens::find(&mut found);
         scan::find(&mut found);
+        found
+    }
+
+    /// Replaces everything that must not leave by placeholders such as `<ip-1>`.
+    pub fn redact(&mut self, text: &str) -> String {
+        let mut found = self.found_in(text);
         self.learn(&found);
         if let Some(values) = &self.echo_values {
             values.find(&mut found);
