@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Settings;
 use crate::adviser::Adviser;
-use crate::consult::{Counsel, News};
+use crate::consult::{Counsel, News, Waiting};
 use crate::core::{Applied, Core, Purpose, Reply};
 use crate::desk::Desk;
 use crate::events::EventBus;
@@ -106,6 +106,7 @@ impl Agent {
             let _ = desk.notify.set(notify);
         }
         let (news_sender, news) = mpsc::channel(RESULTS_MAX);
+        let waiting = Waiting::load(&core.state, &mut core.cases);
         core.counsel = Adviser::new(&core.settings).map(|adviser| Counsel {
             adviser: Arc::new(adviser),
             handle: Arc::new(AgentHandle {
@@ -114,7 +115,7 @@ impl Agent {
                 wishes: wish_sender.clone(),
             }),
             news: news_sender,
-            waiting: Default::default(),
+            waiting,
         });
         if let Some(counsel) = &core.counsel {
             let _ = desk.adviser.set(counsel.adviser.clone());

@@ -2,7 +2,7 @@
 //! investigates beside the loop. The loop never waits for it. What comes back is a diagnosis that may
 //! be better, and proposals that the guard judges like any other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,16 +17,20 @@ use hale_model::incident::{Agent, DiagnosisSource, Incident, IncidentState};
 use hale_model::snapshot::Snapshot;
 use hale_model::text::moment;
 use hale_model::{IncidentId, PlanId, Timestamp};
+use hale_store::State;
 use tokio::sync::mpsc;
 
 use crate::adviser::{Adviser, troubles_of};
-use crate::core::Core;
+use crate::core::{Case, Core};
 use crate::investigate::{Spent, ToolBox, audit_details, investigate, language};
+use crate::telemetry::store_error;
 
 /// A local diagnosis surer than this needs no second opinion.
 const SURE: f64 = 0.8;
 /// Incidents that wait for a model at the same time.
 const WAITING_MAX: usize = 64;
+/// Where their ids are kept, so that an agent that is started again goes on with them.
+const WAITING_KEY: &str = "ai.waiting";
 
 /// Models, and where their news go.
 pub(crate) struct Counsel {
@@ -44,6 +48,29 @@ pub(crate) struct Waiting {
     until: Option<Timestamp>,
     /// Whose story says already that it waits.
     told: BTreeSet<IncidentId>,
+    /// Those that are being looked into.
+    asked: BTreeSet<IncidentId>,
+}
+
+impl Waiting {
+    /// What an earlier agent did not come to the end of.
+    pub(crate) fn load(state: &State, cases: &mut BTreeMap<IncidentId, Case>) -> Waiting {
+        let kept = state.setting(WAITING_KEY).ok().flatten().unwrap_or_default();
+        let kept: BTreeSet<IncidentId> = serde_json::from_str(&kept).unwrap_or_default();
+        let ids: BTreeSet<IncidentId> =
+            kept.into_iter().filter(|id| cases.contains_key(id)).take(WAITING_MAX).collect();
+        for id in &ids {
+            if let Some(case) = cases.get_mut(id) {
+                case.model_asked = true;
+            }
+        }
+        Waiting { told: ids.clone(), ids, ..Waiting::default() }
+    }
+
+    fn to_keep(&self, cases: &BTreeMap<IncidentId, Case>) -> String {
+        let all = self.ids.union(&self.asked).filter(|id| cases.contains_key(id));
+        serde_json::to_string(&all.collect::<Vec<_>>()).unwrap_or_default()
+    }
 }
 
 /// What an investigation sends back to the loop.
@@ -76,8 +103,24 @@ impl Core {
         self.look_into(id, alerts, snapshot);
     }
 
+    /// Changes who waits or is looked into, and keeps that.
+    fn with_waiting(&mut self, change: impl FnOnce(&mut Waiting)) {
+        let Some(counsel) = &mut self.counsel else { return };
+        let before = counsel.waiting.to_keep(&self.cases);
+        change(&mut counsel.waiting);
+        let after = counsel.waiting.to_keep(&self.cases);
+        if before != after
+            && let Err(error) = self.state.set_setting(WAITING_KEY, &after)
+        {
+            self.warn("state", store_error(error).message);
+        }
+    }
+
     /// Begins the investigation beside the loop.
-    fn look_into(&self, id: &IncidentId, alerts: &[Alert], snapshot: &Snapshot) {
+    fn look_into(&mut self, id: &IncidentId, alerts: &[Alert], snapshot: &Snapshot) {
+        self.with_waiting(|waiting| {
+            waiting.asked.insert(id.clone());
+        });
         let (Some(counsel), Some(case)) = (&self.counsel, self.cases.get(id)) else { return };
         let Some(diagnosis) = &case.incident.diagnosis else { return };
         let tools = ToolBox::new(Arc::new(snapshot.clone()), counsel.handle.clone());
@@ -142,20 +185,26 @@ impl Core {
     }
 
     fn let_wait(&mut self, id: &IncidentId, until: Timestamp, why: &str) {
-        let (Some(counsel), true) = (&mut self.counsel, self.cases.contains_key(id)) else {
+        if !self.cases.contains_key(id) {
             return;
-        };
-        let waiting = &mut counsel.waiting;
-        waiting.until = Some(until);
-        waiting.ids.insert(id.clone());
-        let cases = &self.cases;
-        let rank = |id: &&IncidentId| cases.get(*id).map(|case| rank(&case.incident));
-        let least = waiting.ids.iter().min_by_key(rank).cloned();
-        if let Some(least) = least.filter(|_| waiting.ids.len() > WAITING_MAX) {
-            waiting.ids.remove(&least);
-            tracing::info!("no model will look into {least}: {WAITING_MAX} others wait before it");
         }
-        if waiting.told.insert(id.clone()) {
+        let ranks: BTreeMap<IncidentId, _> =
+            self.cases.iter().map(|(id, case)| (id.clone(), rank(&case.incident))).collect();
+        let mut is_news = false;
+        self.with_waiting(|waiting| {
+            waiting.until = Some(until);
+            waiting.asked.remove(id);
+            waiting.ids.insert(id.clone());
+            let least = waiting.ids.iter().min_by_key(|id| ranks.get(*id)).cloned();
+            if let Some(least) = least.filter(|_| waiting.ids.len() > WAITING_MAX) {
+                waiting.ids.remove(&least);
+                tracing::info!(
+                    "no model will look into {least}: {WAITING_MAX} others wait before it"
+                );
+            }
+            is_news = waiting.told.insert(id.clone());
+        });
+        if is_news {
             let text = format!("the model waits until {}: {why}", moment(until));
             self.think(id, Agent::Brain, "model_waits", text);
         }
@@ -168,6 +217,9 @@ impl Core {
             What::Thought(thought) => self.think(&incident, thought.agent, "thought", thought.text),
             What::Waits(until, why) => self.let_wait(&incident, until, why),
             What::Concluded(conclusion, spent) => {
+                self.with_waiting(|waiting| {
+                    waiting.asked.remove(&incident);
+                });
                 self.audit_advice(&incident, &conclusion, &spent);
                 match *conclusion {
                     Conclusion::Diagnosed(found) => self.take_advice(&incident, *found).await,

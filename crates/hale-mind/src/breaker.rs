@@ -14,6 +14,8 @@ const FAILURES_MAX: u32 = 3;
 /// How long at first; it doubles with every probe that fails.
 const FIRST_REST_SECS: i64 = 30;
 const REST_SECS_MAX: i64 = 900;
+/// Conversations in a row that came to no usable answer, however often it was asked again in each.
+const UNFIT_MAX: u32 = 3;
 /// A refused key or a missing model is mended by people, not by waiting.
 const UNUSABLE_REST_SECS: i64 = 300;
 /// However long the server asks for.
@@ -26,6 +28,8 @@ pub struct Breaker {
     failures: u32,
     /// How often it opened since the last success.
     rests: u32,
+    /// Conversations without a usable answer since the last one with. That it answers does not end these.
+    unfit: u32,
     until: Option<Timestamp>,
     /// The one probe of the half-open state is under way since then.
     probing_since: Option<Timestamp>,
@@ -63,8 +67,20 @@ impl Breaker {
         Ok(())
     }
 
+    /// It answered. Whether that is of use, only its reader can say.
     pub(crate) fn succeeded(&mut self) {
-        *self = Breaker::default();
+        let (rests, unfit) = match self.unfit {
+            0 => (0, 0),
+            unfit => (self.rests, unfit),
+        };
+        *self = Breaker { rests, unfit, ..Breaker::default() };
+    }
+
+    /// Its answer was of use.
+    pub(crate) fn fitted(&mut self) {
+        if self.unfit > 0 {
+            *self = Breaker::default();
+        }
     }
 
     /// What a call came to; none: nothing that says anything about the provider.
@@ -93,11 +109,11 @@ impl Breaker {
             FaultKind::TooLarge
             | FaultKind::Rejected
             | FaultKind::Refused
-            | FaultKind::Unfit
             | FaultKind::CutOff
             | FaultKind::NoKey
             | FaultKind::NoBudget
             | FaultKind::Resting { .. } => return,
+            FaultKind::Unfit => return self.was_unfit(now, error),
             FaultKind::Unauthorized | FaultKind::NotFound => Some(UNUSABLE_REST_SECS),
             FaultKind::RateLimited { retry_after_secs }
             | FaultKind::Overloaded { retry_after_secs } => retry_after_secs
@@ -111,14 +127,25 @@ impl Breaker {
         self.last = Some(error.clone());
         let rest_secs = match rest_secs {
             Some(secs) => secs,
-            None if was_probe || self.failures >= FAILURES_MAX => {
-                let doubled = FIRST_REST_SECS << self.rests.min(6);
-                self.rests = self.rests.saturating_add(1);
-                doubled.min(REST_SECS_MAX)
-            }
+            None if was_probe || self.failures >= FAILURES_MAX => self.longer_rest_secs(),
             None => return,
         };
         self.until = Some(after(now, rest_secs));
+    }
+
+    fn was_unfit(&mut self, now: Timestamp, error: &ProviderError) {
+        self.unfit = self.unfit.saturating_add(1);
+        self.last = Some(error.clone());
+        // After a rest one conversation shows whether it has changed.
+        if self.unfit >= UNFIT_MAX {
+            self.until = Some(after(now, self.longer_rest_secs()));
+        }
+    }
+
+    fn longer_rest_secs(&mut self) -> i64 {
+        let doubled = FIRST_REST_SECS << self.rests.min(6);
+        self.rests = self.rests.saturating_add(1);
+        doubled.min(REST_SECS_MAX)
     }
 
     /// Until when it is left alone, and why.

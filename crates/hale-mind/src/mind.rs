@@ -134,11 +134,24 @@ impl Mind {
         budget::begin_automatic(self.ledger.as_ref(), &self.config, (self.clock)())
     }
 
-    /// A provider's answer could be read and was not what had been asked for: as one of the reasons why
-    /// nobody answered. `place` is [`Reply::place`]; `is_cut`: the limit of tokens cut it.
+    /// A provider's answer could be read and was not what had been asked for, to the end of the
+    /// conversation: as one of the reasons why nobody answered. Three such in a row, and the provider rests.
+    /// `place` is [`Reply::place`]; `is_cut`: the limit of tokens cut it, which says nothing against it.
     pub fn unfit(&self, place: usize, why: &str, is_cut: bool) -> Option<ProviderError> {
         let kind = if is_cut { FaultKind::CutOff } else { FaultKind::Unfit };
-        Some(self.seats.get(place)?.error(Fault::new(kind, why), None))
+        let seat = self.seats.get(place)?;
+        let error = seat.error(Fault::new(kind, why), None);
+        if !is_cut {
+            self.judge(seat, Some(&error));
+        }
+        Some(error)
+    }
+
+    /// The answer was what had been asked for.
+    pub fn fit(&self, place: usize) {
+        if let Some(seat) = self.seats.get(place) {
+            self.judge(seat, None);
+        }
     }
 
     /// Asks the providers in their order until one answers. `on` hears what happens meanwhile; it is

@@ -36,6 +36,18 @@ impl Mind {
         }
     }
 
+    /// A reader found the answer of no use, or of use: known to all processes.
+    pub(crate) fn judge(&self, seat: &Seat, unfit: Option<&ProviderError>) {
+        let now = self.now();
+        let kept = self.on_shared(seat, unfit.is_some(), |breaker| match unfit {
+            Some(error) => breaker.failed(now, error),
+            None => breaker.fitted(),
+        });
+        if let Err(error) = kept {
+            tracing::warn!("what became of a model's answer is not remembered: {error}");
+        }
+    }
+
     /// Changes the breaker that all processes share; where there is none, it is made or nothing is done.
     fn on_shared(
         &self,

@@ -252,7 +252,7 @@ impl Companion {
         on: &mut (dyn FnMut(Said) + Send),
     ) -> std::result::Result<Answered, Attempt> {
         let mut place = first_place;
-        let mut unfit = None;
+        let mut flaw = None;
         for attempt in 0..ANSWERS_MAX {
             let request = self.request(self.talk.clone());
             let Some(adviser) = &self.adviser else { return Err(Attempt::Over(Trouble::None)) };
@@ -281,6 +281,7 @@ impl Companion {
             self.talk.push(Message::assistant(words_of(&reply)));
             let why = match read {
                 Ok(answer) => {
+                    adviser.mind().fit(place);
                     let origin = PlanOrigin::Model { provider: reply.provider, model: reply.model };
                     return Ok(Answered { answer, origin });
                 }
@@ -288,8 +289,11 @@ impl Companion {
             };
             let is_cut = reply.stop == Stop::MaxTokens;
             self.talk.push(Message::user(prompt::repair(&why, is_cut)));
-            unfit = adviser.mind().unfit(place, &why, is_cut);
+            flaw = Some((why, is_cut));
         }
+        let mind = self.adviser.as_ref().map(|adviser| adviser.mind());
+        let unfit =
+            flaw.zip(mind).and_then(|((why, is_cut), mind)| mind.unfit(place, &why, is_cut));
         // Every place that answers has an error of its own.
         Err(match unfit {
             Some(error) => Attempt::Unfit(error, place),

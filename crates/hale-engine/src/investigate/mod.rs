@@ -73,6 +73,9 @@ pub(crate) async fn investigate(
         let conclusion = round.talk(case.clone()).await;
         let Conclusion::Discarded { why, flaw: flaw @ (Flaw::Unfit | Flaw::CutOff) } = &conclusion
         else {
+            if let (Conclusion::Diagnosed(_), Some(place)) = (&conclusion, round.place) {
+                adviser.mind().fit(place);
+            }
             return (conclusion, round.spent);
         };
         let place = round.place.take().unwrap_or(round.first_place);

@@ -181,6 +181,51 @@ fn an_incident_waits_for_the_cooldown_and_is_looked_into_then() {
     });
 }
 
+#[test]
+fn who_waits_for_a_model_still_waits_after_a_restart() {
+    isolated("consult::who_waits_for_a_model_still_waits_after_a_restart", async {
+        let mut twins = Twins::start();
+        let server = ModelServer::start_with(Wire::Ollama, |number, request| match number {
+            0 => Turn::Answer(answer(&request.text(), json!([]))),
+            _ => sure(),
+        });
+        let dir = tempfile::TempDir::new().unwrap();
+        let mut settings = settings_for(dir.path(), &server, Mode::Auto);
+        // What a person has the word about is not looked at anew by a new agent.
+        let grave = RULE.replace("\"medium\"", "\"high\"");
+        settings.user_rules = vec![("twins.toml".to_owned(), grave)];
+        settings.config.ai.cooldown_secs = 600;
+        std::fs::create_dir_all(&settings.data_dir).unwrap();
+        let state = State::open(&settings.data_dir.join("state.db"), Access::Write).unwrap();
+        let ledger = json!({ "last_automatic_at": hale_model::Timestamp::now() }).to_string();
+        state.set_setting("ai.ledger", &ledger).unwrap();
+        drop(state);
+        let world = World::start_on(settings.clone()).await.unwrap();
+        let waits = |i: &IncidentView| {
+            i.state == "escalated" && i.timeline.iter().any(|t| t.kind == "model_waits")
+        };
+        for tried in 0..=200 {
+            assert!(tried < 200, "nobody waits: {:#?}", world.incidents().await);
+            if world.incidents().await.iter().any(waits) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        world.stop().await;
+        assert_eq!(server.requests().len(), 0);
+        settings.config.ai.cooldown_secs = 0;
+        let mut world = World::start_on(settings).await.unwrap();
+        world.keep(dir);
+        let (incident, audited) = advised(&world).await;
+        assert!(waits(&incident), "{incident:#?}");
+        assert!(audited["conclusion"]["diagnosis"].is_object(), "{audited:#?}");
+        let lines = incident.timeline.iter().filter(|t| t.kind == "model_waits");
+        assert_eq!(lines.count(), 1, "said once");
+        assert_eq!(twins.living(), 6);
+        world.stop().await;
+    });
+}
+
 /// What a hostile or broken model answers, and what the story must then say.
 type Attack = (&'static str, fn(&str, u32) -> Turn, &'static str);
 

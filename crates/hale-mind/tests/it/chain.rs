@@ -122,6 +122,45 @@ fn three_failures_open_the_breaker_one_probe_closes_it() {
 }
 
 #[test]
+fn three_conversations_without_a_usable_answer_open_the_breaker_and_one_with_closes_it() {
+    let script = (0..12).map(|_| Turn::Text("no JSON".into())).collect();
+    let server = ModelServer::start(Wire::Anthropic, script);
+    let hands = Hands::at("2025-11-20T10:00:00Z");
+    let ledger = Arc::new(MemoryLedger::default());
+    let config = config(vec![provider(Wire::Anthropic, &server)]);
+    // Each is a process of its own.
+    let mind = || mind_on(&config, ledger.clone()).with_clock(hands.clock());
+    let answers = || ask(&mind(), &request("?")).is_ok();
+    let unfit = || mind().unfit(0, "no JSON", false).unwrap();
+    // A conversation asks twice; the limit of tokens says nothing against the provider.
+    for _ in 0..3 {
+        assert!(answers() && answers());
+        mind().unfit(0, "cut", true).unwrap();
+        unfit();
+    }
+    let resting = ask(&mind(), &request("?")).unwrap_err().to_string();
+    assert_eq!(
+        resting,
+        "no model answered: anthropic claude-sonnet-4-5: resting until 2025-11-20T10:00:30Z: its answer did not fit, twice: no JSON"
+    );
+    assert_eq!(server.requests().len(), 6);
+    // One more, and it rests twice as long.
+    hands.forward(31);
+    assert!(answers());
+    unfit();
+    hands.forward(59);
+    assert!(!answers());
+    hands.forward(2);
+    assert!(answers());
+    mind().fit(0);
+    unfit();
+    unfit();
+    assert!(answers(), "counted from the last usable answer on");
+    mind().fit(0);
+    assert!(ledger.read().unwrap().breakers.is_empty(), "who is well again leaves no trace");
+}
+
+#[test]
 fn a_server_that_asks_to_wait_is_left_alone_for_as_long() {
     let turn = Turn::Error { status: 429, message: "slow".into(), retry_after: Some("120".into()) };
     let server = ModelServer::start(Wire::OpenAi, vec![turn, Turn::Text("ok".into())]);
