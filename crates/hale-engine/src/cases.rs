@@ -188,6 +188,7 @@ impl Core {
         let lessons = self.lessons_about(&alerts);
         let tried = self.state.actions_of(id).unwrap_or_default();
         let climbed = self.climbed(id, &tried);
+        let recent = self.done_in_last_hour();
         let diagnosed = diagnose::diagnose(&DiagnoseInput {
             now: Timestamp::now(),
             incident: &case.incident,
@@ -196,7 +197,7 @@ impl Core {
             config: &self.settings.config,
             lessons: &lessons,
             tried: &tried,
-            plays: Some(Plays { playbooks: &self.playbooks, climbed: &climbed }),
+            plays: Some(Plays { playbooks: &self.playbooks, climbed: &climbed, recent: &recent }),
         });
         let Diagnosed { diagnosis, plan, no_plan_because, call, seen_before } = diagnosed;
         let is_news = case.incident.diagnosis.as_ref().is_none_or(|d| {

@@ -1,6 +1,6 @@
 //! Reports that hale checks before it believes them: what they are about is asked whether it is well, and
-//! where all that could say so says yes, nothing is done to it. It is watched for a while instead, and a
-//! person has the word.
+//! where all that could say so says yes, nothing is done to it. It is watched for a while instead. What was
+//! reported to have ended and ran on all the time is over then; else a person has the word.
 
 use hale_brain::diagnose;
 use hale_model::IncidentId;
@@ -48,7 +48,7 @@ impl Core {
         let open: Vec<Alert> =
             self.alerts_of(case).into_iter().filter(|a| a.state != AlertState::Closed).collect();
         let config = &self.settings.config;
-        let asked = open.iter().flat_map(|alert| diagnose::to_ask(snapshot, config, alert));
+        let asked = open.iter().filter_map(|alert| diagnose::to_ask(snapshot, config, alert));
         let targets: Vec<ProbeTarget> = asked.take(ASKED_MAX).collect();
         let answered = targets.iter().all(|target| snapshot.probe(target).is_some());
         let all: Vec<&Alert> = open.iter().collect();
@@ -74,8 +74,14 @@ impl Core {
         } else if snapshot.boottime_ns.saturating_sub(since) >= WATCH_SECS * 1_000_000_000 {
             doubt.watched_since_ns = None;
             doubt.asking.clear();
+            let config = &self.settings.config;
+            let disproved = |alert: &&Alert| diagnose::is_disproved(snapshot, config, alert, &all);
+            let disproved: Vec<Alert> = open.iter().filter(disproved).cloned().collect();
             let text = format!("watched for {WATCH_SECS} s: it stayed well, though it is reported");
-            self.think(id, Agent::Scout, "watched", text);
+            self.think(id, Agent::Scout, "watched", text.clone());
+            for alert in disproved {
+                self.close_reported(&alert, &text);
+            }
         }
         false
     }

@@ -433,7 +433,7 @@ impl Core {
         }
     }
 
-    fn close_reported(&mut self, alert: &Alert, why: &str) {
+    pub(crate) fn close_reported(&mut self, alert: &Alert, why: &str) {
         let Some(closed) = self.book.close(&alert.id, Timestamp::now(), why) else { return };
         self.mark_unsaved(&alert.id);
         self.tell_closed(&closed);

@@ -73,24 +73,17 @@ impl Core {
         let Some(case) = self.cases.get(id) else { return Vec::new() };
         let alerts = self.alerts_of(case);
         let now = Timestamp::now();
-        let recent = match self.state.actions_since(now - std::time::Duration::from_secs(3600)) {
-            Ok(recent) => recent,
-            Err(error) => {
-                self.warn("state", store_error(error).message);
-                return Vec::new();
-            }
-        };
+        let recent = self.done_in_last_hour();
         let fingerprint_of = |alert: &AlertId| match self.book.get(alert) {
             Some(alert) => Some(alert.fingerprint.clone()),
             None => self.state.alert(alert.as_str()).ok().flatten().map(|alert| alert.fingerprint),
         };
+        let relapse_secs = self.settings.config.autonomy.relapse_secs;
         let same_trouble = |record: &ActionRecord| {
             let of_another = record.incident_id.as_ref() != Some(id);
-            let is_cure = |alert: &&Alert| decide::is_recent_cure(record, &alert.kind, now);
-            let mut cured = alerts.iter().filter(|alert| of_another && is_cure(alert)).peekable();
-            cured.peek().is_some() && {
+            of_another && decide::is_recent_cure(record, now, relapse_secs) && {
                 let treated = record.alert_id.as_ref().and_then(fingerprint_of);
-                cured.any(|alert| treated.as_ref() == Some(&alert.fingerprint))
+                alerts.iter().any(|alert| treated.as_ref() == Some(&alert.fingerprint))
             }
         };
         let plans: BTreeSet<&PlanId> = recent
@@ -100,6 +93,15 @@ impl Core {
             .collect();
         let usage = |plan: &PlanId| self.state.plan(plan).ok().flatten()?.playbook;
         plans.into_iter().filter_map(usage).map(|usage| Climbed { usage, ended: true }).collect()
+    }
+
+    /// Oldest first. The guard reads it once more, and refuses where it cannot be read.
+    pub(crate) fn done_in_last_hour(&self) -> Vec<ActionRecord> {
+        let hour_ago = Timestamp::now() - std::time::Duration::from_secs(3600);
+        self.state.actions_since(hour_ago).unwrap_or_else(|error| {
+            self.warn("state", store_error(error).message);
+            Vec::new()
+        })
     }
 
     /// Whether what is done stays where it did not help, because its playbook says so.

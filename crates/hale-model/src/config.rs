@@ -367,6 +367,10 @@ pub struct Autonomy {
     /// Actions in any 60 minutes, those of people not counted.
     #[schemars(range(max = 10_000))]
     pub max_actions_per_hour: u32,
+    /// Seconds after a verified cure within which further trouble of its target, of whatever kind and
+    /// whoever reports it, says that the cure did not hold: it is not repeated alone. 0: never.
+    #[schemars(range(max = 3600))]
+    pub relapse_secs: u64,
     /// Processes that one action may signal without a person.
     #[schemars(range(min = 1, max = 10_000))]
     pub max_kills_per_action: u32,
@@ -383,6 +387,7 @@ impl Default for Autonomy {
             demote_after: 1,
             lesson_half_life_days: 90,
             max_actions_per_hour: 20,
+            relapse_secs: 1800,
             max_kills_per_action: 50,
             approval_expires_secs: 3600,
         }

@@ -2,8 +2,7 @@
 //! not limited.
 
 use hale_model::Timestamp;
-use hale_model::action::{ActionKind, ActionRecord, ActionState, Actor, Reason};
-use hale_model::alert::AlertKind;
+use hale_model::action::{Action, ActionKind, ActionRecord, ActionState, Actor, Reason};
 use hale_model::text::duration;
 
 use super::{GuardInput, reason};
@@ -14,31 +13,50 @@ const WINDOW_SECS: i64 = 3600;
 /// A cure that has to be repeated this often within the window does not cure.
 const MAX_REPEATS_PER_WINDOW: usize = 3;
 
-/// The same trouble of the same target, so soon after a verified cure, says that the cure did not hold:
-/// it is not repeated, whoever reports it.
-const RELAPSE_SECS: i64 = 1800;
-
-/// Whether this was a verified cure that should have lasted until `now`, for the same kind of trouble.
-/// Older than that, it has held.
-pub fn is_recent_cure(record: &ActionRecord, kind: &AlertKind, now: Timestamp) -> bool {
+/// Whether this was a verified cure that should have lasted until `now` (`[autonomy] relapse_secs`). Older
+/// than that, it has held.
+pub fn is_recent_cure(record: &ActionRecord, now: Timestamp, relapse_secs: u64) -> bool {
+    let age_secs = |at: Timestamp| now.as_second().saturating_sub(at.as_second());
+    let is_recent = |at| age_secs(at) < i64::try_from(relapse_secs).unwrap_or(i64::MAX);
     record.state == ActionState::Succeeded
-        && record.alert_kind.as_ref() == Some(kind)
-        && record
-            .finished_at
-            .is_some_and(|at| now.as_second().saturating_sub(at.as_second()) < RELAPSE_SECS)
+        && record.alert_kind.is_some()
+        && record.finished_at.is_some_and(is_recent)
 }
 
-/// What has its target begin anew. The end of a process and room on a disk do not fail to hold because
-/// others come later.
-fn brings_back(kind: ActionKind) -> bool {
+/// The verified cure that this action would repeat, where that should have lasted until `now`: what has
+/// the same target begin anew, for whatever trouble and whoever reported it.
+pub fn recent_cure<'a>(
+    action: &Action,
+    records: impl DoubleEndedIterator<Item = &'a ActionRecord>,
+    now: Timestamp,
+    relapse_secs: u64,
+) -> Option<&'a ActionRecord> {
+    let kind = brings_back(action.kind())?;
+    let keys = action.target_keys();
+    // A container that was made anew under its name is the same to whoever looks after it.
+    let name = action.container().map(|container| &container.name);
+    let repeats = |done: &Action| {
+        brings_back(done.kind()) == Some(kind)
+            && (done.target_keys().iter().any(|key| keys.contains(key))
+                || name.is_some() && done.container().map(|container| &container.name) == name)
+    };
+    let is_it = |record: &&ActionRecord| {
+        repeats(&record.step.action) && is_recent_cure(record, now, relapse_secs)
+    };
+    records.rev().find(is_it)
+}
+
+/// What has its target begin anew: a start is to what is down what a restart is to what runs. The end of
+/// a process and room on a disk do not fail to hold because others come later.
+fn brings_back(kind: ActionKind) -> Option<ActionKind> {
     match kind {
-        ActionKind::ServiceRestart
-        | ActionKind::ServiceStart
-        | ActionKind::ContainerRestart
-        | ActionKind::ContainerStart
-        | ActionKind::ContainerSetMemory
+        ActionKind::ServiceRestart | ActionKind::ServiceStart => Some(ActionKind::ServiceRestart),
+        ActionKind::ContainerRestart | ActionKind::ContainerStart => {
+            Some(ActionKind::ContainerRestart)
+        }
+        ActionKind::ContainerSetMemory
         | ActionKind::K8sRolloutRestart
-        | ActionKind::K8sRollback => true,
+        | ActionKind::K8sRollback => Some(kind),
         ActionKind::ProcessKill
         | ActionKind::ProcessPause
         | ActionKind::ProcessRenice
@@ -48,22 +66,25 @@ fn brings_back(kind: ActionKind) -> bool {
         | ActionKind::DiskClean
         | ActionKind::K8sScale
         | ActionKind::CommandRun
-        | ActionKind::Notify => false,
+        | ActionKind::Notify => None,
     }
 }
 
-fn relapsed(input: &GuardInput<'_>, same: &[&ActionRecord]) -> Option<Reason> {
-    if !brings_back(input.action.kind()) {
-        return None;
-    }
+fn relapsed(input: &GuardInput<'_>, ours: &[&ActionRecord]) -> Option<Reason> {
     let kind = input.alert_kind?;
-    let cure = same.iter().rev().find(|record| is_recent_cure(record, kind, input.now))?;
+    let relapse_secs = input.config.autonomy.relapse_secs;
+    let cure = recent_cure(input.action, ours.iter().copied(), input.now, relapse_secs)?;
     let since = input.now.as_second().saturating_sub(cure.finished_at?.as_second());
-    let text = format!(
-        "the same was done to {} {} ago and verified, and {kind} is back: that cure did not hold",
-        input.action.target(),
-        duration(u64::try_from(since).unwrap_or(0))
-    );
+    let (target, ago) = (input.action.target(), duration(u64::try_from(since).unwrap_or(0)));
+    let text = match cure.alert_kind.as_ref().filter(|before| *before != kind) {
+        None => format!(
+            "the same was done to {target} {ago} ago and verified, and {kind} is back: that cure did not hold"
+        ),
+        Some(before) => format!(
+            "the same was done to {target} {ago} ago for {before} and verified, and now it is {kind}: \
+             that cure did not hold"
+        ),
+    };
     Some(reason("guard.relapsed", text))
 }
 
@@ -87,6 +108,9 @@ pub(super) fn exceeded(input: &GuardInput<'_>) -> Option<Reason> {
         return Some(reason("guard.rate_limit", text));
     }
 
+    if let Some(reason) = relapsed(input, &ours) {
+        return Some(reason);
+    }
     let keys = input.action.target_keys();
     let same: Vec<&ActionRecord> = ours
         .iter()
@@ -94,9 +118,6 @@ pub(super) fn exceeded(input: &GuardInput<'_>) -> Option<Reason> {
         .filter(|r| r.step.action.kind() == input.action.kind())
         .filter(|r| r.step.action.target_keys().iter().any(|key| keys.contains(key)))
         .collect();
-    if let Some(reason) = relapsed(input, &same) {
-        return Some(reason);
-    }
     if same.len() >= MAX_REPEATS_PER_WINDOW {
         let text = format!(
             "done {} times to {} in the last 60 minutes: it does not last",

@@ -189,7 +189,7 @@ fn needs_yes(why: &[Reason]) -> Reason {
     reason("guard.critical_needs_yes", format!("critical: a person types YES; {because}"))
 }
 
-pub use limits::is_recent_cure;
+pub use limits::{is_recent_cure, recent_cure};
 
 /// Whether hale may do this alone.
 fn alone(input: &GuardInput<'_>) -> (Decision, Reason) {

@@ -172,15 +172,15 @@ pub(super) fn restart(
         Condition::ContainerRunning { container: container.clone() },
         Condition::ContainerSteady { container: container.clone() },
     ];
-    let mut said = false;
     if stat.health.is_some() {
         conditions.push(Condition::ContainerHealthy { container: container.clone() });
-        said = true;
     }
-    for target in probes(input.snapshot, input.config, alert, stat) {
-        conditions.push(condition_of(target));
-        said = true;
-    }
+    let may_ask = |target: &ProbeTarget| may_ask(input.snapshot, input.config, target);
+    let own = own_probe(input.config, stat).filter(may_ask);
+    // What a report names is asked besides, and shortens nothing: it may be anybody's.
+    let told = told_probe(alert).filter(|told| may_ask(told) && Some(told) != own.as_ref());
+    let said = stat.health.is_some() || own.is_some();
+    conditions.extend(own.into_iter().chain(told).map(condition_of));
     if !troublemakers.is_empty() {
         conditions.push(Condition::ProcessesGone { targets: troublemakers });
     }
@@ -201,22 +201,16 @@ fn condition_of(target: ProbeTarget) -> Condition {
     }
 }
 
-/// How to ask whether it is well: as the configuration, its label, or whoever reported the trouble
-/// says. An address that hale may not ask is left out.
-pub(super) fn probes(
-    snapshot: &Snapshot,
-    config: &Config,
-    alert: &Alert,
-    stat: &ContainerStat,
-) -> Vec<ProbeTarget> {
-    let spec = config.containers.probes.get(&stat.name).or(stat.probe.as_ref());
-    let own = spec.and_then(|spec| probe::of_container(&stat.name, spec).ok());
-    let told = alert.vars.get("health_url").and_then(serde_json::Value::as_str);
-    let told = told.map(|url| ProbeTarget::Http { url: url.to_owned() });
-    let mut found: Vec<ProbeTarget> = own.into_iter().chain(told).collect();
-    found.dedup();
-    found.retain(|target| may_ask(snapshot, config, target));
-    found
+/// How to ask whether it is well, as the configuration or its label says.
+pub(super) fn own_probe(config: &Config, stat: &ContainerStat) -> Option<ProbeTarget> {
+    let spec = config.containers.probes.get(&stat.name).or(stat.probe.as_ref())?;
+    probe::of_container(&stat.name, spec).ok()
+}
+
+/// How to ask that, as whoever reported the trouble says.
+pub(super) fn told_probe(alert: &Alert) -> Option<ProbeTarget> {
+    let url = alert.vars.get("health_url").and_then(serde_json::Value::as_str)?;
+    Some(ProbeTarget::Http { url: url.to_owned() })
 }
 
 /// Whether this address may be asked while a cure is verified.

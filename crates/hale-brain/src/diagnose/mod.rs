@@ -41,7 +41,7 @@ pub use correlate::{Correlation, correlate};
 pub use explain::{explain_alert, explain_incident, explain_process};
 pub use play::{Climbed, Plays, Tried, try_playbook};
 pub use postmortem::postmortem;
-pub use reported::{seen_well, to_ask};
+pub use reported::{is_disproved, seen_well, to_ask};
 pub use triage::triage;
 pub(crate) use workloads::named as workload_named;
 

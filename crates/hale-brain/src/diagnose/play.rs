@@ -2,7 +2,9 @@
 //! plan like any other: each of its steps has an exact target, and goes through the guard.
 
 use hale_model::ProcRef;
-use hale_model::action::{Action, ActionKind, CleanMeans, Condition, Expectation, PlanStep};
+use hale_model::action::{
+    Action, ActionKind, ActionRecord, CleanMeans, Condition, Expectation, PlanStep,
+};
 use hale_model::alert::{Alert, AlertKind, Severity, Subject};
 use hale_model::container::ContainerStat;
 use hale_model::playbook::{
@@ -14,6 +16,7 @@ use hale_model::snapshot::{Mount, Process};
 use super::treat::{self, Treatment};
 use super::{DiagnoseInput, cleaning, containers, culprit, steps, workloads};
 use crate::decide::names::service_of;
+use crate::decide::recent_cure;
 use crate::detect::reported::is_only_reported;
 use crate::playbook::{Playbooks, Ready, Seen, Target, command, words};
 use crate::remember;
@@ -31,6 +34,9 @@ pub struct Plays<'a> {
     pub playbooks: &'a Playbooks,
     /// Rungs of this incident so far.
     pub climbed: &'a [Climbed],
+    /// What was done in the last hour, oldest first: a cure that did not hold is no rung to stand on again,
+    /// whatever playbook it was of.
+    pub recent: &'a [ActionRecord],
 }
 
 /// A rung that was proposed for an incident.
@@ -75,7 +81,7 @@ pub(super) fn choose<'a>(
         if ready.is_stricter() != only_stricter {
             continue;
         }
-        match climb(input, ready, &seen, plays.climbed) {
+        match climb(input, ready, &seen, plays) {
             Played::Nothing => {}
             played @ (Played::Rung(_) | Played::Ended { .. }) => return played,
         }
@@ -87,10 +93,10 @@ fn climb<'a>(
     input: &DiagnoseInput<'_>,
     ready: &'a Ready,
     seen: &Seen<'_>,
-    climbed: &[Climbed],
+    plays: Plays<'_>,
 ) -> Played<'a> {
     let name = &ready.playbook.name;
-    let of_it: Vec<&Climbed> = climbed.iter().filter(|c| c.usage.name == *name).collect();
+    let of_it: Vec<&Climbed> = plays.climbed.iter().filter(|c| c.usage.name == *name).collect();
     let begun = of_it.iter().any(|c| c.ended);
     let late = ready.playbook.escalation.after.filter(|after| seen.open_secs() >= after.secs);
     if let (true, Some(after)) = (begun, late) {
@@ -106,6 +112,9 @@ fn climb<'a>(
             continue;
         }
         match aim(input, ready, rung, seen) {
+            Ok(steps) if did_not_hold(input, plays, &steps) => {
+                skipped.push(format!("`{}` was done a while ago and did not hold", rung.rung));
+            }
             Ok(steps) => {
                 let usage = usage(ready, rung, at, seen.alert);
                 return Played::Rung(Play { ready, usage, steps });
@@ -122,6 +131,14 @@ fn climb<'a>(
         format!(" (left out: {})", skipped.join("; "))
     };
     ended(ready, seen.alert, format!("every rung was tried{rest}"))
+}
+
+fn did_not_hold(input: &DiagnoseInput<'_>, plays: Plays<'_>, steps: &[PlanStep]) -> bool {
+    let relapse_secs = input.config.autonomy.relapse_secs;
+    let cure = |step: &PlanStep| {
+        recent_cure(&step.action, plays.recent.iter(), input.now, relapse_secs).is_some()
+    };
+    !steps.is_empty() && steps.iter().all(cure)
 }
 
 fn ended<'a>(ready: &Ready, alert: &Alert, why: String) -> Played<'a> {

@@ -98,24 +98,41 @@ const BUSY_PERCENT_MIN: f64 = 80.0;
 const ENDED: [&str; 8] = ["crash", "crashed", "down", "died", "dead", "exited", "failed", "absent"];
 
 /// What a report is checked with before anything is done about it: where the thing that it names says
-/// whether it is well. Empty for what hale sees itself.
-pub fn to_ask(snapshot: &Snapshot, config: &Config, alert: &Alert) -> Vec<ProbeTarget> {
+/// whether it is well. None for what hale sees itself.
+pub fn to_ask(snapshot: &Snapshot, config: &Config, alert: &Alert) -> Option<ProbeTarget> {
+    asking(snapshot, config, alert).map(|(target, _)| target)
+}
+
+/// The same, and who says that it is to be asked there. Where the configuration does, a report has no say
+/// in it.
+fn asking(
+    snapshot: &Snapshot,
+    config: &Config,
+    alert: &Alert,
+) -> Option<(ProbeTarget, ProbeSource)> {
     if !is_only_reported(&alert.evidence) {
-        return Vec::new();
+        return None;
     }
-    if let Some(stat) = containers::named(snapshot, &alert.subject) {
-        let mut targets = containers::probes(snapshot, config, alert, stat);
-        let own = config.containers.probes.contains_key(&stat.name) || stat.probe.is_some();
-        targets.truncate(if own { 1 } else { targets.len() });
-        return targets;
-    }
-    let Subject::Unit { unit } = &alert.subject else { return Vec::new() };
-    let of_unit = |service: &&DeclaredService| service.name == *unit;
-    let own = config.services.iter().find(of_unit).and_then(DeclaredService::health_target);
-    let told = || alert.vars.get("health_url").and_then(serde_json::Value::as_str);
-    // Whoever reports may say where to ask; where the configuration does, a report has no say in it.
-    let target = own.or_else(|| told().map(|url| ProbeTarget::Http { url: url.to_owned() }));
-    target.into_iter().filter(|target| containers::may_ask(snapshot, config, target)).collect()
+    let own = match (containers::named(snapshot, &alert.subject), &alert.subject) {
+        (Some(stat), _) => containers::own_probe(config, stat),
+        (None, Subject::Unit { unit }) => {
+            let of_unit = |service: &&DeclaredService| service.name == *unit;
+            config.services.iter().find(of_unit).and_then(DeclaredService::health_target)
+        }
+        (None, _) => return None,
+    };
+    let told = containers::told_probe(alert).map(|target| (target, ProbeSource::Report));
+    let found = own.map(|target| (target, ProbeSource::Own)).or(told);
+    found.filter(|(target, _)| containers::may_ask(snapshot, config, target))
+}
+
+/// Who names an address where something is asked whether it is well.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ProbeSource {
+    /// The configuration, or a label of the container.
+    Own,
+    /// Whoever reports, which may be anybody.
+    Report,
 }
 
 /// Whether hale, looking for itself, sees well what others report as ill, and everything that could say
@@ -136,26 +153,46 @@ pub fn seen_well(
     }
     let open = behind(snapshot, &alert.kind, &alert.subject)?;
     let mut said = Vec::new();
-    for target in to_ask(snapshot, config, alert) {
-        let probe = snapshot.probe(&target).filter(|probe| probe.ok)?;
-        said.push(match &target {
-            ProbeTarget::Http { url } => format!("{} from {url}", probe.status.unwrap_or(200)),
-            ProbeTarget::Tcp { address } => format!("{address} is open"),
-        });
+    if let Some((target, source)) = asking(snapshot, config, alert) {
+        match snapshot.probe(&target).filter(|probe| probe.ok) {
+            Some(probe) => said.push(match &target {
+                ProbeTarget::Http { url } => format!("{} from {url}", probe.status.unwrap_or(200)),
+                ProbeTarget::Tcp { address } => format!("{address} is open"),
+            }),
+            None if source == ProbeSource::Own => return None,
+            // An address of the sender's own choice that does not answer is no more than its word.
+            None => {}
+        }
     }
     let state = match containers::named(snapshot, &alert.subject) {
         Some(stat) => container_well(snapshot, stat, &mut said)?,
         None => unit_well(snapshot, &alert.subject)?,
     };
     // That it runs says little about how it does.
-    let words = open.report.kind_text.to_lowercase();
-    let has_ended = words.split(|c: char| !c.is_alphanumeric()).any(|word| ENDED.contains(&word));
-    if said.is_empty() && !has_ended {
+    if said.is_empty() && !says_ended(&open.report) {
         return None;
     }
     said.push(state);
     let name = &open.report.service;
     Some(format!("reported, but hale sees {name} healthy ({})", said.join(", ")))
+}
+
+/// Whether the report says that its thing has ended: that it is seen to run then disproves it, which it does
+/// for no word about how it does.
+fn says_ended(report: &Report) -> bool {
+    let words = report.kind_text.to_lowercase();
+    words.split(|c: char| !c.is_alphanumeric()).any(|word| ENDED.contains(&word))
+}
+
+/// Whether what others report is not so: they say that it has ended, and it is seen well.
+pub fn is_disproved(
+    snapshot: &Snapshot,
+    config: &Config,
+    alert: &Alert,
+    alerts: &[&Alert],
+) -> bool {
+    behind(snapshot, &alert.kind, &alert.subject).is_some_and(|open| says_ended(&open.report))
+        && seen_well(snapshot, config, alert, alerts).is_some()
 }
 
 fn container_well(
@@ -224,7 +261,8 @@ fn restart(
     Treatment::Steps(vec![steps::restart(input, alert, unit, Vec::new(), why)])
 }
 
-/// The proof is what the service itself answers, where the sender said where to ask.
+/// The proof of room is what the service itself answers, where the sender said where to ask: nothing else
+/// that hale sees would show it.
 fn with_health(input: &DiagnoseInput<'_>, alert: &Alert, mut step: PlanStep) -> PlanStep {
     let told = alert.vars.get("health_url").and_then(serde_json::Value::as_str);
     let Some(url) = told.filter(|url| containers::may_ask_url(input, url)) else { return step };

@@ -95,8 +95,15 @@ pub(super) fn kill_action(targets: Vec<ProcRef>) -> Action {
 }
 
 /// Lets a process give way to others.
-pub(super) fn renice(target: ProcRef, why: String) -> PlanStep {
-    PlanStep {
+///
+/// # Errors
+/// It does so already.
+pub(super) fn renice(process: &Process, why: String) -> Result<PlanStep, String> {
+    let target = process.proc_ref();
+    if process.nice >= YIELDING_NICE {
+        return Err(format!("{target} gives way already (nice {})", process.nice));
+    }
+    Ok(PlanStep {
         command: format!("renice -n {YIELDING_NICE} -p {}", target.pid),
         expectation: Expectation {
             conditions: vec![Condition::ProcessNice {
@@ -108,7 +115,7 @@ pub(super) fn renice(target: ProcRef, why: String) -> PlanStep {
         },
         action: Action::ProcessRenice { target, nice: YIELDING_NICE },
         why,
-    }
+    })
 }
 
 /// Restarts a unit, in the very run that was judged. One that says itself whether it is well is asked,
@@ -124,10 +131,14 @@ pub(super) fn restart(
     if let Some(service) = declared(input.config, unit) {
         step.command = service.restart_command();
     }
-    if let Some(url) = health_url(input, alert, unit) {
-        step.expectation.conditions.push(Condition::HttpOk { url });
+    let own = declared(input.config, unit).map(|service| service.health_url.clone());
+    let own = own.filter(|url| containers::may_ask_url(input, url));
+    if own.is_some() {
         step.expectation.hold_secs = SAID_HOLD_SECS;
     }
+    // What a report names is asked where nothing else is, and shortens nothing: it may be anybody's.
+    let asked = own.or_else(|| told_url(input, alert, unit));
+    step.expectation.conditions.extend(asked.map(|url| Condition::HttpOk { url }));
     step
 }
 
@@ -183,14 +194,11 @@ pub(super) fn log_hint(unit: &UnitStat) -> String {
     format!(" (`journalctl -u {}`)", shell_word(&unit.unit))
 }
 
-/// Where to ask whether a unit is well: as whoever reported the trouble says, else as it is declared.
-fn health_url(input: &DiagnoseInput<'_>, alert: &Alert, unit: &UnitStat) -> Option<String> {
+/// Where to ask whether a unit is well, as whoever reported the trouble says.
+fn told_url(input: &DiagnoseInput<'_>, alert: &Alert, unit: &UnitStat) -> Option<String> {
     let of_unit = matches!(&alert.subject, Subject::Unit { unit: name } if *name == unit.unit);
-    let told = alert.vars.get("health_url").and_then(serde_json::Value::as_str);
-    let told = told.filter(|_| of_unit);
-    let own = declared(input.config, unit).map(|service| service.health_url.as_str());
-    let asked = |url: &&str| !url.is_empty() && containers::may_ask_url(input, url);
-    told.into_iter().chain(own).find(asked).map(str::to_owned)
+    let told = alert.vars.get("health_url").and_then(serde_json::Value::as_str)?;
+    (of_unit && containers::may_ask_url(input, told)).then(|| told.to_owned())
 }
 
 /// Frees space on a mount.

@@ -292,6 +292,34 @@ fn what_auto_does_alone() {
             restart("report.service"),
         ),
         (
+            "a restart soon after a start",
+            Box::new(move |a| {
+                listed(a);
+                let start = Action::ServiceStart { unit: "report.service".to_owned() };
+                a.recent = vec![done(start, AlertKind::MemoryHigh, ActionState::Succeeded)];
+            }),
+            restart("report.service"),
+        ),
+        (
+            "a restart soon after one of another unit",
+            Box::new(move |a| {
+                listed(a);
+                let kind = AlertKind::ServiceFailed;
+                a.recent = vec![done(restart("other.service"), kind, ActionState::Succeeded)];
+            }),
+            restart("report.service"),
+        ),
+        (
+            "a restart soon after one, where none is a relapse",
+            Box::new(move |a| {
+                listed(a);
+                a.config.autonomy.relapse_secs = 0;
+                let kind = AlertKind::ServiceFailed;
+                a.recent = vec![done(restart("report.service"), kind, ActionState::Succeeded)];
+            }),
+            restart("report.service"),
+        ),
+        (
             "after a failure",
             Box::new(move |a| {
                 storm(a);
@@ -339,7 +367,10 @@ the third time this hour                       allow warning  guard.autonomy.saf
 the fourth time this hour                      ask   warning  guard.repeated
 a restart again soon after a verified one      ask   warning  guard.relapsed
 a restart again after one that held            allow warning  guard.autonomy.safe_pair
-a restart soon after one for another trouble   allow warning  guard.autonomy.safe_pair
+a restart soon after one for another trouble   ask   warning  guard.relapsed
+a restart soon after a start                   ask   warning  guard.relapsed
+a restart soon after one of another unit       allow warning  guard.autonomy.safe_pair
+a restart soon after one, where none is a relapse allow warning  guard.autonomy.safe_pair
 after a failure                                ask   warning  guard.failed_before
 "#);
 }

@@ -7,7 +7,7 @@ use hale_brain::diagnose::{
 };
 use hale_brain::fuzzing;
 use hale_brain::playbook::{Playbooks, check};
-use hale_model::action::{ActionKind, Actor, Decision, Risk};
+use hale_model::action::{ActionKind, ActionState, Actor, Decision, Risk};
 use hale_model::alert::{Alert, AlertKind, Severity, Subject};
 use hale_model::config::{Config, Mode};
 use hale_model::container::{Container, ContainerStat, ContainerState};
@@ -61,6 +61,16 @@ pub fn asked(
     climbed: &[Climbed],
     now: i64,
 ) -> Diagnosed {
+    asked_after(alert, snapshot, config, Plays { playbooks, climbed, recent: &[] }, now)
+}
+
+fn asked_after(
+    alert: &Alert,
+    snapshot: &Snapshot,
+    config: &Config,
+    plays: Plays<'_>,
+    now: i64,
+) -> Diagnosed {
     let alerts = [alert.clone()];
     diagnose(&DiagnoseInput {
         now: at(now),
@@ -70,7 +80,7 @@ pub fn asked(
         config,
         lessons: &[],
         tried: &[],
-        plays: Some(Plays { playbooks, climbed }),
+        plays: Some(plays),
     })
 }
 
@@ -533,6 +543,23 @@ too late for another
 }
 
 #[test]
+fn a_rung_that_repeats_a_cure_which_did_not_hold_is_left_out_whatever_that_cured() {
+    let playbooks = own(LADDER);
+    let alert = about_unit(AlertKind::ServiceFailed, "report.service");
+    let (snapshot, config) = (world(), Config::default());
+    for (unit, after_secs, rung) in [
+        ("report.service", 600, "start what it needs"),
+        ("report.service", 1800, "restart"),
+        ("other.service", 600, "restart"),
+    ] {
+        let cure = done(restart(unit), AlertKind::MemoryHigh, ActionState::Succeeded);
+        let plays = Plays { playbooks: &playbooks, climbed: &[], recent: &[cure] };
+        let diagnosed = asked_after(&alert, &snapshot, &config, plays, after_secs);
+        assert_eq!(climb(&diagnosed, false).usage.rung, rung, "{unit} after {after_secs} s");
+    }
+}
+
+#[test]
 fn a_rung_that_has_cured_this_trouble_is_known_and_any_other_is_not() {
     let playbooks = own(LADDER);
     let alert = about_unit(AlertKind::ServiceFailed, "report.service");
@@ -564,7 +591,7 @@ fn a_rung_that_has_cured_this_trouble_is_known_and_any_other_is_not() {
             config: &config,
             lessons: &[lesson],
             tried: &[],
-            plays: Some(Plays { playbooks: &playbooks, climbed: &[] }),
+            plays: Some(Plays { playbooks: &playbooks, climbed: &[], recent: &[] }),
         });
         assert_eq!(diagnosed.diagnosis.source, source, "{name}");
         assert_eq!(diagnosed.seen_before.is_some(), source == DiagnosisSource::Runbook, "{name}");

@@ -2,6 +2,7 @@
 //! does not say otherwise, and a failure after its cure is a new one.
 
 use hale_brain::diagnose::{DiagnoseInput, diagnose, seen_well, to_ask};
+use hale_model::action::Plan;
 use hale_model::alert::{Alert, AlertKind, Evidence, Subject};
 use hale_model::config::{Config, DeclaredService};
 use hale_model::container::{Probe, ProbeTarget};
@@ -130,11 +131,25 @@ impl Case {
         self
     }
 
+    /// The configuration says where it is asked.
+    fn declared(mut self) -> Case {
+        self.config.services = vec![DeclaredService {
+            name: "shop.service".to_owned(),
+            health_url: URL.to_owned(),
+            ..DeclaredService::default()
+        }];
+        self
+    }
+
     fn seen_well(&self) -> Option<String> {
         seen_well(&self.snapshot, &self.config, &self.alert, &[&self.alert])
     }
 
     fn plan_or_why(&self) -> Result<String, String> {
+        self.plan().map(|plan| plan.steps[0].command.clone())
+    }
+
+    fn plan(&self) -> Result<Plan, String> {
         let alerts = [self.alert.clone()];
         let incident = decide_diagnose::incident(&alerts);
         let diagnosed = diagnose(&DiagnoseInput {
@@ -147,10 +162,7 @@ impl Case {
             tried: &[],
             plays: None,
         });
-        match diagnosed.plan {
-            Some(plan) => Ok(plan.steps[0].command.clone()),
-            None => Err(diagnosed.no_plan_because.unwrap()),
-        }
+        diagnosed.plan.ok_or_else(|| diagnosed.no_plan_because.unwrap())
     }
 }
 
@@ -158,7 +170,7 @@ impl Case {
 fn a_report_is_not_acted_on_where_everything_that_could_say_so_says_well() {
     let restarted = Ok("systemctl restart shop.service".to_owned());
     let lie = case("crash", Some(URL)).answers(true);
-    assert_eq!(to_ask(&lie.snapshot, &lie.config, &lie.alert).len(), 1);
+    assert!(to_ask(&lie.snapshot, &lie.config, &lie.alert).is_some());
     let why = lie.plan_or_why().unwrap_err();
     assert!(
         why.starts_with("reported, but hale sees shop healthy (200 from http://127.0.0.1:8201/health, active since "),
@@ -170,10 +182,10 @@ fn a_report_is_not_acted_on_where_everything_that_could_say_so_says_well() {
         assert_eq!(case(word, None).seen_well(), None, "{word}");
     }
     assert_eq!(case("latency", None).plan_or_why(), restarted);
-    // Ill by its own word.
-    assert_eq!(case("crash", Some(URL)).answers(false).plan_or_why(), restarted);
-    // Not asked yet is not well.
-    assert_eq!(case("crash", Some(URL)).seen_well(), None);
+    // Ill by its own word, and not asked yet.
+    let own = case("crash", None).declared();
+    assert_eq!(own.seen_well(), None);
+    assert_eq!(own.answers(false).plan_or_why(), restarted);
     // Seen down, or seen busy.
     let mut down = case("crash", Some(URL)).answers(true);
     down.snapshot.units.last_mut().unwrap().active_state = "failed".to_owned();
@@ -189,13 +201,31 @@ fn a_report_is_not_acted_on_where_everything_that_could_say_so_says_well() {
 
 #[test]
 fn the_configuration_says_where_to_ask_and_a_report_has_no_say_in_it() {
-    let mut case = case("crash", Some("http://127.0.0.1:1/nothing")).answers(true);
-    case.config.services = vec![DeclaredService {
-        name: "shop.service".to_owned(),
-        health_url: URL.to_owned(),
-        ..DeclaredService::default()
-    }];
+    let case = case("crash", Some("http://127.0.0.1:1/nothing")).answers(true).declared();
     assert!(case.seen_well().is_some_and(|why| why.contains(URL)));
+}
+
+#[test]
+fn an_address_that_only_a_report_names_is_neither_a_reason_to_act_nor_a_proof() {
+    // Ill at an address of the sender's own choice, while hale sees it run: nothing is done.
+    let why = case("crash", Some(URL)).answers(false).plan_or_why().unwrap_err();
+    assert!(why.starts_with("reported, but hale sees shop healthy (active since "), "{why}");
+    // Down by hale's own look: it is restarted, and the address is asked beside what hale sees itself, for
+    // as long as without it.
+    let mut down = case("crash", Some(URL)).answers(false);
+    down.snapshot.units.last_mut().unwrap().active_state = "failed".to_owned();
+    let expected = |case: &Case| {
+        let step = case.plan().unwrap().steps.remove(0);
+        let kinds = step.expectation.conditions.iter().map(|c| format!("{c:?}"));
+        let kinds = kinds.map(|text| text.split([' ', '{']).next().unwrap_or_default().to_owned());
+        (kinds.collect::<Vec<_>>().join(" "), step.expectation.hold_secs)
+    };
+    assert_eq!(expected(&down), ("UnitActive UnitSteady FindingGone HttpOk".to_owned(), 15));
+    // Its own, as the configuration names it, needs not be watched for long.
+    let mut own = case("crash", Some("http://127.0.0.1:1/x")).answers(false).declared();
+    let shop = own.snapshot.units.last_mut().unwrap();
+    (shop.active_state, shop.service_type) = ("failed".to_owned(), "declared".to_owned());
+    assert_eq!(expected(&own), ("UnitActive UnitSteady FindingGone HttpOk".to_owned(), 2));
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod isolated;
 mod meaning;
 mod memory;
 mod refusals;
+mod reports;
 mod team;
 mod workloads;
 mod world;

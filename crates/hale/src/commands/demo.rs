@@ -23,7 +23,7 @@ use crate::exit::{Ended, Exit, Failure};
 use crate::screen::{BOLD, CYAN, DIM, Screen, YELLOW, paint};
 use agent::Watchman;
 use fleet::Fleet;
-use story::{Told, told_table};
+use story::{Narrator, Told, told_table};
 use traffic::Traffic;
 
 /// The marketplace must serve by then.
@@ -273,12 +273,12 @@ async fn whole(
         Some(fault) => vec![fault.into()],
         None => Fault::ALL.to_vec(),
     };
+    let mut narrator = Narrator::new(screen, place, fleet, watchman);
     for (index, fault) in faults.iter().enumerate() {
         if index > 0 {
-            story::quiet(watchman).await?;
-            tokio::time::sleep(Duration::from_secs(arguments.interval)).await;
+            narrator.quiet(Duration::from_secs(arguments.interval)).await?;
         }
-        let one = story::tell(screen, place, fleet, watchman, traffic, &customer, *fault).await?;
+        let one = narrator.tell(traffic, &customer, *fault).await?;
         if !one.recovered {
             screen.talk(&paint(YELLOW, "  not recovered; the agent's log has more: give --keep"));
         }
@@ -292,9 +292,9 @@ async fn whole(
         ));
         screen.talk(&paint(
             DIM,
-            "The same fault within half an hour of its cure goes to a person: what does not hold is not repeated.",
+            "It is told here as well. A service that was restarted three times within an hour goes to a person.",
         ));
-        std::future::pending::<()>().await;
+        match narrator.listen_on().await? {}
     }
     Ok(Interrupted::No)
 }

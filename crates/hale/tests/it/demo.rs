@@ -209,6 +209,55 @@ fn hale_demo_cures_every_fault_and_leaves_nothing() {
 }
 
 #[test]
+fn a_fault_that_somebody_else_asks_for_is_told_as_well() {
+    let bed = Bed::new();
+    let Some(words) = apart(&bed) else {
+        println!(
+            "SKIPPED a_fault_that_somebody_else_asks_for_is_told_as_well: no pid namespace may be made here"
+        );
+        return;
+    };
+    let temporary = bed.path("tmp");
+    std::fs::create_dir_all(&temporary).unwrap();
+    let mut command = bed.program("unshare");
+    command.args(words).arg(env!("CARGO_BIN_EXE_hale"));
+    command.args(["demo", "--processes", "--fault", "crash"]).env("TMPDIR", &temporary);
+    let mut demo = command.stderr(Stdio::piped()).process_group(0).spawn().unwrap();
+    let mut lines = BufReader::new(demo.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let mut told = Vec::new();
+    let mut until = |mark: &str| {
+        for line in lines.by_ref() {
+            told.push(line.clone());
+            if line.contains(mark) {
+                return line;
+            }
+        }
+        panic!("never told: {mark}: {told:#?}")
+    };
+    let invited = until("Break it yourself: curl ");
+    let url = invited.split("curl ").nth(1).unwrap();
+    let address = url.strip_prefix("http://").and_then(|u| u.split('/').next()).unwrap();
+    // The invited one, in the same service as another one after it: neither is a relapse here.
+    for fault in ["memory", "errors"] {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        let request = format!(
+            "GET /trigger_{fault} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        );
+        std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        let _ = std::io::Read::read_to_string(&mut stream, &mut answer);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        until("Trouble: ");
+        until("service.restart");
+        until("over after ");
+    }
+    let group = Pid::from_raw(i32::try_from(demo.id()).unwrap()).unwrap();
+    kill_process_group(group, Signal::INT).unwrap();
+    assert_eq!(lines.count(), 1, "it ends with one word");
+    assert_eq!(demo.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn an_interrupted_demo_ends_in_order_and_asks_no_engine_that_it_did_not_use() {
     let bed = Bed::new();
     let Some(words) = apart(&bed) else {

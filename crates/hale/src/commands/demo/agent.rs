@@ -179,6 +179,8 @@ cleanable_paths = {spool}
 [autonomy]
 allow = {grants}
 max_actions_per_hour = 10000
+# Seven faults in four services, one right after the other and on purpose: the next one is no relapse of the last.
+relapse_secs = 0
 
 [history]
 snapshot_interval_secs = 10
