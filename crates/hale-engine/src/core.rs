@@ -178,6 +178,8 @@ pub(crate) struct Core {
     pub(crate) events: Arc<EventBus>,
     /// Where receivers write down what services tell; none: nothing receives.
     pub(crate) traffic: Option<Arc<TrafficBook>>,
+    /// When they last told anything.
+    otlp_heard_at: Option<Timestamp>,
     orient: Orient,
     last_sample: Option<Sample>,
     telemetry: Option<TelemetryHandle>,
@@ -261,6 +263,7 @@ impl Core {
             shared: Arc::new(RwLock::new(Latest { warnings, ..Latest::default() })),
             events: EventBus::new(Timestamp::now()),
             traffic: None,
+            otlp_heard_at: None,
             orient: Orient::new(rules, memory),
             last_sample: None,
             telemetry,
@@ -340,11 +343,15 @@ impl Core {
         let Some(book) = &self.traffic else { return };
         let mut traffic = book.drain(sample.boottime_ns);
         crate::masks::traffic(&mut traffic);
+        if traffic.intake.is_any() {
+            self.otlp_heard_at = Some(sample.collected_at);
+        }
         if book.has_received() {
             sample.sources.push(SourceStatus {
                 source: Source::Otlp,
                 state: SourceState::Fresh,
-                last_fresh_at: Some(sample.collected_at),
+                // It can be heard at any time; when somebody last said something is another matter.
+                last_fresh_at: self.otlp_heard_at,
                 took_us: 0,
                 note: None,
                 lost: traffic.intake.beyond_limits,

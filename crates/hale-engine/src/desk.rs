@@ -521,12 +521,12 @@ impl Desk {
         }
     }
 
-    /// Seconds since each source was last read well.
     /// What of hale itself does not work, a sentence each.
     pub(crate) fn warnings(&self) -> Vec<String> {
         self.latest(|l| l.warnings.values().cloned().collect())
     }
 
+    /// Seconds since each source was last read well; since it last said anything, where it speaks unasked.
     pub(crate) fn staleness(&self) -> BTreeMap<String, u64> {
         let now = Timestamp::now();
         self.latest(|l| {

@@ -46,6 +46,11 @@ pub struct Intake {
 }
 
 impl Intake {
+    /// Whether anything was taken in.
+    pub fn is_any(&self) -> bool {
+        self.spans + self.metric_points + self.log_records > 0
+    }
+
     pub(super) fn merge(&mut self, later: &Intake) {
         self.spans += later.spans;
         self.metric_points += later.metric_points;

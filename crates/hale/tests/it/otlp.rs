@@ -169,6 +169,30 @@ fn wrong_senders_are_told_what_is_wrong_and_cost_nothing() {
 }
 
 #[test]
+fn the_age_of_the_source_is_that_of_the_newest_data() {
+    let bed = Bed::new();
+    let agent = agent(&bed);
+    let at = address(&agent, "http");
+    let say = || {
+        let body = br#"{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name",
+            "value":{"stringValue":"quiet"}}]},"scopeLogs":[{"logRecords":[{"severityNumber":17,
+            "body":{"stringValue":"oops"}}]}]}]}"#;
+        let reply = post(&at, "/v1/logs", "Content-Type: application/json\r\n", body);
+        assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
+    };
+    let age = |seen: &Value| seen["staleness"]["otlp"].as_u64();
+    assert_eq!(age(&services(&bed)), None, "nobody ever said anything");
+    say();
+    wait_for(&bed, |seen| age(seen).is_some());
+    wait_for(&bed, |seen| age(seen) >= Some(4));
+    // Hale's own looks went on all the time.
+    assert!(services(&bed)["staleness"]["process"].as_u64() < Some(4));
+    say();
+    wait_for(&bed, |seen| age(seen) < Some(4));
+    assert_eq!(agent.end(), 0);
+}
+
+#[test]
 fn a_port_in_use_is_a_warning() {
     let bed = Bed::new();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
