@@ -24,6 +24,9 @@ use crate::flow::read_pre_state;
 use crate::refusals;
 use crate::telemetry::{Done, Work, store_error};
 
+/// Bytes of a person's note.
+const NOTE_BYTES_MAX: usize = 16 * 1024;
+
 type Result<T> = std::result::Result<T, ApiError>;
 
 /// What a person said to a question.
@@ -208,6 +211,14 @@ impl Core {
     }
 
     fn note(&mut self, id: &IncidentId, text: String, actor: &Actor) -> Result<View> {
+        if text.trim().is_empty() {
+            let error = ApiError::new(ErrorKind::Usage, "the note is empty");
+            return Err(error.hint("hale incidents note INCIDENT 'what you saw or did'"));
+        }
+        if text.len() > NOTE_BYTES_MAX {
+            let why = format!("the note has {} bytes, over {NOTE_BYTES_MAX}", text.len());
+            return Err(ApiError::new(ErrorKind::Usage, why).hint("say it shorter, or in several"));
+        }
         let incident = self
             .state
             .incident(id.as_str())

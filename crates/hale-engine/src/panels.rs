@@ -14,6 +14,7 @@ use hale_model::panel::{
 };
 use hale_model::sample::{Pressure, Source};
 use hale_model::snapshot::{Process, System};
+use hale_model::text::moment;
 use hale_model::view::{
     AlertView, AlertsView, ApprovalView, ApprovalsView, IncidentView, IncidentsView, ProcessView,
 };
@@ -36,6 +37,18 @@ fn usage(message: String, hint: &str) -> ApiError {
     ApiError::new(ErrorKind::Usage, message).hint(hint)
 }
 
+/// A span of time that has a length.
+fn in_order(since: Timestamp, until: Timestamp) -> Result<()> {
+    if since < until {
+        return Ok(());
+    }
+    let (since, until) = (moment(since), moment(until));
+    Err(usage(
+        format!("`until` ({until}) is not after `since` ({since})"),
+        "since is where the span begins: since=2026-01-27T00:00:00Z&until=2026-01-27T01:00:00Z",
+    ))
+}
+
 impl Desk {
     pub(crate) fn panel(&self, ask: Panel) -> Result<View> {
         match ask {
@@ -51,6 +64,7 @@ impl Desk {
             }
             Panel::Units => self.units().map(PanelView::Units).map(View::Panel),
             Panel::Journal { since, until, priority_max, search, limit } => {
+                in_order(since, until)?;
                 let limit = limit.clamp(1, PANEL_ROWS_MAX);
                 let sql = journal_sql(since, until, priority_max, &search);
                 let table = self.sql(&sql, limit)?;
@@ -61,7 +75,10 @@ impl Desk {
             Panel::Settings => {
                 Ok(View::Panel(PanelView::Settings(Box::new(self.settings_view()?))))
             }
-            Panel::Achieved { since, until } => self.achieved(since, until),
+            Panel::Achieved { since, until } => {
+                in_order(since, until)?;
+                self.achieved(since, until)
+            }
             Panel::Containers => {
                 let snapshot = self.snapshot()?;
                 let source = snapshot.sources.iter().find(|s| s.source == Source::Container);
@@ -223,12 +240,11 @@ impl Desk {
             ));
         }
         let length_secs = until.duration_since(since).as_secs_f64();
-        if metrics.is_empty() || length_secs <= 0.0 {
-            return Err(usage(
-                "a course needs metrics, and an end after its start".to_owned(),
-                "?metrics=cpu_total,load1&since=2026-01-27T00:00:00Z&until=2026-01-27T01:00:00Z",
-            ));
+        if metrics.is_empty() {
+            let hint = format!("one or more of {}, with commas between", SERIES_METRICS.join(", "));
+            return Err(usage("`metrics` is empty".to_owned(), &hint));
         }
+        in_order(since, until)?;
         let points = f64::from(points.clamp(2, SERIES_POINTS_MAX));
         let step_secs = (length_secs / points).max(1.0);
         let mut steps: BTreeMap<i64, Vec<Mean>> = BTreeMap::new();

@@ -37,6 +37,7 @@ mod sign_in;
 mod stall;
 mod stream;
 mod tls;
+mod wording;
 
 use std::io;
 use std::sync::Arc;

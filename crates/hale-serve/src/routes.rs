@@ -30,6 +30,7 @@ use crate::routes_person;
 use crate::rpc::{RPC_PATH, RpcAnswer, RpcRequest};
 use crate::sign_in;
 use crate::stream::{self, Watchers};
+use crate::wording::{self, Whole};
 use crate::{metrics, openapi};
 
 /// Bytes of a request's body.
@@ -158,7 +159,8 @@ pub(crate) fn enveloped<T: Serialize>(handle: &Shared, command: &str, data: T) -
 
 pub(crate) fn parameters<T>(query: Result<UrlQuery<T>, QueryRejection>) -> Result<T, Refusal> {
     query.map(|UrlQuery(parameters)| parameters).map_err(|rejection| {
-        Refusal::bad_request(&rejection.body_text(), "check the names and values after the `?`")
+        let why = wording::of_query(&rejection.body_text());
+        Refusal::bad_request(&why, "check the names and values after the `?`")
     })
 }
 
@@ -169,8 +171,8 @@ pub(crate) fn body<T: DeserializeOwned + Default>(
     if bytes.is_empty() {
         return Ok(T::default());
     }
-    serde_json::from_slice(&bytes).map_err(|error| {
-        Refusal::bad_request(&format!("the body is wrong: {error}"), "send a JSON object, or none")
+    wording::read(&bytes).map_err(|why| {
+        Refusal::bad_request(&format!("the body is wrong: {why}"), "send a JSON object, or none")
     })
 }
 
@@ -226,7 +228,7 @@ async fn metrics_summary(State(handle): State<Shared>) -> Reply {
 #[serde(deny_unknown_fields)]
 struct AlertsParameters {
     state: Option<AlertState>,
-    limit: Option<u32>,
+    limit: Option<Whole>,
 }
 
 async fn alerts(
@@ -234,7 +236,7 @@ async fn alerts(
     query: Result<UrlQuery<AlertsParameters>, QueryRejection>,
 ) -> Reply {
     let AlertsParameters { state, limit } = parameters(query)?;
-    let query = Query::Alerts { states: state.into_iter().collect(), limit: limit.unwrap_or(0) };
+    let query = Query::Alerts { states: state.into_iter().collect(), limit: Whole::or(limit, 0) };
     let View::Alerts(view) = handle.query(query).await? else {
         return Err(unexpected_view());
     };
@@ -245,7 +247,7 @@ async fn alerts(
 #[serde(deny_unknown_fields)]
 struct IncidentsParameters {
     state: Option<IncidentState>,
-    limit: Option<u32>,
+    limit: Option<Whole>,
 }
 
 async fn incidents(
@@ -253,7 +255,7 @@ async fn incidents(
     query: Result<UrlQuery<IncidentsParameters>, QueryRejection>,
 ) -> Reply {
     let IncidentsParameters { state, limit } = parameters(query)?;
-    let query = Query::Incidents { state, limit: limit.unwrap_or(DEFAULT_INCIDENTS) };
+    let query = Query::Incidents { state, limit: Whole::or(limit, DEFAULT_INCIDENTS) };
     let View::Incidents(view) = handle.query(query).await? else {
         return Err(unexpected_view());
     };
@@ -290,7 +292,7 @@ async fn approvals(
 struct RunbookParameters {
     search: Option<String>,
     kind: Option<AlertKind>,
-    limit: Option<u32>,
+    limit: Option<Whole>,
 }
 
 async fn services(State(handle): State<Shared>) -> Reply {
@@ -305,7 +307,7 @@ async fn runbook(
     query: Result<UrlQuery<RunbookParameters>, QueryRejection>,
 ) -> Reply {
     let RunbookParameters { search, kind: alert_kind, limit } = parameters(query)?;
-    let limit = limit.unwrap_or(0);
+    let limit = Whole::or(limit, 0);
     let query = match search {
         Some(text) => Query::RunbookSearch { text, alert_kind, limit },
         None => Query::Runbook { alert_kind, limit },
@@ -319,7 +321,7 @@ async fn runbook(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AuditParameters {
-    limit: Option<u32>,
+    limit: Option<Whole>,
 }
 
 async fn audit(
@@ -328,7 +330,7 @@ async fn audit(
 ) -> Reply {
     let AuditParameters { limit } = parameters(query)?;
     let View::Audit(entries) =
-        handle.query(Query::Audit { limit: limit.unwrap_or(DEFAULT_AUDIT) }).await?
+        handle.query(Query::Audit { limit: Whole::or(limit, DEFAULT_AUDIT) }).await?
     else {
         return Err(unexpected_view());
     };
@@ -339,7 +341,7 @@ async fn audit(
 #[serde(deny_unknown_fields)]
 struct SqlParameters {
     sql: String,
-    limit: Option<u32>,
+    limit: Option<Whole>,
 }
 
 async fn sql(
@@ -347,7 +349,7 @@ async fn sql(
     query: Result<UrlQuery<SqlParameters>, QueryRejection>,
 ) -> Reply {
     let SqlParameters { sql, limit } = parameters(query)?;
-    let limit_rows = limit.unwrap_or(DEFAULT_ROWS).clamp(1, LIMIT_ROWS);
+    let limit_rows = Whole::or(limit, DEFAULT_ROWS).clamp(1, LIMIT_ROWS);
     let View::Table(table) = handle.query(Query::Sql { sql, limit_rows }).await? else {
         return Err(unexpected_view());
     };

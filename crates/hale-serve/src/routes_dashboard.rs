@@ -20,6 +20,7 @@ use serde_json::json;
 use crate::access::Peer;
 use crate::answer::{Refusal, unexpected_view};
 use crate::routes::{Reply, Shared, body, change, enveloped, parameters};
+use crate::wording::{self, Time, UpTo, Whole};
 
 /// Points of a course unless the request says otherwise.
 const DEFAULT_POINTS: u32 = 300;
@@ -30,7 +31,7 @@ const DEFAULT_ACHIEVED_SECS: i64 = 30 * 86_400;
 /// A course or a list goes back this far unless the request says otherwise.
 const DEFAULT_SINCE_SECS: i64 = 3600;
 /// Everything, in the journal's priorities.
-const ALL_PRIORITIES: u8 = 7;
+const ALL_PRIORITIES: u32 = 7;
 
 /// What only reads.
 pub(crate) fn reads() -> Router<Shared> {
@@ -87,9 +88,9 @@ fn ago(until: Timestamp, secs: i64) -> Timestamp {
 struct SeriesParameters {
     /// With commas between.
     metrics: String,
-    since: Option<Timestamp>,
-    until: Option<Timestamp>,
-    points: Option<u32>,
+    since: Option<Time>,
+    until: Option<Time>,
+    points: Option<Whole>,
 }
 
 async fn series(
@@ -97,16 +98,16 @@ async fn series(
     query: Result<UrlQuery<SeriesParameters>, QueryRejection>,
 ) -> Reply {
     let SeriesParameters { metrics, since, until, points } = parameters(query)?;
-    let until = until.unwrap_or_else(Timestamp::now);
+    let until = until.map_or_else(Timestamp::now, |Time(at)| at);
     let ask = Panel::Series {
         metrics: metrics
             .split(',')
             .map(|m| m.trim().to_owned())
             .filter(|m| !m.is_empty())
             .collect(),
-        since: since.unwrap_or_else(|| ago(until, DEFAULT_SINCE_SECS)),
+        since: since.map_or_else(|| ago(until, DEFAULT_SINCE_SECS), |Time(at)| at),
         until,
-        points: points.unwrap_or(DEFAULT_POINTS),
+        points: Whole::or(points, DEFAULT_POINTS),
     };
     panel(&handle, "series", ask, only!(Series)).await
 }
@@ -118,7 +119,7 @@ struct ProcessesParameters {
     search: String,
     #[serde(default)]
     sort: ProcessSort,
-    limit: Option<u32>,
+    limit: Option<Whole>,
 }
 
 async fn processes(
@@ -126,7 +127,7 @@ async fn processes(
     query: Result<UrlQuery<ProcessesParameters>, QueryRejection>,
 ) -> Reply {
     let ProcessesParameters { search, sort, limit } = parameters(query)?;
-    let ask = Panel::Processes { search, sort, limit: limit.unwrap_or(DEFAULT_ROWS) };
+    let ask = Panel::Processes { search, sort, limit: Whole::or(limit, DEFAULT_ROWS) };
     panel(&handle, "processes", ask, only!(Processes)).await
 }
 
@@ -141,12 +142,12 @@ async fn containers(State(handle): State<Shared>) -> Reply {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct JournalParameters {
-    since: Option<Timestamp>,
-    until: Option<Timestamp>,
-    priority: Option<u8>,
+    since: Option<Time>,
+    until: Option<Time>,
+    priority: Option<UpTo<ALL_PRIORITIES>>,
     #[serde(default)]
     search: String,
-    limit: Option<u32>,
+    limit: Option<Whole>,
 }
 
 async fn journal(
@@ -154,13 +155,13 @@ async fn journal(
     query: Result<UrlQuery<JournalParameters>, QueryRejection>,
 ) -> Reply {
     let JournalParameters { since, until, priority, search, limit } = parameters(query)?;
-    let until = until.unwrap_or_else(Timestamp::now);
+    let until = until.map_or_else(Timestamp::now, |Time(at)| at);
     let ask = Panel::Journal {
-        since: since.unwrap_or_else(|| ago(until, DEFAULT_SINCE_SECS)),
+        since: since.map_or_else(|| ago(until, DEFAULT_SINCE_SECS), |Time(at)| at),
         until,
-        priority_max: priority.unwrap_or(ALL_PRIORITIES).min(ALL_PRIORITIES),
+        priority_max: u8::try_from(UpTo::or(priority, ALL_PRIORITIES)).unwrap_or(u8::MAX),
         search,
-        limit: limit.unwrap_or(DEFAULT_ROWS),
+        limit: Whole::or(limit, DEFAULT_ROWS),
     };
     panel(&handle, "journal", ask, only!(Journal)).await
 }
@@ -172,8 +173,8 @@ async fn settings(State(handle): State<Shared>) -> Reply {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AchievedParameters {
-    since: Option<Timestamp>,
-    until: Option<Timestamp>,
+    since: Option<Time>,
+    until: Option<Time>,
 }
 
 async fn achieved(
@@ -181,8 +182,8 @@ async fn achieved(
     query: Result<UrlQuery<AchievedParameters>, QueryRejection>,
 ) -> Reply {
     let AchievedParameters { since, until } = parameters(query)?;
-    let until = until.unwrap_or_else(Timestamp::now);
-    let since = since.unwrap_or_else(|| ago(until, DEFAULT_ACHIEVED_SECS));
+    let until = until.map_or_else(Timestamp::now, |Time(at)| at);
+    let since = since.map_or_else(|| ago(until, DEFAULT_ACHIEVED_SECS), |Time(at)| at);
     panel(&handle, "achieved", Panel::Achieved { since, until }, only!(Achieved)).await
 }
 
@@ -204,15 +205,15 @@ async fn postmortem(State(handle): State<Shared>, Path(id): Path<String>) -> Rep
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct At {
-    at: Timestamp,
+    at: Time,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AtListed {
-    at: Timestamp,
+    at: Time,
     state: Option<String>,
-    limit: Option<u32>,
+    limit: Option<Whole>,
 }
 
 async fn past(handle: &Shared, at: Timestamp, question: Query) -> Result<View, Refusal> {
@@ -224,7 +225,8 @@ fn state_named<T: serde::de::DeserializeOwned>(
     state: Option<String>,
 ) -> Result<Option<T>, Refusal> {
     state.map(|name| serde_json::from_value(json!(name))).transpose().map_err(|error| {
-        Refusal::bad_request(&format!("the state is wrong: {error}"), "leave it out for all states")
+        let why = format!("`state` {}", wording::plain(&error.to_string()));
+        Refusal::bad_request(&why, "leave it out for all states")
     })
 }
 
@@ -232,7 +234,7 @@ async fn past_moment(
     State(handle): State<Shared>,
     query: Result<UrlQuery<At>, QueryRejection>,
 ) -> Reply {
-    let At { at } = parameters(query)?;
+    let At { at: Time(at) } = parameters(query)?;
     panel(&handle, "moment", Panel::Moment { at }, only!(Moment)).await
 }
 
@@ -240,9 +242,9 @@ async fn past_alerts(
     State(handle): State<Shared>,
     query: Result<UrlQuery<AtListed>, QueryRejection>,
 ) -> Reply {
-    let AtListed { at, state, limit } = parameters(query)?;
+    let AtListed { at: Time(at), state, limit } = parameters(query)?;
     let states: Vec<AlertState> = state_named(state)?.into_iter().collect();
-    let question = Query::Alerts { states, limit: limit.unwrap_or(0) };
+    let question = Query::Alerts { states, limit: Whole::or(limit, 0) };
     let View::Alerts(view) = past(&handle, at, question).await? else {
         return Err(unexpected_view());
     };
@@ -253,9 +255,9 @@ async fn past_incidents(
     State(handle): State<Shared>,
     query: Result<UrlQuery<AtListed>, QueryRejection>,
 ) -> Reply {
-    let AtListed { at, state, limit } = parameters(query)?;
+    let AtListed { at: Time(at), state, limit } = parameters(query)?;
     let state: Option<IncidentState> = state_named(state)?;
-    let question = Query::Incidents { state, limit: limit.unwrap_or(DEFAULT_ROWS) };
+    let question = Query::Incidents { state, limit: Whole::or(limit, DEFAULT_ROWS) };
     let View::Incidents(view) = past(&handle, at, question).await? else {
         return Err(unexpected_view());
     };
@@ -267,7 +269,7 @@ async fn past_incident(
     Path(id): Path<String>,
     query: Result<UrlQuery<At>, QueryRejection>,
 ) -> Reply {
-    let At { at } = parameters(query)?;
+    let At { at: Time(at) } = parameters(query)?;
     let View::Incident(view) = past(&handle, at, Query::Incident { id: IncidentId(id) }).await?
     else {
         return Err(unexpected_view());
@@ -278,7 +280,7 @@ async fn past_incident(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct AtApprovals {
-    at: Timestamp,
+    at: Time,
     #[serde(default)]
     all: bool,
 }
@@ -287,7 +289,7 @@ async fn past_approvals(
     State(handle): State<Shared>,
     query: Result<UrlQuery<AtApprovals>, QueryRejection>,
 ) -> Reply {
-    let AtApprovals { at, all } = parameters(query)?;
+    let AtApprovals { at: Time(at), all } = parameters(query)?;
     let View::Approvals(view) = past(&handle, at, Query::Approvals { all }).await? else {
         return Err(unexpected_view());
     };
@@ -298,8 +300,8 @@ async fn past_audit(
     State(handle): State<Shared>,
     query: Result<UrlQuery<AtListed>, QueryRejection>,
 ) -> Reply {
-    let AtListed { at, limit, .. } = parameters(query)?;
-    let question = Query::Audit { limit: limit.unwrap_or(DEFAULT_ROWS) };
+    let AtListed { at: Time(at), limit, .. } = parameters(query)?;
+    let question = Query::Audit { limit: Whole::or(limit, DEFAULT_ROWS) };
     let View::Audit(entries) = past(&handle, at, question).await? else {
         return Err(unexpected_view());
     };

@@ -97,7 +97,8 @@ fn read_alert(
         .unwrap_or(&kind_text);
     let severity = label(&["severity", "priority", "level"]).and_then(names::severity);
     let named = Names { container: container.is_some(), unit: unit.is_some(), pid: pid.is_some() };
-    let occurrence = alert.text("startsAt")?.map(line);
+    let occurrence = time(alert, "startsAt")?.map(line);
+    time(alert, "endsAt")?;
     let summary = annotation(&["summary", "title"]);
     let description = annotation(&["description", "message"]);
     let told = match (summary, description) {
@@ -128,6 +129,20 @@ fn read_alert(
         resolved,
         kind_text,
     })
+}
+
+/// A time as Alertmanager writes it, which may be missing.
+fn time<'a>(alert: &Fields<'a>, name: &str) -> Result<Option<&'a str>, Wrong> {
+    let told = alert.text(name)?.filter(|text| !text.trim().is_empty());
+    match told.map(|text| (text, text.trim().parse::<Timestamp>())) {
+        Some((text, Err(_))) => Err(Wrong::field(
+            alert.path(name),
+            format_args!("is `{}`, not a time", line(text)),
+            "send a time as 2026-01-27T10:00:00Z, as Alertmanager does",
+        )),
+        Some((text, Ok(_))) => Ok(Some(text)),
+        None => Ok(None),
+    }
 }
 
 /// The value of the first of these names that has one.

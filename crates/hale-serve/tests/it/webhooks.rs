@@ -317,6 +317,8 @@ async fn alertmanagers_alerts_become_reports() {
         (r#"{"version":"4","alerts":[{"status":"odd","labels":{}}]}"#.to_owned(), 422, "alerts[0].status"),
         (r#"{"version":"4","alerts":[{"status":"firing","labels":{"a":1}}]}"#.to_owned(), 422, "alerts[0].labels.a"),
         (r#"{"version":"4","alerts":[7]}"#.to_owned(), 422, "alerts[0]"),
+        (seed("alertmanager/firing.json").replace("2026-03-02T08:15:04.311Z", "yesterday"), 422, "alerts[0].startsAt"),
+        (seed("alertmanager/firing.json").replace("2026-03-02T08:10:00Z", "later"), 422, "alerts[1].endsAt"),
         (r#"{"version":"4","alerts":[]}"#.to_owned(), 202, ""),
         // One odd label is left out, not the alert.
         (r#"{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"X","unit":"a;b","pid":"x","container":"$(y)"}}]}"#.to_owned(), 202, ""),
