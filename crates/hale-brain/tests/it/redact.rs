@@ -388,6 +388,12 @@ fn bait_that_makes_detectors_look_far_comes_through() {
         "ann: pw?\n",
         "creds: a/",
         "variable \"password\" {",
+        "token = a(",
+        "token = a[",
+        "token = a.",
+        "secret: |\n  a: b\n",
+        "gpg: RSA key 0x",
+        "(1.2.3.4) from ",
     ] {
         let text = bait.repeat(60_000 / bait.len());
         let mut redactor = fresh();

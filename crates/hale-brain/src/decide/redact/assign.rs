@@ -2,6 +2,7 @@
 //! `key is value`, and every other way to write that something is called a password and is this.
 
 use super::calls;
+use super::code;
 use super::headers;
 use super::keys::{Key, classify};
 use super::kinds::{Found, Kind};
@@ -11,12 +12,15 @@ use super::look::{
 };
 use super::names;
 use super::places;
+use super::prose;
 use super::shapes;
 use super::values::{self, Value, begins_line, opening_quote, shell_word, value};
 use super::words::List;
 
 /// The longest name of a value.
 const NAME_BYTES_MAX: usize = 96;
+/// A name that says too little, with what may stand behind it.
+const AUTH: &[&str] = &["auth:", "auth=", "auth\"", "auth'", "auth "];
 
 /// How name and value are joined; the looser, the more the value itself must tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -235,16 +239,21 @@ fn block_scalar(found: &mut Found<'_>, key: Key, start: usize, at: usize) -> Opt
     if first <= own {
         return Some(at);
     }
+    // Lines that are no value are read again: they may be names with values of their own.
+    let mut again = None;
     for _ in 0..200 {
         if line >= bytes.len() || indent(line) < first {
             break;
         }
         let from = line + indent(line);
         let to = ahead(bytes, from, values::VALUE_BYTES_MAX, |b| b != b'\n' && b != b'\r');
-        accept(found, key, Join::Equals, start, Value { start: from, end: to, quoted: true });
+        let v = Value { start: from, end: to, quoted: true };
+        if accept(found, key, Join::Equals, start, v).is_none() {
+            again = again.or(Some(from));
+        }
         line = ahead(bytes, to, values::VALUE_BYTES_MAX, |b| b != b'\n') + 1;
     }
-    Some(line.min(bytes.len()))
+    Some(again.unwrap_or(line).min(bytes.len()))
 }
 
 /// Where the text of an element begins, if the name is one's tag or attribute.
@@ -380,6 +389,9 @@ fn accept(found: &mut Found<'_>, key: Key, join: Join, start: usize, v: Value) -
     if key == Key::Loose && join == Join::Colon && byte_before(found.bytes, start) == Some(b':') {
         return None;
     }
+    if !v.quoted && matches!(join, Join::Equals | Join::Colon) && is_code(found, start, v.start) {
+        return None;
+    }
     let yes = match key {
         Key::Password => password(found, join, start, trimmed, v),
         Key::Token => match join {
@@ -410,6 +422,10 @@ fn accept(found: &mut Found<'_>, key: Key, join: Join, start: usize, v: Value) -
         },
         // `creds: user/X`, `stats auth user:X`: the pair has a look of its own.
         Key::Random if is_login(trimmed) => false,
+        // `auth: "X"`
+        Key::Random if v.quoted && is_one_of(found.slice(start, start + 5), AUTH) => {
+            prose::is_unmistakable(trimmed) || shapes::is_random(trimmed)
+        }
         Key::Random => match join {
             Join::Told | Join::Blank | Join::Quote | Join::Option => {
                 trimmed.len() >= 20 && shapes::is_random(trimmed) && !shapes::is_ulid(trimmed)
@@ -441,6 +457,12 @@ fn accept(found: &mut Found<'_>, key: Key, join: Join, start: usize, v: Value) -
         found.add(v.start, v.end, Kind::Secret);
     }
     Some(v.end)
+}
+
+/// `token = request.headers["X-Token"]`: where the value comes from.
+fn is_code(found: &Found<'_>, start: usize, at: usize) -> bool {
+    let name = found.slice(start, ahead(found.bytes, start, NAME_BYTES_MAX, is_key));
+    code::is_expression(found.bytes, at, !name.bytes().any(|b| b.is_ascii_lowercase()))
 }
 
 /// `API_KEY=correcthorse`: no look of a secret, but a name that leaves nothing else.

@@ -28,7 +28,7 @@ pub(super) enum Key {
 }
 
 /// The words of a name, `_`-, `-`, dot- and CamelCase alike, without numbers at its end.
-fn words(name: &str) -> Vec<&str> {
+pub(super) fn words(name: &str) -> Vec<&str> {
     let bytes = name.as_bytes();
     let mut words = Vec::with_capacity(6);
     let mut start = 0;
@@ -150,6 +150,10 @@ pub(super) fn classify(name: &str) -> Key {
     }
     if is_one_of(head, &["cvv", "cvc", "cvv2", "otp", "passcode", "pin"]) {
         return Key::Digits;
+    }
+    // `sonar.login`: a token stands where the name would.
+    if is_one_of(head, &["login"]) {
+        return Key::Random;
     }
     if is_one_of(head, &["hash", "digest"]) {
         let of_password = any_before(List::Passwords)

@@ -15,10 +15,12 @@ mod base64;
 mod blocks;
 mod calls;
 mod cards;
+mod code;
 mod commands;
 mod credentials;
 mod headers;
 mod hosts;
+mod keeps;
 mod keys;
 mod kinds;
 mod look;
@@ -112,6 +114,7 @@ impl Redactor {
         vault::find(&mut found);
         tokens::find(&mut found);
         scan::find(&mut found);
+        keeps::drop_open(&mut found);
         found
     }
 

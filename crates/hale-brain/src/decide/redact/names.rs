@@ -515,16 +515,21 @@ fn is_composed_role(word: &str) -> bool {
         })
 }
 
-/// `"project_id":"retail-dwh-221"`, `--instance=orders-pg16`: the key before it names a thing of a cloud.
-fn is_of_cloud(bytes: &[u8], start: usize) -> bool {
+/// `"project_id":"retail-dwh-221"`, `--instance=orders-pg16`, `BUILD_TAG=ci-web-204`: the key before it names a
+/// thing of a cloud, or of a build.
+fn is_of_thing(bytes: &[u8], start: usize) -> bool {
     let head = line_before(bytes, start);
-    let head = &head[head.len().saturating_sub(24)..];
+    let head = &head[head.len().saturating_sub(48)..];
     let key = head.strip_suffix(b"\"").unwrap_or(head).trim_ascii_end();
     let Some(key) = key.strip_suffix(b":").or(key.strip_suffix(b"=")) else { return false };
     let key = key.strip_suffix(b"\"").unwrap_or(key);
-    [&b"project_id"[..], b"projectid", b"--project", b"--instance", b"project"]
-        .iter()
-        .any(|k| key.len() >= k.len() && key[key.len() - k.len()..].eq_ignore_ascii_case(k))
+    if key.to_ascii_lowercase().ends_with(b"--instance") {
+        return true;
+    }
+    let key = &key[back(key, key.len(), 48, look::is_key)..];
+    let words = super::keys::words(std::str::from_utf8(key).unwrap_or_default());
+    let of_host = |w: &&str| List::HostKeys.has(w) || List::HostWords.has(w);
+    words.iter().any(|w| List::NamedThings.has(w)) && !words.iter().any(of_host)
 }
 
 /// A name of the form of a host, in a place where a host stands: `backend api/api-prod-32`,
@@ -532,7 +537,7 @@ fn is_of_cloud(bytes: &[u8], start: usize) -> bool {
 pub(super) fn shaped_host(found: &mut Found<'_>, start: usize, end: usize) {
     let bytes = found.bytes;
     let name = found.slice(start, end);
-    if name.is_empty() || !is_host_shaped(name) || is_of_cloud(bytes, start) {
+    if name.is_empty() || !is_host_shaped(name) || is_of_thing(bytes, start) {
         return;
     }
     let before = byte_before(bytes, start);

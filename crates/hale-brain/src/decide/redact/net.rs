@@ -121,7 +121,11 @@ fn in_line(found: &mut Found<'_>, from: usize, to: usize, heats: &[Heat]) {
             continue;
         }
         let before = at.checked_sub(1).and_then(|i| tokens.get(i));
-        let named_by = before.is_some_and(|t| List::NetNamed.has(bare(t.raw)));
+        // `"trace_id": "X"`: the mark between stands alone.
+        let namer = before
+            .filter(|t| t.raw != ":")
+            .or_else(|| at.checked_sub(2).and_then(|i| tokens.get(i)).filter(|t| t.raw.len() > 2));
+        let named_by = namer.is_some_and(|t| names_a_thing(t.raw));
         let tells =
             |t: &Token<'_>| t.raw.ends_with([':', '=', '：']) || is_copula(&t.text.to_lowercase());
         let told = before.is_some_and(|t| {
@@ -156,6 +160,18 @@ fn in_line(found: &mut Found<'_>, from: usize, to: usize, heats: &[Heat]) {
         found.add_everywhere(start, end, Kind::Secret);
     }
     codes_below(found, to, &places, &tokens);
+}
+
+/// Whether a word says what the next one is, and that it is no credential: `session X`, `trace_id=X`.
+pub(super) fn names_a_thing(raw: &str) -> bool {
+    let word = bare(raw);
+    let last = word.rsplit(['_', '-', '.']).next().unwrap_or_default();
+    let camel = last.bytes().rposition(|b| b.is_ascii_uppercase()).unwrap_or_default();
+    let tail = last.get(camel..).unwrap_or_default();
+    List::NetNamed.has(word)
+        || last.len() < word.len() && List::NetNamed.has(last)
+        || camel > 0 && List::NetNamed.has(tail)
+        || camel > 1 && last.get(camel - 1..).is_some_and(|t| List::NetNamed.has(t))
 }
 
 /// `X as password`, `X als Kennwort`: the value stands before a word for `as` that stands before the word.
@@ -356,7 +372,10 @@ fn groups(tokens: &[Token<'_>], places: &[(usize, Named)]) -> Vec<(usize, usize)
             .map(|(_, t)| t)
             .take(32)
             .collect();
-        let digits = |t: &&&Token<'_>| t.text.bytes().any(|b| b.is_ascii_digit());
+        // `404s`: what is counted.
+        let digits = |t: &&&Token<'_>| {
+            t.text.bytes().any(|b| b.is_ascii_digit()) && !shapes::is_time_or_measure(t.text)
+        };
         let letters = run.iter().any(|t| t.text.bytes().any(|b| b.is_ascii_alphabetic()));
         let told = at > 0 && tokens[at - 1].raw.ends_with(':') && run.len() == 4;
         let many = run.len() >= 3

@@ -4,7 +4,9 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::kinds::{Found, Kind};
-use super::look::{self, ahead, back, bare, byte_before, is_one_of, is_word, words_before};
+use super::look::{
+    self, ahead, back, bare, byte_before, is_one_of, is_word, line_end, words_before,
+};
 use super::words::List;
 
 /// `255.255.255.255`
@@ -124,7 +126,93 @@ fn is_version(found: &Found<'_>, start: usize, end: usize, address: Ipv4Addr) ->
         }
         _ => {}
     }
-    follows_version_word(found, start, likely)
+    follows_version_word(found, start, likely) || is_of_package(found, start, end)
+}
+
+/// What packagers and installers do, and what they say they did.
+const OF_PACKAGES: &[&str] = &[
+    "up",
+    "unpack",
+    "unpacking",
+    "upgrading",
+    "upgraded",
+    "upgrade",
+    "downgrading",
+    "downgraded",
+    "downgrade",
+    "replacing",
+    "installing",
+    "installed",
+    "reinstalling",
+    "removing",
+    "removed",
+    "purging",
+    "preparing",
+    "obsoleting",
+    "updating",
+    "updated",
+    "bump",
+    "bumped",
+];
+/// Those of them that no address undergoes.
+const UPGRADES: &[&str] = &[
+    "upgrading",
+    "upgraded",
+    "upgrade",
+    "upgrades",
+    "downgrading",
+    "downgraded",
+    "downgrade",
+    "bump",
+    "bumped",
+    "bumping",
+];
+
+/// `Setting up libx (10.2.3.4) over (10.2.3.1)`, `firmware updated from 10.2.3.1 to 10.2.3.4`
+fn is_of_package(found: &Found<'_>, start: usize, end: usize) -> bool {
+    let bytes = found.bytes;
+    let dotted =
+        |w: &str| w.matches('.').count() >= 2 && w.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    let core = |w: &str| w.trim_matches(|c: char| !c.is_ascii_alphanumeric()).len();
+    let braced = byte_before(bytes, start) == Some(b'(') && bytes.get(end) == Some(&b')');
+    // `new firmware (10.2.3.4), was (10.2.3.1)`
+    let mut told = words_before(bytes, start).map(bare).filter(|w| !w.is_empty());
+    if told.next() == Some("was") && told.take(5).any(|w| List::VersionWords.has(w)) {
+        return true;
+    }
+    let mut links = 0;
+    let mut numbers = 0;
+    let mut words = words_before(bytes, start).take(12).peekable();
+    while let Some(word) = words.next_if(|w| {
+        let w = bare(w);
+        core(w) == 0 || dotted(w) || is_one_of(w, &["from", "to", "over", "was", "with", "by"])
+    }) {
+        numbers += usize::from(dotted(bare(word)));
+        links += 1;
+    }
+    let of_host = |w: &str| {
+        List::AddressWords.has(w)
+            || List::HostWords.has(w)
+            || List::HostKeys.has(w)
+            || is_one_of(w, &["connection", "session", "user", "traffic", "record", "dns", "vip"])
+    };
+    let near: Vec<&str> = words.take(4).map(bare).collect();
+    if braced {
+        // The package's name, and what is done to it.
+        return near.first().is_some_and(|name| !of_host(name) && !name.is_empty())
+            && near.get(1).is_some_and(|verb| is_one_of(verb, OF_PACKAGES));
+    }
+    let rest = found.slice(end, line_end(bytes, end));
+    let next = [" to ", " -> ", " → ", " => "].iter().find_map(|link| rest.strip_prefix(link));
+    let goes_on = next.is_some_and(|rest| {
+        let word = rest.split([' ', ',', ')', ';']).next().unwrap_or_default();
+        dotted(word.trim_end_matches('.'))
+    });
+    let pair = links > 0 && (goes_on || numbers > 0);
+    let upgraded = near.iter().any(|w| is_one_of(w, UPGRADES));
+    let updated = near.iter().any(|w| is_one_of(w, OF_PACKAGES))
+        && near.iter().any(|w| List::VersionWords.has(w) || List::VersionHints.has(w));
+    pair && (upgraded || updated) && !near.iter().any(|w| of_host(w))
 }
 
 /// `firmware 2.19.10.148`, `version: "1.2.3.4"`, `upgraded from 1.2.3.4 to 1.2.3.5`.
@@ -267,6 +355,11 @@ fn mac_pairs(found: &mut Found<'_>, start: usize, end: usize, separator: u8) -> 
     }
     if !pairs || !matches!(count, 6 | 8 | 14) {
         return false;
+    }
+    let numbered =
+        |w: &str| is_one_of(bare(w), &["serial", "number", "serialnumber", "fingerprint"]);
+    if count == 8 && words_before(bytes, start).take(2).any(numbered) {
+        return true;
     }
     if count == 14 && !bytes[..start].to_ascii_lowercase_ends_with(b"mac=") {
         return false;

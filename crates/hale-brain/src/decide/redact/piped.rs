@@ -5,6 +5,7 @@ use super::kinds::{Found, Kind};
 use super::look::{self, ahead, blanks, byte_before, is_word, line_before, line_end};
 use super::net;
 use super::offers;
+use super::prose;
 use super::shapes;
 use super::values::{Value, opening_quote, shell_word};
 use super::words::List;
@@ -185,6 +186,8 @@ pub(super) fn protocol(found: &mut Found<'_>, end: usize) {
     let stop = line_end(found.bytes, end);
     let mut last = None;
     let mut at = ahead(found.bytes, end, 2, |b| matches!(b, b'"' | b'\\'));
+    // `"auth": "A07712"`: a field, and perhaps of a payment.
+    let field = found.bytes.get(blanks(found.bytes, at)) == Some(&b':');
     for _ in 0..2 {
         at = blanks(found.bytes, at);
         let Some(word) = shell_word(found.text, at).filter(|w| w.end <= stop && w.end > w.start)
@@ -194,7 +197,9 @@ pub(super) fn protocol(found: &mut Found<'_>, end: usize) {
         at = ahead(found.bytes, word.end, 2, |b| matches!(b, b'"' | b'\'' | b'\\'));
         last = Some(word).filter(|w| {
             let text = found.slice(w.start, w.end);
-            shapes::is_told_password(text) || shapes::is_random(text)
+            !field && shapes::is_told_password(text)
+                || field && prose::is_unmistakable(text)
+                || shapes::is_random(text)
         });
         if last.is_some() && !matches!(found.bytes.get(blanks(found.bytes, at)), Some(b'"')) {
             break;

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::answers;
 use super::kinds::{Found, Kind};
-use super::look::{bare, byte_before, line_end};
+use super::look::{byte_before, line_end};
 use super::net;
 use super::shapes;
 use super::words::List;
@@ -240,7 +240,7 @@ fn sentence_value(
             continue;
         }
         // `Modelo X9`, `ticket X9`: it says what it is.
-        let named_by = state != State::Told && List::NetNamed.has(bare(before));
+        let named_by = state != State::Told && net::names_a_thing(before);
         before = token.text;
         if !token.latin {
             let last = token.text.chars().next_back();
@@ -291,7 +291,24 @@ fn after_word(word: &str, state: State, latin: bool, of: Languages) -> State {
     // `password policy: X`: of something else.
     let other = matches!(
         bare.trim_end_matches([':', '：']),
-        "policy" | "manager" | "hasher" | "hash" | "complexity" | "richtlinie" | "strength"
+        "policy"
+            | "manager"
+            | "hasher"
+            | "hash"
+            | "complexity"
+            | "richtlinie"
+            | "strength"
+            | "field"
+            | "fields"
+            | "rule"
+            | "rules"
+            | "length"
+            | "requirements"
+            | "criteria"
+            | "history"
+            | "settings"
+            | "validator"
+            | "generator"
     );
     match state {
         State::Beyond => State::Beyond,
@@ -341,6 +358,10 @@ fn value_of(
             .find(|(_, c)| *c == close || close == '”' && *c == '“');
         if let Some((end, _)) = end {
             let inner = &inner[..end];
+            // `<Mock name='pw'>`: how Python prints an object.
+            if close == '>' && inner.contains('=') {
+                return None;
+            }
             if told && matches!(named, Named::Password | Named::Pin) && is_passphrase(inner, 2)
                 || is_value(inner, state, named)
             {

@@ -1,0 +1,172 @@
+//! What looks like a credential and is none by what stands around it: fingerprints and ids of keys, UUIDs
+//! that name a lock or a request, the rest of a class's name. Looked at last, for what was found only.
+
+use super::keys::{Key, classify};
+use super::kinds::{Found, Kind, Span};
+use super::look::{
+    back, bare, byte_before, contains, is_key, is_word, line_before, line_end, words_before,
+};
+use super::net;
+use super::shapes;
+
+/// Of which a line speaks that has the fingerprint or the id of a key, or the number of a certificate.
+const OF_FINGERPRINTS: &[&str] = &[
+    "fingerprint",
+    "thumbprint",
+    "serial",
+    "keyring",
+    "keyserver",
+    "recv-key",
+    "signed-by",
+    "signed by",
+    "signature made",
+    "signature from",
+    "signingkey",
+    "keyid",
+    "key id",
+    "key-id",
+    "key_id",
+    "no_pubkey",
+    "public key",
+    "host key",
+    "rsa key",
+    "dsa key",
+    "eddsa key",
+    "25519 key",
+    "primary key",
+    "subkey",
+    "trusted key",
+    "gpg",
+    "pgp",
+];
+/// And which speak of a secret all the same.
+const OF_SECRETS: &[&str] =
+    &["passw", "passphrase", "secret", "bearer", "api", "private", "session", "psk"];
+/// What a token that stands behind one of these words grants: nothing.
+const OPEN_TOKENS: &[&str] = &[
+    "lock",
+    "idempotency",
+    "idempotence",
+    "correlation",
+    "fencing",
+    "lease",
+    "continuation",
+    "cancellation",
+    "page",
+    "trace",
+    "span",
+    "paging",
+    "pagination",
+];
+
+/// Drops what is open from what was found.
+pub(super) fn drop_open(found: &mut Found<'_>) {
+    let mut spans = std::mem::take(&mut found.spans);
+    spans.retain(|span| !is_open(found, *span));
+    found.spans = spans;
+    let mut echoes = std::mem::take(&mut found.echoes);
+    echoes.retain(|span| !is_open(found, *span));
+    found.echoes = echoes;
+}
+
+fn is_open(found: &Found<'_>, span: Span) -> bool {
+    if span.kind != Kind::Secret {
+        return false;
+    }
+    let v = found.slice(span.start, span.end);
+    let before = &found.bytes[..span.start];
+    if v.starts_with("urn:uuid:") || v.starts_with("opaquelocktoken:") {
+        return true;
+    }
+    if let Some((head, id)) = v.len().checked_sub(36).and_then(|at| v.split_at_checked(at))
+        && shapes::is_uuid(id)
+    {
+        return before.ends_with(b"urn:uuid:")
+            || before.ends_with(b"opaquelocktoken:")
+            || head.strip_suffix(['-', '_', ':']).is_some_and(net::names_a_thing)
+            || head.is_empty() && is_of_open_token(found, span.start);
+    }
+    is_fingerprint(found, span, v) || is_rest_of_name(found, span, v)
+}
+
+/// `lock token X`, `idempotency key: X`
+fn is_of_open_token(found: &Found<'_>, start: usize) -> bool {
+    let start = back(found.bytes, start, 4, |b| matches!(b, b'<' | b'(' | b'"' | b'\''));
+    let told = |w: &&str| w.split(['-', '_', '.']).any(|p| is_one_of(bare(p)));
+    words_before(found.bytes, start).take(2).any(|w| told(&w))
+}
+
+fn is_one_of(word: &str) -> bool {
+    super::look::is_one_of(word, OPEN_TOKENS)
+}
+
+/// `gpg: using RSA key X`: hex digits of the length that fingerprints and ids have, in a line about them.
+fn is_fingerprint(found: &Found<'_>, span: Span, v: &str) -> bool {
+    let hex = v.strip_prefix("0x").unwrap_or(v);
+    if !matches!(hex.len(), 8 | 16 | 20 | 32 | 40 | 64)
+        || !hex.bytes().all(|b| b.is_ascii_hexdigit())
+    {
+        return false;
+    }
+    let line = found.slice(
+        span.start - line_before(found.bytes, span.start).len(),
+        line_end(found.bytes, span.end),
+    );
+    let line = line.as_bytes();
+    OF_FINGERPRINTS.iter().any(|w| contains(line, w.as_bytes()))
+        && !OF_SECRETS.iter().any(|w| contains(line, w.as_bytes()))
+        && !is_assigned(found, span.start)
+}
+
+/// Whether the name of a credential, and what assigns to it, stand directly before.
+fn is_assigned(found: &Found<'_>, start: usize) -> bool {
+    let bytes = found.bytes;
+    let gap = |b: u8| matches!(b, b' ' | b'"' | b'\'' | b'=' | b':' | b'>');
+    let end = back(bytes, start, 8, gap);
+    if !bytes[end..start].iter().any(|b| matches!(b, b'=' | b':')) {
+        return false;
+    }
+    let name = found.slice(back(bytes, end, 96, is_key), end);
+    !super::look::is_one_of(name, &["signingkey", "user.signingkey"])
+        && matches!(classify(name), Key::Password | Key::Token | Key::Loose)
+}
+
+/// `PasswordResetControllerV2`: the name goes on behind the word.
+fn is_rest_of_name(found: &Found<'_>, span: Span, v: &str) -> bool {
+    byte_before(found.bytes, span.start).is_some_and(|b| b.is_ascii_alphabetic())
+        && v.starts_with(|c: char| c.is_ascii_uppercase())
+        && v.bytes().all(is_word)
+        && v.len() - v.trim_end_matches(|c: char| c.is_ascii_digit()).len() <= 2
+        && shapes::is_wordy(v)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{KnownSecrets, Redactor};
+
+    #[test]
+    fn what_names_a_key_stays_and_the_key_goes() {
+        let redact = |text: &str| Redactor::new(KnownSecrets::default()).redact(text);
+        for open in [
+            "gpg: using EDDSA key 4C1E9A77B0D2F3581122AABBCCDD33445566EEFF",
+            "lock token urn:uuid:0b1c2d3e-4f50-4617-8293-a4b5c6d7e8f9 released",
+            "[req-0b1c2d3e-4f50-4617-8293-a4b5c6d7e8f9] token validated",
+            "class=PasswordExpiryHandlerV3 ran",
+        ] {
+            assert_eq!(redact(open), open);
+        }
+        for (text, expected) in [
+            ("gpg: api key 4C1E9A77B0D2F3581122AABBCCDD33445566EEFF", "gpg: api key <secret-1>"),
+            (
+                "serial 7 token=4c1e9a77b0d2f3581122aabbccdd33445566eeff",
+                "serial 7 token=<secret-1>",
+            ),
+            (
+                "access token 0b1c2d3e-4f50-4617-8293-a4b5c6d7e8f9 issued",
+                "access token <secret-1> issued",
+            ),
+        ] {
+            assert_eq!(redact(text), expected);
+        }
+    }
+}
