@@ -41,7 +41,7 @@ pub(crate) fn apply(procs: &Procs, target: &ProcRef, nice: i32) -> Result<Outcom
             done: true,
             exit: Some(0),
             detail: format!("{target} had nice {nice} already"),
-            undo: Undo::None { why: "nothing was changed".to_owned() },
+            undo: Undo::nothing_changed(),
         });
     }
     let threads = set_threads(procs, target, old, nice)?;
@@ -154,7 +154,7 @@ pub(crate) fn reconcile(
         Some(old) if old != nice => {
             Undo::Renice { target: target.clone(), nice: old, set: Some(nice) }
         }
-        Some(_) => Undo::None { why: "nothing was changed".to_owned() },
+        Some(_) => Undo::nothing_changed(),
         None => Undo::None { why: "the value before is not known".to_owned() },
     };
     Reconciled::Done(Outcome {

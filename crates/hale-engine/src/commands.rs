@@ -119,14 +119,7 @@ impl Core {
 
     /// A person who says stop is obeyed also where nothing can be written: for as long as this agent runs.
     fn keep_pause(&mut self, until: Timestamp) -> Result<()> {
-        let text = until.to_string();
-        let stored = match self.state.set_setting(PAUSED_KEY, &text) {
-            Err(StoreError::Full { .. }) if Files::new(&self.settings.data_dir).give_room() => {
-                self.state.set_setting(PAUSED_KEY, &text)
-            }
-            other => other,
-        };
-        match stored {
+        match self.store_pause(&until.to_string()) {
             Ok(()) => Ok(()),
             Err(error) if self.purpose == Purpose::Watch => {
                 let why = store_error(error).message;
@@ -138,11 +131,21 @@ impl Core {
         }
     }
 
+    /// On a full disk the room kept back for this moment is given up.
+    fn store_pause(&mut self, text: &str) -> std::result::Result<(), StoreError> {
+        match self.state.set_setting(PAUSED_KEY, text) {
+            Err(StoreError::Full { .. }) if Files::new(&self.settings.data_dir).give_room() => {
+                self.state.set_setting(PAUSED_KEY, text)
+            }
+            other => other,
+        }
+    }
+
     fn resume(&mut self, actor: &Actor) -> Result<View> {
         // A stop that could not be written needs no room on the disk to end.
         let stored = self.state.setting(PAUSED_KEY).map_err(store_error)?;
         if parse_pause(stored.as_deref()).is_some() {
-            self.state.set_setting(PAUSED_KEY, "").map_err(store_error)?;
+            self.store_pause("").map_err(store_error)?;
         }
         self.publish(|latest| {
             latest.unsaved_pause = None;
@@ -220,8 +223,7 @@ impl Core {
             return Err(ApiError::new(ErrorKind::Usage, why).hint("say it shorter, or in several"));
         }
         let incident = self
-            .state
-            .incident(id.as_str())
+            .incident_by(id)
             .map_err(store_error)?
             .ok_or_else(|| not_found("incident", id.as_str(), "hale incidents list"))?;
         self.tell(&incident.id, "note", text.clone())?;

@@ -173,7 +173,7 @@ fn nothing_to_do(target: &Target<'_>, before: &Found) -> Option<Outcome> {
         done: true,
         exit: Some(0),
         detail: format!("{} was {said} already", target.shown()),
-        undo: Undo::None { why: "nothing was changed".to_owned() },
+        undo: Undo::nothing_changed(),
     })
 }
 
@@ -340,7 +340,7 @@ fn judge(target: &Target<'_>, now: &Found, pre: Option<&PreState>) -> Reconciled
             done: true,
             exit: None,
             detail: format!("{name} was running already"),
-            undo: Undo::None { why: "nothing was changed".to_owned() },
+            undo: Undo::nothing_changed(),
         }),
         Job::Start if same_run => not_done(),
         Job::Start => done(runs),

@@ -93,7 +93,7 @@ pub(crate) async fn apply(
             done: true,
             exit: Some(0),
             detail: format!("{} was active already", target.unit),
-            undo: Undo::None { why: "nothing was changed".to_owned() },
+            undo: Undo::nothing_changed(),
         });
     }
     let (exit, said) = run(service, target).await?;

@@ -111,7 +111,7 @@ fn nothing_to_do(target: &Target<'_>, before: &UnitState) -> Option<Outcome> {
         done: true,
         exit: Some(0),
         detail: format!("{} was {} already", target.unit, before.active),
-        undo: Undo::None { why: "nothing was changed".to_owned() },
+        undo: Undo::nothing_changed(),
     })
 }
 
@@ -219,7 +219,7 @@ fn judge(target: &Target<'_>, state: &UnitState, pre: Option<&PreState>) -> Reco
             done: true,
             exit: None,
             detail: format!("{unit} was active already"),
-            undo: Undo::None { why: "nothing was changed".to_owned() },
+            undo: Undo::nothing_changed(),
         }),
         Job::Start if state.is_active() => done(true),
         Job::Start if same_run => not_done(),

@@ -58,7 +58,7 @@ const ADDRESSING: &[&str] = &["you", "u", "tu", "vous", "toi"];
 fn is_question(sentence: &str) -> bool {
     let asks = sentence.trim_end().ends_with(['?', '？']);
     let lower = sentence.to_lowercase();
-    let mut words = lower.split(|c: char| c.is_whitespace() || c == '-');
+    let mut words = lower.split(|c: char| !c.is_alphanumeric());
     asks && !words
         .any(|word| ADDRESSING.contains(&word) || word.contains('줘') || word.contains('주'))
 }
@@ -192,6 +192,7 @@ mod tests {
             assert!(!alike(a, b), "{a} / {b}");
         }
         assert_eq!(key(" please ! "), None);
+        assert_eq!(key("could U?").as_deref(), Some("could u"));
         assert_eq!(key(&"a".repeat(SENTENCE_BYTES_MAX + 1)), None);
     }
 }

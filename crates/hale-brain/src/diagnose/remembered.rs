@@ -38,7 +38,10 @@ fn aim(input: &DiagnoseInput<'_>, alert: &Alert, lesson: &Lesson) -> Option<Plan
             aims_at(input, &step, lesson).then_some(step)
         }
         ActionKind::ProcessRenice => match targets(input, alert, lesson)?.as_slice() {
-            [one] => Some(steps::renice(one.clone(), "This has eased it before.".to_owned())),
+            [one] => {
+                let process = input.snapshot.living(one)?;
+                steps::renice(process, "This has eased it before.".to_owned()).ok()
+            }
             _ => None,
         },
         // Cleaning needs to know what may go, and the rest more than a class of target.

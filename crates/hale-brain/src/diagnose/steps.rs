@@ -6,7 +6,7 @@ use hale_model::action::{Action, CleanMeans, Condition, Expectation, PlanStep};
 use hale_model::alert::{Alert, AlertKind, Subject};
 use hale_model::config::{Config, DeclaredService};
 use hale_model::sample::{Source, UnitStat};
-use hale_model::snapshot::Mount;
+use hale_model::snapshot::{Mount, Process};
 
 use super::{DiagnoseInput, containers};
 

@@ -240,15 +240,12 @@ fn own_uid(snapshot: &Snapshot) -> Option<u32> {
 
 /// First let it give way to others; only where it does already, end it.
 fn cool(input: &DiagnoseInput<'_>, alert: &Alert, process: &Process) -> Treatment {
-    let who = process.proc_ref();
     let end = restart_or_kill(input, alert, process, "frees the CPU; what it computes is lost");
-    if process.nice >= steps::YIELDING_NICE {
-        return Treatment::Steps(vec![end]);
-    }
     let why = format!(
-        "{who} then gives way to everything else. This eases the effect; it does not mend the cause."
+        "{} then gives way to everything else. This eases the effect; it does not mend the cause.",
+        process.proc_ref()
     );
-    Treatment::Steps(vec![steps::renice(who, why), end])
+    Treatment::Steps(steps::renice(process, why).into_iter().chain([end]).collect())
 }
 
 fn hot_process(input: &DiagnoseInput<'_>, alert: &Alert) -> Treatment {

@@ -12,7 +12,7 @@ mod recall;
 mod shipped;
 
 use hale_model::Timestamp;
-use hale_model::action::{ActionKind, ActionRecord, ActionState};
+use hale_model::action::{ActionKind, ActionRecord, ActionState, Outcome};
 use hale_model::alert::AlertKind;
 use hale_model::config::Autonomy;
 use hale_model::lesson::Lesson;
@@ -80,6 +80,9 @@ enum Teaching {
 }
 
 fn teaching(record: &ActionRecord) -> Option<Teaching> {
+    if record.outcome.as_ref().is_some_and(Outcome::changed_nothing) {
+        return None;
+    }
     let verified = record.verification.as_ref().map(|v| v.verified);
     let by_person = record.requested_by.is_person();
     let approved =

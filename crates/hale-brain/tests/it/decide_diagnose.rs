@@ -652,6 +652,26 @@ fn experience_reorders_cures_and_rules_them_out() {
 }
 
 #[test]
+fn what_gives_way_already_is_not_told_to_give_way_again() {
+    let w = changed(|s| s.processes.iter_mut().find(|p| p.pid == 750).unwrap().nice = 10);
+    let hot = [about_process(AlertKind::CpuHotProcess, &w, 750)];
+    let eased = Lesson {
+        successes: 2,
+        ..Lesson::new(
+            AlertKind::CpuHotProcess,
+            ActionKind::ProcessRenice,
+            "python3 train.py",
+            at(-1),
+        )
+    };
+    for lessons in [vec![], vec![eased]] {
+        let steps = ask(&hot, &w, &Config::default(), &lessons).plan.unwrap().steps;
+        let kinds: Vec<ActionKind> = steps.iter().map(|step| step.action.kind()).collect();
+        assert_eq!(kinds, [ActionKind::ProcessKill]);
+    }
+}
+
+#[test]
 fn doubt_grows_where_nothing_can_be_seen() {
     let w = world();
     let leak = [about_process(AlertKind::ProcessLeak, &w, 750)];

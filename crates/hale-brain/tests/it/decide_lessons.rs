@@ -1,7 +1,9 @@
 //! Trust is earned slowly and lost at once.
 
 use hale_brain::remember::{LessonChange, Use, earned, learn, target_class};
-use hale_model::action::{Action, ActionRecord, ActionState, Actor, Reason, Verification};
+use hale_model::action::{
+    Action, ActionRecord, ActionState, Actor, Outcome, Reason, Undo, Verification,
+};
 use hale_model::alert::AlertKind;
 use hale_model::config::Autonomy;
 use hale_model::lesson::Lesson;
@@ -32,6 +34,7 @@ enum End {
     PutBackAfterFailure,
     PutBackByPerson,
     NeverDone,
+    NothingToDo,
     Unknown,
 }
 
@@ -40,7 +43,9 @@ fn used(end: End) -> ActionRecord {
         Some(Verification { verified, decided_at: at(0), observations: vec!["seen".to_owned()] })
     };
     let (state, verification) = match end {
-        End::Approved | End::Alone | End::ByPerson => (ActionState::Succeeded, seen(true)),
+        End::Approved | End::Alone | End::ByPerson | End::NothingToDo => {
+            (ActionState::Succeeded, seen(true))
+        }
         End::NotVerified => (ActionState::Failed, seen(false)),
         End::PutBackAfterFailure => (ActionState::Undone, seen(false)),
         End::PutBackByPerson => (ActionState::Undone, seen(true)),
@@ -49,6 +54,14 @@ fn used(end: End) -> ActionRecord {
     };
     let mut used = done(restart(CLASS), AlertKind::ServiceFailed, state);
     used.verification = verification;
+    if matches!(end, End::NothingToDo) {
+        used.outcome = Some(Outcome {
+            done: true,
+            exit: Some(0),
+            detail: "it ran already".to_owned(),
+            undo: Undo::nothing_changed(),
+        });
+    }
     if matches!(end, End::Approved) {
         let text = "a person approved it".to_owned();
         used.verdict.reasons = vec![Reason { rule: "guard.approved".to_owned(), text }];
@@ -68,6 +81,7 @@ fn three_approved_successes_earn_what_one_failure_takes_away() {
         Approved,
         Alone,
         NeverDone,
+        NothingToDo,
         Approved,
         ByPerson,
         Alone,
@@ -104,6 +118,7 @@ fn three_approved_successes_earn_what_one_failure_takes_away() {
 Approved             alone: false + approved and verified, 1 times in a row
 Alone                alone: false   verified, 2 times by now
 NeverDone            alone: false teaches nothing
+NothingToDo          alone: false teaches nothing
 Approved             alone: false + approved and verified, 2 times in a row
 ByPerson             alone: true  + approved and verified, 3 times in a row (earned now)
 Alone                alone: true    verified, 5 times by now

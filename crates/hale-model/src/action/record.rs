@@ -190,6 +190,13 @@ pub enum Undo {
     },
 }
 
+impl Undo {
+    /// There is nothing to put back.
+    pub fn nothing_changed() -> Undo {
+        Undo::None { why: "nothing was changed".to_owned() }
+    }
+}
+
 /// What was true of the target just before the action, read by the executor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PreState {
@@ -210,6 +217,13 @@ pub struct Outcome {
     pub detail: String,
     /// How to put it back.
     pub undo: Undo,
+}
+
+impl Outcome {
+    /// Whether the target was as wanted before anything was done: then what follows is no effect of it.
+    pub fn changed_nothing(&self) -> bool {
+        self.undo == Undo::nothing_changed()
+    }
 }
 
 /// What verification saw.

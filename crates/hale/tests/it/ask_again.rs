@@ -12,16 +12,6 @@ fn answer(commands: &[&str]) -> Turn {
     Turn::Answer(json!({ "reasoning": "Does it.", "steps": steps, "question": "" }))
 }
 
-fn bed_with(server: &ModelServer) -> Bed {
-    let bed = Bed::new();
-    let text = format!(
-        "[ai]\ntimeout_secs = 20\n[[ai.providers]]\nprovider = \"ollama\"\nmodel = \"scripted\"\nbase_url = \"{}\"\n",
-        server.base_url()
-    );
-    bed.config(&text);
-    bed
-}
-
 fn ask_in(bed: &Bed, directory: &str, sentence: &str, options: &[&str]) -> Ended {
     let mut line = vec!["ask", "--yes"];
     line.extend(options);
@@ -42,7 +32,7 @@ fn a_model_that_repeats_what_failed_is_told_of_and_not_followed() {
     for command in ["cat /etc/no-such-file-here", "rm ./no-such-file-here"] {
         let turns = (0..9).map(|_| answer(&[command])).collect();
         let server = ModelServer::start(Wire::Ollama, turns);
-        let bed = bed_with(&server);
+        let bed = Bed::with_model(&server);
         let ended = ask_in(&bed, "", "fiddle with the widgets", &[]);
         assert_eq!(ended.code, 1, "{} {}", ended.stdout, ended.stderr);
         assert_eq!(history(&bed), 1, "it ran once: {}", ended.stderr);
@@ -60,7 +50,7 @@ fn what_failed_is_run_again_behind_its_repair() {
             answer(&["mkdir made", "bash -c 'test -d made || exit 9'"]),
         ],
     );
-    let bed = bed_with(&server);
+    let bed = Bed::with_model(&server);
     let ended = ask_in(&bed, "", "fiddle with the widgets", &[]);
     assert_eq!(ended.code, 0, "{} {}", ended.stdout, ended.stderr);
     assert_eq!(history(&bed), 3);
@@ -69,7 +59,7 @@ fn what_failed_is_run_again_behind_its_repair() {
 #[test]
 fn what_was_done_in_one_directory_is_not_done_in_another() {
     let server = ModelServer::start(Wire::Ollama, vec![answer(&["rm ./A"])]);
-    let bed = bed_with(&server);
+    let bed = Bed::with_model(&server);
     for directory in ["da", "db"] {
         std::fs::create_dir(bed.path(directory)).unwrap();
         std::fs::write(bed.path(directory).join("A"), "kept\n").unwrap();
@@ -92,7 +82,7 @@ fn what_was_done_in_one_directory_is_not_done_in_another() {
 #[test]
 fn what_is_the_same_everywhere_is_known_everywhere() {
     let server = ModelServer::start(Wire::Ollama, vec![answer(&["uname -r"])]);
-    let bed = bed_with(&server);
+    let bed = Bed::with_model(&server);
     std::fs::create_dir(bed.path("db")).unwrap();
     let sentence = "fiddle with the widgets";
     assert_eq!(ask_in(&bed, "", sentence, &[]).code, 0);

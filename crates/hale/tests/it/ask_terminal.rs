@@ -18,15 +18,6 @@ fn command(command: &str) -> Value {
     })
 }
 
-fn bed_with(server: &ModelServer) -> Bed {
-    let bed = Bed::new();
-    bed.config(&format!(
-        "[[ai.providers]]\nprovider = \"ollama\"\nmodel = \"scripted\"\nbase_url = \"{}\"\n",
-        server.base_url()
-    ));
-    bed
-}
-
 fn runs(bed: &Bed) -> Vec<Value> {
     let ended = bed.hale(&["history", "--json"]);
     let view: Value = serde_json::from_str(&ended.stdout).unwrap();
@@ -46,7 +37,7 @@ fn a_known_sentence_that_only_reads_runs_at_once() {
 fn what_a_model_thought_up_waits_for_a_yes() {
     let server = answers(command("touch made"));
     for (typed, code, is_made) in [("", 4, false), ("n", 4, false), ("yes", 0, true)] {
-        let bed = bed_with(&server);
+        let bed = Bed::with_model(&server);
         let Some(mut terminal) = OnTerminal::start(&bed, "ask --model 'make the file made'") else {
             return;
         };
@@ -60,7 +51,7 @@ fn what_a_model_thought_up_waits_for_a_yes() {
 #[test]
 fn a_yes_is_typed_out_for_what_is_critical() {
     let server = answers(command("rm -rf ./precious"));
-    let bed = bed_with(&server);
+    let bed = Bed::with_model(&server);
     std::fs::create_dir(bed.path("precious")).unwrap();
     for (typed, code, is_left) in [("y", 4, true), ("yes", 4, true), ("YES", 0, false)] {
         let Some(mut terminal) =
@@ -87,7 +78,7 @@ fn a_question_of_the_model_is_answered_on_the_spot() {
             Turn::Answer(json!({ "reasoning": "", "steps": [], "question": "Which one?" }))
         }
     });
-    let bed = bed_with(&server);
+    let bed = Bed::with_model(&server);
     let Some(mut terminal) = OnTerminal::start(&bed, "ask --model 'paint it'") else { return };
     terminal.wait_for("Which one?");
     terminal.type_in("the blue one\n");
@@ -101,7 +92,7 @@ fn a_question_of_the_model_is_answered_on_the_spot() {
 #[test]
 fn a_command_reads_what_the_person_types() {
     let server = answers(command("read -r line && echo \"heard $line\""));
-    let bed = bed_with(&server);
+    let bed = Bed::with_model(&server);
     let Some(mut terminal) = OnTerminal::start(&bed, "ask --yes --model 'listen to me'") else {
         return;
     };
@@ -116,7 +107,7 @@ fn a_command_reads_what_the_person_types() {
 #[test]
 fn ctrl_c_ends_the_command_and_hale_writes_down_how() {
     let server = answers(command("echo begun; sleep 300"));
-    let bed = bed_with(&server);
+    let bed = Bed::with_model(&server);
     let Some(mut terminal) = OnTerminal::start(&bed, "ask --yes --model 'wait a while'") else {
         return;
     };
@@ -135,7 +126,7 @@ fn ctrl_c_ends_the_command_and_hale_writes_down_how() {
 fn ctrl_c_at_a_question_is_a_no() {
     // Time passes, so that the same command is a way on.
     let server = answers(command("sleep 0; bash -c 'echo odd >&2; exit 9'"));
-    let bed = bed_with(&server);
+    let bed = Bed::with_model(&server);
     let Some(mut terminal) = OnTerminal::start(&bed, "ask --model 'do something odd'") else {
         return;
     };

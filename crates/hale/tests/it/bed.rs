@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use hale_testkit::model_server::ModelServer;
+
 /// A command that takes longer has hung.
 const LIMIT_RUN: Duration = Duration::from_secs(60);
 
@@ -36,6 +38,18 @@ impl Bed {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
         path
+    }
+
+    /// A bed with these models in its config, asked in this order.
+    pub fn with_models(servers: &[(&str, &ModelServer)]) -> Bed {
+        let bed = Bed::new();
+        bed.config(&format!("[ai]\ntimeout_secs = 20\n{}", models(servers)));
+        bed
+    }
+
+    /// The same with one model, called `scripted`.
+    pub fn with_model(server: &ModelServer) -> Bed {
+        Bed::with_models(&[("scripted", server)])
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
@@ -151,6 +165,17 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// `[[ai.providers]]` of a config, one a server.
+pub fn models(servers: &[(&str, &ModelServer)]) -> String {
+    let entry = |(name, server): &(&str, &ModelServer)| {
+        format!(
+            "[[ai.providers]]\nprovider = \"ollama\"\nmodel = \"{name}\"\nbase_url = \"{}\"\n",
+            server.base_url()
+        )
+    };
+    servers.iter().map(entry).collect()
 }
 
 /// What stands in the repository.

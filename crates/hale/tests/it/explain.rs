@@ -5,19 +5,6 @@ use serde_json::{Value, json};
 
 use crate::bed::Bed;
 
-fn bed_with(servers: &[(&str, &ModelServer)]) -> Bed {
-    let bed = Bed::new();
-    let mut text = "[ai]\ntimeout_secs = 20\n".to_owned();
-    for (name, server) in servers {
-        text.push_str(&format!(
-            "[[ai.providers]]\nprovider = \"ollama\"\nmodel = \"{name}\"\nbase_url = \"{}\"\n",
-            server.base_url()
-        ));
-    }
-    bed.config(&text);
-    bed
-}
-
 /// What follows a mark in the prompt.
 fn after(body: &str, mark: &str, length: usize) -> String {
     let at = body.find(mark).unwrap_or_else(|| panic!("no {mark} in {body}"));
@@ -48,7 +35,7 @@ fn what_a_model_proposes_is_shown_with_the_guards_verdict() {
         ]);
         answer(&request.text(), actions)
     });
-    let bed = bed_with(&[("scripted", &server)]);
+    let bed = Bed::with_models(&[("scripted", &server)]);
     let ended = bed.hale(&["explain", "1"]);
     assert_eq!(ended.code, 0, "{} {}", ended.stdout, ended.stderr);
     let said: Vec<&str> = ended.stdout.lines().map(str::trim).collect();
@@ -86,7 +73,7 @@ fn who_answers_garbage_twice_is_followed_by_the_next() {
     {
         let first = ModelServer::start_with(Wire::Ollama, move |_, _| Turn::Text(garbage.into()));
         let second = ModelServer::start_with(Wire::Ollama, |_, r| answer(&r.text(), json!([])));
-        let bed = bed_with(&[("broken", &first), ("good", &second)]);
+        let bed = Bed::with_models(&[("broken", &first), ("good", &second)]);
         let ended = bed.hale(&["explain", "1"]);
         assert!(
             ended.stdout.contains("it is the first process"),
@@ -104,7 +91,7 @@ fn where_nobody_gives_a_usable_answer_each_is_named() {
     let first =
         ModelServer::start_with(Wire::Ollama, |_, _| Turn::CutByLimit("{\"incident".into()));
     let second = ModelServer::start_with(Wire::Ollama, |_, _| Turn::Text("Hello!".into()));
-    let bed = bed_with(&[("short", &first), ("chatty", &second)]);
+    let bed = Bed::with_models(&[("short", &first), ("chatty", &second)]);
     let ended = bed.hale(&["explain", "1"]);
     assert_eq!(ended.code, 0, "the local explanation stands");
     for told in [

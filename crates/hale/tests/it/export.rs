@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use hale_testkit::model_server::{ModelServer, Turn, Wire};
 use serde_json::{Value, json};
 
-use crate::bed::Bed;
+use crate::bed::{Bed, models};
 
 /// What a report says: a secret, an address, and an order that nobody may follow.
 const PASSWORD: &str = "Vh7-kettle-quartz-91";
@@ -51,9 +51,8 @@ fn a_bundle_holds_what_left_the_machine_as_it_arrived() {
     });
     let bed = Bed::new();
     bed.config(&format!(
-        "[general]\ninterval_secs = 1\n[containers]\nengine = \"off\"\n[ai]\ncooldown_secs = 0\n\
-         [[ai.providers]]\nprovider = \"ollama\"\nmodel = \"scripted\"\nbase_url = \"{}\"\n",
-        server.base_url()
+        "[general]\ninterval_secs = 1\n[containers]\nengine = \"off\"\n[ai]\ncooldown_secs = 0\n{}",
+        models(&[("scripted", &server)])
     ));
     let agent = bed.up(&[]);
     let id = report(&agent.address());

@@ -111,6 +111,9 @@ fn nice_of(child: &Child) -> String {
     stat.split(' ').nth(18).unwrap().to_owned()
 }
 
+/// The disk under the test may be as full as it likes.
+const ASKS: &str = "[general]\nmode = \"approve\"\n[thresholds]\ndisk_min_free_percent = 0\n";
+
 fn proposals_only_ask(bed: &Bed) {
     let mut child = sleeper();
     proposed(bed, &child);
@@ -239,7 +242,7 @@ fn hostile_arguments_are_answered_with_what_is_wrong() {
 #[test]
 fn a_proposal_only_asks_with_no_agent() {
     let bed = Bed::new();
-    bed.config("[general]\nmode = \"approve\"\n");
+    bed.config(ASKS);
     proposals_only_ask(&bed);
 }
 
@@ -264,7 +267,7 @@ fn where_hale_only_watches_nothing_is_asked() {
 #[test]
 fn a_proposal_only_asks_a_running_agent() {
     let bed = Bed::new();
-    bed.config("[general]\nmode = \"approve\"\n");
+    bed.config(ASKS);
     let running = bed.up(&[]);
     proposals_only_ask(&bed);
     assert_eq!(running.end(), 0);

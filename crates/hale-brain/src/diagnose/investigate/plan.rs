@@ -59,7 +59,7 @@ pub fn wish_of(proposal: &Proposal, snapshot: &Snapshot) -> Result<Wish, String>
             (steps::kill_action(vec![process.proc_ref()]), format!("kill {}", process.pid))
         }
         ProposalKind::ReniceProcess => {
-            let step = steps::renice(observed(&target, snapshot)?.proc_ref(), String::new());
+            let step = steps::renice(observed(&target, snapshot)?, String::new())?;
             (step.action, step.command)
         }
         ProposalKind::RestartService => {
@@ -83,10 +83,7 @@ fn step(proposal: &Proposal, alert: &Alert, snapshot: &Snapshot) -> Result<PlanS
             let process = observed(&target, snapshot)?;
             Ok(steps::kill(alert, vec![process.proc_ref()], why))
         }
-        ProposalKind::ReniceProcess => {
-            let process = observed(&target, snapshot)?;
-            Ok(steps::renice(process.proc_ref(), why))
-        }
+        ProposalKind::ReniceProcess => steps::renice(observed(&target, snapshot)?, why),
         ProposalKind::RestartService => {
             let unit = observed_unit(&target, snapshot)?;
             Ok(steps::restart_and_watch(alert, unit, Vec::new(), why))

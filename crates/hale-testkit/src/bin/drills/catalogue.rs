@@ -82,7 +82,8 @@ pub struct Settings {
 }
 
 /// The configuration of a drill: auto, every second, short windows. Thresholds on what the whole
-/// machine does are out of reach, unless the drill is about them: others use the machine too.
+/// machine does are out of reach, unless the drill is about them: others use the machine too. A fault
+/// played again is a new one, not a relapse.
 pub fn config(settings: &Settings) -> String {
     let mut thresholds = vec![
         ("ram_warn_percent", 99.0),
@@ -107,7 +108,7 @@ pub fn config(settings: &Settings) -> String {
         "[general]\nmode = \"auto\"\ninterval_secs = 1\n\n[thresholds]\n{thresholds}\n\
          [notifications]\ndesktop = false\nterminal = false\n\n\
          [allowlist]\nrestartable_units = {:?}\ncleanable_paths = {:?}\n\n\
-         [autonomy]\nallow = {:?}\nmax_actions_per_hour = 1000\n\n[server]\nlisten = \"\"\n",
+         [autonomy]\nallow = {:?}\nmax_actions_per_hour = 1000\nrelapse_secs = 5\n\n[server]\nlisten = \"\"\n",
         settings.units, settings.cleanable, settings.allow
     )
 }
