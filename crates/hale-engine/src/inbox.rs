@@ -372,6 +372,20 @@ impl Core {
         Ok(())
     }
 
+    /// The incident of this id, or of the report with it: the id in its receipt, or its sender's own.
+    pub(crate) fn incident_by(&self, id: &IncidentId) -> Result<Option<Incident>, StoreError> {
+        let id = id.as_str();
+        if let Some(incident) = self.state.incident(id)? {
+            return Ok(Some(incident));
+        }
+        let row = match self.state.report(id)? {
+            Some(row) => Some(row),
+            None => self.state.report_of_sender(id)?,
+        };
+        let linked = row.and_then(|row| row.incident_id);
+        linked.map_or(Ok(None), |linked| self.state.incident(linked.as_str()))
+    }
+
     /// The incident that a report, of which these are the alerts, was promised; none: they begin one
     /// of their own.
     pub(crate) fn promised_incident(&self, alerts: &[AlertId]) -> Option<IncidentId> {

@@ -21,6 +21,7 @@ use crate::doors::{Doors, Identity};
 use crate::limit::caller_of;
 use crate::rules::{self, Need};
 use crate::stream::STREAM_PATH;
+use crate::wording;
 
 /// A body that has not come by then is not waited for.
 const LIMIT_BODY_SECS: u64 = 30;
@@ -130,6 +131,11 @@ pub(crate) async fn guard(
     next: Next,
 ) -> Response {
     let (mut parts, body) = request.into_parts();
+    if !wording::is_text(parts.uri.path()) {
+        let why = "the address is not UTF-8 after its `%` are resolved";
+        return Refusal::bad_request(why, "ids are as `hale incidents list` shows them")
+            .into_response();
+    }
     let Some(link) = parts.extensions.get::<Link>().copied() else {
         let error = ApiError::new(ErrorKind::Failed, "the connection has no known peer");
         return Refusal::from(error).into_response();

@@ -296,11 +296,18 @@ async fn past_approvals(
     Ok(enveloped(&handle, "approvals", view))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AtLimited {
+    at: Time,
+    limit: Option<Whole>,
+}
+
 async fn past_audit(
     State(handle): State<Shared>,
-    query: Result<UrlQuery<AtListed>, QueryRejection>,
+    query: Result<UrlQuery<AtLimited>, QueryRejection>,
 ) -> Reply {
-    let AtListed { at: Time(at), limit, .. } = parameters(query)?;
+    let AtLimited { at: Time(at), limit } = parameters(query)?;
     let question = Query::Audit { limit: Whole::or(limit, DEFAULT_ROWS) };
     let View::Audit(entries) = past(&handle, at, question).await? else {
         return Err(unexpected_view());

@@ -68,6 +68,26 @@ impl<T, F: Fn(&str) -> Option<T>> Visitor<'_> for Parsed<F> {
     }
 }
 
+/// Whether an address, its `%` resolved, is text: what it names is looked up by its name.
+pub(crate) fn is_text(path: &str) -> bool {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let hex = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        match hex.filter(|_| *first == b'%').and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    std::str::from_utf8(&bytes).is_ok()
+}
+
 /// Reads a body of JSON.
 ///
 /// # Errors
@@ -129,6 +149,12 @@ pub(crate) fn plain(message: &str) -> String {
     }
     if let Some(name) = text("duplicate field ") {
         return format!("{name} stands twice");
+    }
+    if message == "invalid digit found in string"
+        || message == "cannot parse integer from empty string"
+        || message.starts_with("number too ")
+    {
+        return "is not a whole number, or too large a one".to_owned();
     }
     if message == "provided string was not `true` or `false`" {
         return "is neither true nor false".to_owned();
@@ -225,6 +251,10 @@ mod tests {
         assert_eq!(
             told("all: provided string was not `true` or `false`"),
             "`all` is neither true nor false"
+        );
+        assert_eq!(
+            told("after: invalid digit found in string"),
+            "`after` is not a whole number, or too large a one"
         );
     }
 }

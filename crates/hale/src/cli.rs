@@ -50,7 +50,7 @@ pub enum Command {
     /// What happened: incidents, actions, trends, forecasts
     Report {
         /// From so long ago: 90s, 15m, 24h, 7d
-        #[arg(long, default_value = "24h", value_parser = duration, value_name = "SPAN")]
+        #[arg(long, default_value = "24h", value_parser = span, value_name = "SPAN")]
         since: u64,
     },
     /// What a process, alert or incident is, why it runs or fired, and what to do
@@ -509,4 +509,12 @@ pub enum ReferencePage {
 
 pub fn duration(text: &str) -> Result<u64, String> {
     hale_model::text::parse_duration(text)
+}
+
+/// A duration in which something can have happened.
+pub fn span(text: &str) -> Result<u64, String> {
+    match duration(text)? {
+        0 => Err(format!("`{text}` is no time at all: write 90s, 15m, 1h, 24h or 7d")),
+        secs => Ok(secs),
+    }
 }

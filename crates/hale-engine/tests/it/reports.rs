@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use hale_engine::Settings;
 use hale_model::Timestamp;
-use hale_model::api::{Query, View};
+use hale_model::api::{Command as Wish, ErrorKind, Query, View};
 use hale_model::config::{DeclaredService, Mode};
 use hale_model::panel::{Achieved, Panel, PanelView};
 use hale_model::view::IncidentView;
@@ -167,6 +167,48 @@ fn a_cure_that_did_not_hold_is_not_repeated_whatever_is_reported() {
 async fn incident_free(world: &World) {
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(world.incidents().await, Vec::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_note_says_something_and_a_span_has_a_length() {
+    let world = World::start(Mode::Observe).await;
+    report(
+        &world,
+        "errors",
+        "http.errors",
+        json!({ "external_id": "of-the-sender", "unit": null }),
+    )
+    .await;
+    let about = incident(&world, 30, |_| true).await;
+    let note = async |text: String| {
+        let id = "of-the-sender".into();
+        world.wish(Wish::NoteIncident { id, text }).await
+    };
+    for (text, why) in [
+        ("", "the note is empty"),
+        (" \n ", "the note is empty"),
+        (&*"x".repeat(16385), "the note has 16385 bytes, over 16384"),
+    ] {
+        let error = note(text.to_owned()).await.unwrap_err();
+        assert_eq!((error.kind, error.message.as_str()), (ErrorKind::Usage, why));
+    }
+    let View::Incident(noted) = note("seen by a person".to_owned()).await.unwrap() else {
+        panic!("a note gave another answer")
+    };
+    assert!(noted.id == about.id && told(&noted, "seen by a person"), "{noted:#?}");
+    let (until, hour) = (Timestamp::now(), Duration::from_secs(3600));
+    let since = until + hour;
+    let metrics = vec!["cpu_total".to_owned()];
+    for ask in [
+        Panel::Achieved { since, until },
+        Panel::Journal { since, until, priority_max: 7, search: String::new(), limit: 1 },
+        Panel::Series { metrics, since, until, points: 2 },
+    ] {
+        let error = world.handle.query(Query::Panel { ask }).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Usage);
+        assert!(error.message.starts_with("`until` (") && error.message.contains("is not after"));
+    }
+    world.stop().await;
 }
 
 const LADDER: &str = "\

@@ -99,6 +99,8 @@ async fn errors_have_their_status_and_say_what_to_do() {
             400,
             "`state` is `x`, none of `open`, `acknowledged`, `closed`",
         ),
+        ("/api/v1/incidents/%ff", 400, "the address is not UTF-8 after its `%` are resolved"),
+        ("/api/v1/stream?after=x", 400, "`after` is not a whole number, or too large a one"),
         ("/api/v1/approvals?all=yes", 400, "`all` is neither true nor false"),
         ("/api/v1/nope", 404, "there is no such address"),
         ("/%00%1b", 404, "there is no such address"),

@@ -33,10 +33,10 @@ const LINES_MAX: usize = 6;
 #[derive(Args, Debug)]
 pub struct HealthArgs {
     /// Judge the newest logs of so long: 90s, 15m, 24h, 7d [default: 1h; with --file all]
-    #[arg(long, value_parser = text::parse_duration, value_name = "SPAN")]
+    #[arg(long, value_parser = crate::cli::span, value_name = "SPAN")]
     pub since: Option<u64>,
     /// Compare them with the logs of so long before
-    #[arg(long, default_value = "24h", value_parser = text::parse_duration, value_name = "SPAN")]
+    #[arg(long, default_value = "24h", value_parser = crate::cli::span, value_name = "SPAN")]
     pub past: u64,
     /// Judge these log files instead of this machine; - is standard input
     #[arg(long, value_name = "PATH", num_args = 1..)]
