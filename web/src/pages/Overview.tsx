@@ -1,5 +1,5 @@
 import { getRouteApi, Link } from "@tanstack/react-router";
-import type { ReactNode } from "react";
+import { type ReactNode, useState } from "react";
 import type { Achieved, HealthFactor, IncidentView } from "../api/model";
 import {
   useAchieved,
@@ -148,8 +148,12 @@ function Score({
   );
 }
 
+/** Of what waits for a person, so many are shown at once; the others one click away, in the page. */
+const WAITING_SHOWN = 3;
+
 /** What only a person can settle: questions, incidents given back, alerts nobody took. */
 function Waiting() {
+  const [all, setAll] = useState(false);
   const approvals = useApprovals();
   const incidents = useIncidents();
   const escalated = (incidents.data?.data.incidents ?? []).filter((i) => i.state === "escalated");
@@ -162,22 +166,48 @@ function Waiting() {
               Questions of the guard, and incidents that hale may not cure alone, come here.
             </Empty>
           ) : (
-            <ul className="plain stack">
-              {data.approvals.map((approval) => (
-                <li key={approval.id}>
-                  <Decision approval={approval} compact />
-                </li>
-              ))}
-              {escalated.map((incident) => (
-                <li key={incident.id}>
-                  <Handed incident={incident} />
-                </li>
-              ))}
-            </ul>
+            <Some
+              all={all}
+              onAll={setAll}
+              lines={[
+                ...data.approvals.map((approval) => (
+                  <li key={approval.id}>
+                    <Decision approval={approval} compact />
+                  </li>
+                )),
+                ...escalated.map((incident) => (
+                  <li key={incident.id}>
+                    <Handed incident={incident} />
+                  </li>
+                )),
+              ]}
+            />
           )
         }
       </Answered>
     </Panel>
+  );
+}
+
+function Some({
+  lines,
+  all,
+  onAll,
+}: {
+  lines: ReactNode[];
+  all: boolean;
+  onAll: (all: boolean) => void;
+}) {
+  const hidden = lines.length - WAITING_SHOWN;
+  return (
+    <>
+      <ul className="plain stack">{all ? lines : lines.slice(0, WAITING_SHOWN)}</ul>
+      {hidden > 0 && (
+        <button type="button" className="button small" onClick={() => onAll(!all)}>
+          {all ? "Show fewer" : `Show ${plural(hidden, "more", "more")}`}
+        </button>
+      )}
+    </>
   );
 }
 
