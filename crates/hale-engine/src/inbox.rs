@@ -493,16 +493,33 @@ impl Core {
     /// Alerts of the same incident that others reported about the very thing that was cured: nothing
     /// but their senders' silence would end them.
     pub(crate) fn reported_beside(&self, record: &ActionRecord) -> Vec<AlertId> {
-        let Some(id) = &record.incident_id else { return Vec::new() };
-        let treated = record.alert_id.as_ref().and_then(|id| self.book.get(id));
-        let Some(subject) = treated.map(|alert| alert.subject.key()) else { return Vec::new() };
+        let (Some(id), Some(treated)) = (&record.incident_id, &record.alert_id) else {
+            return Vec::new();
+        };
+        let subject = self.book.get(treated).map(|alert| alert.subject.key());
+        let mut reports = self.reports.troubles.values();
+        let service = reports.find(|trouble| trouble.alert.as_ref() == Some(treated));
+        let service = service.map(|trouble| &trouble.open.report.service);
+        // One names a unit or container, another the service, or its failing requests are seen: all the same thing.
+        let action = &record.step.action;
+        let is_cured = |open: &OpenReport| {
+            let is_target = match &open.subject {
+                Subject::Container { name, .. } => {
+                    action.container().is_some_and(|container| container.name == *name)
+                }
+                other => action.target_keys().contains(&other.key()),
+            };
+            is_target
+                || subject.as_ref() == Some(&open.subject.key())
+                || service == Some(&open.report.service)
+        };
         // What came in before the time that proved the cure began, the proof speaks about too.
         let hold = std::time::Duration::from_secs(record.step.expectation.hold_secs);
         let proved_since = record.verification.as_ref().map(|proof| proof.decided_at - hold);
         let beside = self.reports.troubles.values().filter(|trouble| {
             trouble.incident.as_ref() == Some(id)
-                && trouble.open.subject.key() == subject
                 && proved_since.is_some_and(|at| trouble.open.report.received_at <= at)
+                && is_cured(&trouble.open)
         });
         beside.filter_map(|trouble| trouble.alert.clone()).collect()
     }

@@ -256,6 +256,26 @@ fn after_a_relapse_the_ladder_goes_on_with_its_next_rung() {
     });
 }
 
+/// One sender names the unit, another only the service: a cure of the one is a cure of the other.
+#[test]
+fn what_else_was_reported_about_the_thing_is_over_with_its_cure() {
+    isolated("reports::what_else_was_reported_about_the_thing_is_over_with_its_cure", async {
+        let dir = TempDir::new().unwrap();
+        let shop = Shop::open(dir.path());
+        let world = World::start_on(shop.settings(dir.path(), &shop.url)).await.unwrap();
+        incident_free(&world).await;
+        shop.says_well.store(false, Ordering::Relaxed);
+        report(&world, "errors", "http.errors", json!({ "unit": null })).await;
+        report(&world, "memory", "memory.high", json!({})).await;
+        incident(&world, 30, |i| told(i, "service.restart shop: allow")).await;
+        shop.says_well.store(true, Ordering::Relaxed);
+        let cured = incident(&world, 20, |i| i.state == "resolved").await;
+        assert!(told(&cured, "(errors, reported by") && told(&cured, "(memory, reported by"));
+        assert_eq!(cured.actions.len(), 1, "{cured:#?}");
+        world.stop().await;
+    });
+}
+
 #[test]
 fn a_false_report_restarts_nothing_and_is_over_when_it_was_watched() {
     isolated("reports::a_false_report_restarts_nothing_and_is_over_when_it_was_watched", async {
