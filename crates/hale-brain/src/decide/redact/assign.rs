@@ -103,6 +103,10 @@ fn secret_value(found: &mut Found<'_>, key: Key, start: usize, end: usize) -> Op
     let closed = closers(bytes, end);
     let after = blanks(bytes, closed);
     let name = found.slice(start, end);
+    // `login($user, $pass)->ok`: a variable among others.
+    if byte_before(bytes, start) == Some(b'$') && bytes[end..closed].contains(&b')') {
+        return None;
+    }
     // "name": { "value": "…" }
     if closed > end
         && let Some(value_at) = places::value_of_object(found, closed)
@@ -404,6 +408,8 @@ fn accept(found: &mut Found<'_>, key: Key, join: Join, start: usize, v: Value) -
                             && !look::contains(line_before(found.bytes, v.start), b"id "))
             }
             Join::Quote => shapes::is_random(trimmed) || shapes::is_strong_password(trimmed),
+            // `createToken('IDENTIFIER')`
+            Join::Argument if trimmed.bytes().all(|b| b.is_ascii_uppercase()) => false,
             Join::Equals | Join::Colon | Join::Option | Join::Argument => {
                 shapes::is_credential(trimmed)
                     || join == Join::Equals && is_named_secret(found, start, trimmed)
@@ -416,12 +422,12 @@ fn accept(found: &mut Found<'_>, key: Key, join: Join, start: usize, v: Value) -
             }
             Join::Equals | Join::Colon | Join::Option | Join::Argument => {
                 shapes::is_credential(trimmed) && !shapes::is_name(trimmed)
-                    || is_chosen(trimmed)
+                    || shapes::is_chosen(trimmed)
                     || join == Join::Equals && is_weak_secret(found, start, trimmed)
             }
         },
         // `creds: user/X`, `stats auth user:X`: the pair has a look of its own.
-        Key::Random if is_login(trimmed) => false,
+        Key::Random if shapes::is_login(trimmed) => false,
         // `auth: "X"`
         Key::Random if v.quoted && is_one_of(found.slice(start, start + 5), AUTH) => {
             prose::is_unmistakable(trimmed) || shapes::is_random(trimmed)
@@ -431,7 +437,7 @@ fn accept(found: &mut Found<'_>, key: Key, join: Join, start: usize, v: Value) -
                 trimmed.len() >= 20 && shapes::is_random(trimmed) && !shapes::is_ulid(trimmed)
             }
             Join::Equals | Join::Colon | Join::Argument => {
-                shapes::is_random(trimmed) || is_mnemonic(trimmed)
+                shapes::is_random(trimmed) || shapes::is_mnemonic(trimmed)
             }
         },
         Key::Digits => {
@@ -463,6 +469,7 @@ fn accept(found: &mut Found<'_>, key: Key, join: Join, start: usize, v: Value) -
 fn is_code(found: &Found<'_>, start: usize, at: usize) -> bool {
     let name = found.slice(start, ahead(found.bytes, start, NAME_BYTES_MAX, is_key));
     code::is_expression(found.bytes, at, !name.bytes().any(|b| b.is_ascii_lowercase()))
+        || code::is_named(found, start, at)
 }
 
 /// `API_KEY=correcthorse`: no look of a secret, but a name that leaves nothing else.
@@ -475,18 +482,6 @@ fn is_weak_secret(found: &Found<'_>, start: usize, v: &str) -> bool {
         && one_word
         && !shapes::is_number(v)
         && !shapes::is_stop_word(v)
-        && !shapes::is_nothing(v)
-}
-
-/// Parts that a name could have, but in both cases and with a number, as people choose passwords:
-/// `Radius-Dummy_8`. Names of objects are of one case.
-fn is_chosen(v: &str) -> bool {
-    let c = shapes::classes(v);
-    v.len() >= 8
-        && c.lower
-        && c.upper
-        && c.digit
-        && !v.contains([' ', '/', '.', ':'])
         && !shapes::is_nothing(v)
 }
 
@@ -506,25 +501,9 @@ fn is_named_secret(found: &Found<'_>, start: usize, v: &str) -> bool {
         && !shapes::is_path(v)
 }
 
-/// `user:X`, `user/X`
-fn is_login(v: &str) -> bool {
-    v.split_once([':', '/']).is_some_and(|(user, rest)| {
-        user.len() > 1
-            && user.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'_')
-            && shapes::is_told_password(rest)
-            && !rest.contains(['/', ':'])
-    })
-}
-
-/// Twelve words or more that stand for a seed (BIP 39).
-fn is_mnemonic(v: &str) -> bool {
-    let words = v.split(' ').count();
-    matches!(words, 12 | 15 | 18 | 21 | 24)
-        && v.bytes().all(|b| b.is_ascii_lowercase() || b == b' ')
-}
-
 fn password(found: &Found<'_>, join: Join, start: usize, v: &str, at: Value) -> bool {
     if shapes::is_nothing(v)
+        || shapes::is_number(v) && v.matches('.').count() > 3
         || !v.chars().any(char::is_alphanumeric)
         || shapes::is_path(v)
             && (v.starts_with(['/', '.', '~']) || v.contains('.') && !shapes::is_strong_password(v))
@@ -547,7 +526,7 @@ fn password(found: &Found<'_>, join: Join, start: usize, v: &str, at: Value) -> 
                 && !v.contains(' ')
                 && (shapes::is_told_password(v) || !shapes::is_name(v) && v.len() >= 6)
         }
-        Join::Quote if v.contains(' ') => is_quoted_phrase(v),
+        Join::Quote if v.contains(' ') => shapes::is_quoted_phrase(v),
         Join::Quote => {
             !v.contains(' ')
                 && !shapes::is_stop_word(v)
@@ -596,18 +575,6 @@ fn as_the_password(found: &mut Found<'_>, key: Key, start: usize) {
         let from = start - line.len() + (value.as_ptr() as usize - line.as_ptr() as usize);
         found.add_everywhere(from, from + value.len(), Kind::Secret);
     }
-}
-
-/// A password of several words, between quotes: with a number or a mark, or of words that no sentence
-/// is made of.
-fn is_quoted_phrase(v: &str) -> bool {
-    let words: Vec<&str> = v.split(' ').collect();
-    let c = shapes::classes(v);
-    let sentence = words.iter().any(|w| shapes::is_stop_word(w));
-    words.len() <= 8
-        && !v.contains(['(', ')', '<', '>'])
-        && (c.digit || c.special || !sentence)
-        && !(sentence && words.len() > 4)
 }
 
 /// `password is X`, `the token X expired`, `PASSWORD 'X'`, `requirepass X`.
@@ -679,6 +646,7 @@ fn spoken(
         return accept(found, key, join, start, v);
     }
     let trimmed = found.slice(v.start, v.end).trim_end_matches(['.', ',', ':', ';', '!', '?', ')']);
+    let trimmed = trimmed.strip_suffix("**").unwrap_or(trimmed);
     // `password reset of AccountServiceImpl2`
     let name = shapes::is_wordy(trimmed)
         && trimmed.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
@@ -695,6 +663,10 @@ fn directive(found: &Found<'_>, key: Key, start: usize, end: usize, after: usize
     let name = found.slice(start, end);
     let word_end = ahead(bytes, after, 512, |b| !b.is_ascii_whitespace());
     let v = Value { start: after, end: word_end, quoted: false };
+    // `community include:`, `community **impact**`: of a sentence.
+    if matches!(byte_before(bytes, word_end), Some(b':')) {
+        return None;
+    }
     let rest = &bytes[word_end..line_end(bytes, word_end)];
     let alone = rest.trim_ascii().is_empty();
     let netrc = matches!(name, "password" | "passwd")
@@ -704,14 +676,18 @@ fn directive(found: &Found<'_>, key: Key, start: usize, end: usize, after: usize
         return Some(v);
     }
     let lead = line.trim_ascii();
+    // `username ann password 0 X`, and no sentence about users.
+    let of_user = lead.starts_with(b"user")
+        || lead.starts_with(b"set ")
+        || !shapes::is_plain(found.slice(after, word_end).trim_end_matches([')', '.']));
     let only = lead.is_empty()
         || matches!(lead, b"ENV" | b"ARG" | b"set" | b"setenv" | b"default" | b"user");
     let told = List::Directives.has(name)
         && (only
             || look::contains(line, b"config set")
             || look::contains(line, b"snmp-server")
-            || look::contains(line, b"user ")
-            || look::contains(line, b"username "));
+            || of_user && look::contains(line, b"user ")
+            || of_user && look::contains(line, b"username "));
     let environment =
         matches!(lead, b"ENV" | b"ARG" | b"setenv") && matches!(key, Key::Password | Key::Token);
     let ends = alone
@@ -747,6 +723,15 @@ pub(super) fn identified(found: &mut Found<'_>, at: usize) {
         if is_one_of(word, &["by", "as", "using"]) {
             let Some(v) = shell_word(found.text, from) else { return };
             let text = found.slice(v.start, v.end);
+            // `identified itself as X`, `identified by its name`
+            let said = is_one_of(word, &["by"])
+                && (found.slice(at.saturating_sub(12), at).contains("IDENTIFIED")
+                    || [&b"create "[..], b"alter ", b"grant "]
+                        .iter()
+                        .any(|w| look::contains(line_before(found.bytes, at), w)));
+            if !v.quoted && !said {
+                return;
+            }
             if !shapes::is_nothing(text) && !is_one_of(text, &["password", "random", "externally"])
             {
                 accept(found, Key::Password, Join::Option, from, v);

@@ -1,8 +1,10 @@
 //! Source code where a value would stand: `token = request.headers["X-Token"]` says where a token comes from,
 //! and not what it is. The way to a member, a call, an element: in the writing of many languages.
 
-use super::look::{ahead, byte_before, line_end};
+use super::kinds::Found;
+use super::look::{ahead, byte_before, is_key, is_one_of, line_end, words_before};
 use super::shapes;
+use super::words::List;
 
 /// The most steps of one expression that are read.
 const STEPS_MAX: usize = 16;
@@ -29,6 +31,14 @@ struct Read {
 /// has no code, or of a constant, which has.
 pub(super) fn is_expression(bytes: &[u8], at: usize, environment: bool) -> bool {
     let line = &bytes[at..line_end(bytes, at)];
+    // A pattern: `/^Unexpected …/`, `qr/[…]/`; a list of names: `[first, second]`.
+    if [&b"/^"[..], b"qr/", b"qr{"].iter().any(|p| line.starts_with(p)) {
+        return true;
+    }
+    if line.first() == Some(&b'[') {
+        let end = name(line, 1);
+        return end.is_some_and(|end| end > 2 && matches!(line.get(end), Some(b',' | b']')));
+    }
     let mut from = 0;
     let mut sigil = false;
     for _ in 0..3 {
@@ -38,8 +48,12 @@ pub(super) fn is_expression(bytes: &[u8], at: usize, environment: bool) -> bool 
     }
     let Some((read, end)) = expression(line, from, sigil) else { return false };
     let next = line.get(end).copied();
+    let reference = from > 0 && line[0] == b'&';
     let ends = match next {
-        None | Some(b';' | b',' | b')' | b']' | b'}' | b' ' | b'\t' | b'\\' | b':') => true,
+        None
+        | Some(b';' | b',' | b')' | b']' | b'}' | b' ' | b'\t' | b'\\' | b':' | b'`' | b'"') => {
+            true
+        }
         Some(_) => read.open,
     };
     let tight = environment && byte_before(bytes, at) == Some(b'=');
@@ -48,7 +62,46 @@ pub(super) fn is_expression(bytes: &[u8], at: usize, environment: bool) -> bool 
         && read.numbers == read.telling
         && !matches!(next, Some(b',' | b';'))
         && !sigil;
-    ends && read.telling > 0 && !lonely && (!tight || read.quote)
+    ends && (read.telling > 0 && !lonely || reference) && (!tight || read.quote)
+}
+
+/// Words after which a program names a variable: what is no literal there is an expression.
+const DECLARES: &[&str] = &["const", "let", "var", "val", "mut", "string", "char[]", "byte[]"];
+
+/// Whether the name at `start` is a variable's, and the bare value at `at` is one too: `const token = next`,
+/// `if x.password == other`, `token := raw`.
+pub(super) fn is_named(found: &Found<'_>, start: usize, at: usize) -> bool {
+    let bytes = found.bytes;
+    let end = ahead(bytes, at, 64, |b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.'));
+    let name = found.slice(at, end);
+    let digits = name.bytes().filter(u8::is_ascii_digit).count();
+    let ends = matches!(
+        bytes.get(end),
+        None | Some(b';' | b',' | b')' | b']' | b'}' | b' ' | b'\n' | b'\r' | b':')
+    );
+    if !ends || !shapes::is_identifier(name) || digits > 0 || !shapes::is_name(name) {
+        return false;
+    }
+    // `password=password`, `key_password=cfg.password`, `password: _Type`
+    let own = found.slice(start, ahead(bytes, start, 96, is_key));
+    let last = name.rsplit('.').next().unwrap_or_default();
+    if own == name
+        || last.len() < name.len() && List::StopWords.has(last)
+        || name.len() > 4 && name.starts_with('_') && digits == 0
+    {
+        return true;
+    }
+    let join = bytes[..at].trim_ascii_end();
+    let variable = own.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let lower = variable && found.slice(start, at).bytes().any(|b| b.is_ascii_lowercase());
+    let spaced = join.len() < at;
+    spaced && (join.ends_with(b"==") || join.ends_with(b"!="))
+        || spaced && lower && join.ends_with(b":=")
+        || spaced
+            && join.ends_with(b"=")
+            && words_before(bytes, start).next().is_some_and(|w| is_one_of(w, DECLARES))
+        || spaced && found.slice(start, at).starts_with("self.") && join.ends_with(b"=")
+        || spaced && found.slice(start, at).starts_with("this.") && join.ends_with(b"=")
 }
 
 /// A name, and the steps from it: what was read, and where it ends.
@@ -69,6 +122,11 @@ fn expression(line: &[u8], from: usize, sigil: bool) -> Option<(Read, usize)> {
             || behind == Some(b'{') && (sigil || step == 2 || read.telling > 0);
         if bracket && (step != 1 || rest[0] == b'?' || behind == Some(b'(')) {
             let (end, number, quote) = brackets(line, at + step);
+            // `password:reset[root,X]`: arguments of a task.
+            let inside = line.get(at + step + 1..end.unwrap_or(line.len())).unwrap_or_default();
+            if behind == Some(b'[') && !quote && inside.contains(&b',') {
+                return None;
+            }
             read.telling += 1;
             read.numbers += usize::from(number);
             read.quote |= quote;
@@ -81,11 +139,23 @@ fn expression(line: &[u8], from: usize, sigil: bool) -> Option<(Read, usize)> {
             }
             continue;
         }
+        // `pair.0` of Rust
+        if step == 1 && behind.is_some_and(|b| b.is_ascii_digit()) {
+            at = ahead(line, at + 1, 2, |b| b.is_ascii_digit());
+            continue;
+        }
         if step > 0 {
             let Some(end) = name(line, at + step) else { return Some((read, at)) };
             read.names += 1;
             read.telling += usize::from(step >= 2);
             at = end;
+            continue;
+        }
+        // `Token![static]`: a macro.
+        if behind == Some(b'!') && matches!(rest.get(1), Some(b'(' | b'[' | b'{')) {
+            let (end, _, _) = brackets(line, at + 1);
+            read.telling += 1;
+            at = end?;
             continue;
         }
         // `GetValue<string>("Password")`
@@ -116,7 +186,8 @@ fn name(line: &[u8], at: usize) -> Option<usize> {
     let c = shapes::classes(text);
     let named = shapes::is_name(text.trim_matches('_'))
         || text == "_"
-        || digits <= 3 && (shapes::is_wordy(text) || c.lower != c.upper && text.len() <= 16);
+        || digits <= 6 && shapes::is_wordy(text)
+        || digits <= 3 && (c.lower != c.upper && text.len() <= 16);
     (!first.is_ascii_digit() && named).then_some(end)
 }
 

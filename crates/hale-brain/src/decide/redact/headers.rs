@@ -15,11 +15,15 @@ pub(super) fn authorization(found: &mut Found<'_>, end: usize) -> usize {
     let bytes = found.bytes;
     let closed = ahead(bytes, end, 8, |b| matches!(b, b'"' | b'\'' | b'\\' | b']' | b' '));
     let at = match bytes.get(closed) {
+        // `authorization::v1`: a path of code.
+        Some(b':') if bytes.get(closed + 1) == Some(&b':') => return end,
         Some(b':' | b'=') => {
             blanks(bytes, closed + 1 + usize::from(bytes.get(closed + 1) == Some(&b'>')))
         }
         // ("Authorization", "Bearer …")
-        Some(b',') => blanks(bytes, closed + 1),
+        Some(b',') if opening_quote(bytes, blanks(bytes, closed + 1)).is_some() => {
+            blanks(bytes, closed + 1)
+        }
         _ => return end,
     };
     let at = ahead(bytes, at, 2, |b| b == b'[' || b == b' ');

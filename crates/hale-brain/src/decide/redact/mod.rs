@@ -180,7 +180,9 @@ impl Redactor {
             // A full name with a suffix is found by its suffix anyway; its form is enough.
             let tells_itself =
                 echo.kind == Kind::Email || (echo.kind == Kind::Host && value.contains('.'));
-            if value.len() < minimum || value.len() > 4096 || tells_itself {
+            // `user:password@`, once: the word itself stays wherever else it stands.
+            let word = echo.kind == Kind::Secret && shapes::is_stop_word(value);
+            if word || value.len() < minimum || value.len() > 4096 || tells_itself {
                 continue;
             }
             if !self.echoes.iter().any(|(known, _)| known == value) {

@@ -57,6 +57,10 @@ pub(super) fn private_host(found: &mut Found<'_>, suffix_start: usize, suffix_en
         return;
     }
     let name = found.slice(start, end);
+    // `V2_CMD.LOCAL`: a constant.
+    if name.contains('_') && !name.bytes().any(|b| b.is_ascii_lowercase()) {
+        return;
+    }
     let labels: Vec<&str> = name.split('.').collect();
     if List::WellKnownHosts.has(name) || labels.iter().any(|l| l.is_empty()) {
         return;
@@ -106,7 +110,7 @@ pub(super) fn is_host_shaped(name: &str) -> bool {
     let letters = |p: &str| p.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned();
     if !name.bytes().all(|b| is_word(b) || b == b'-')
         || digits == 0
-        || parts.iter().any(|p| List::NoHosts.has(&letters(p)))
+        || parts.iter().any(|p| List::NoHosts.has(&letters(p)) || List::NoHosts.has(p))
     {
         return false;
     }
@@ -436,6 +440,8 @@ fn has_host_role(found: &Found<'_>, name: &str, start: usize, end: usize) -> boo
         || byte_before(bytes, start) == Some(b'/') && !slashes && !is_proxied(bytes, start, end);
     let goes_on = match bytes.get(end) {
         Some(b'.') => bytes.get(end + 1).is_some_and(|b| is_word(*b)),
+        // `test_addr4(`: a function.
+        Some(b'(') => name.contains('_') || !name.contains('-'),
         Some(b'=' | b'+' | b'~' | b'%') => true,
         Some(_) | None => false,
     };
@@ -455,11 +461,15 @@ fn has_host_role(found: &Found<'_>, name: &str, start: usize, end: usize) -> boo
         && !end_word.is_empty()
         && !is_role(end_word)
         && !List::HostPlaces.has(end_word);
+    let code = is_one_of(
+        last,
+        &["win32", "win64", "linux32", "linux64", "x64", "ip4", "ip6", "ipv4", "ipv6"],
+    ) || is_one_of(end_word, &["addr", "feat", "attr", "arr", "param", "step", "elem"]);
     let year = number.len() == 4 && (number.starts_with("19") || number.starts_with("20"));
     let account = byte_before(bytes, start) == Some(b'@');
     let told = match (parts.len(), number.len()) {
         (_, 0) => false,
-        _ if strange || year && !padded => false,
+        _ if strange || code || year && !padded => false,
         (1, _) => padded && roles == 1 || composed,
         (2, 1) => composed,
         (2, _) => {

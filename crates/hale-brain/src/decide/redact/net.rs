@@ -117,7 +117,9 @@ fn in_line(found: &mut Found<'_>, from: usize, to: usize, heats: &[Heat]) {
     for (at, token) in tokens.iter().enumerate() {
         let Some(look) = Look::of(token.text) else { continue };
         let inside = |h: &Heat| token.start < h.end && h.start < token.start + token.text.len();
-        if heats.iter().any(inside) {
+        // `NAME = "…"`: what is assigned to.
+        let assigned = at == 0 && tokens.get(1).is_some_and(|t| t.raw == "=");
+        if assigned || heats.iter().any(inside) {
             continue;
         }
         let before = at.checked_sub(1).and_then(|i| tokens.get(i));
@@ -372,16 +374,25 @@ fn groups(tokens: &[Token<'_>], places: &[(usize, Named)]) -> Vec<(usize, usize)
             .map(|(_, t)| t)
             .take(32)
             .collect();
-        // `404s`: what is counted.
-        let digits = |t: &&&Token<'_>| {
-            t.text.bytes().any(|b| b.is_ascii_digit()) && !shapes::is_time_or_measure(t.text)
+        let number = |t: &&&Token<'_>| t.text.bytes().all(|b| b.is_ascii_digit());
+        // Not `404s`: what is counted.
+        let mixed = |t: &&&Token<'_>| {
+            t.text.bytes().any(|b| b.is_ascii_digit())
+                && !number(t)
+                && !shapes::is_time_or_measure(t.text)
         };
         let letters = run.iter().any(|t| t.text.bytes().any(|b| b.is_ascii_alphabetic()));
         let told = at > 0 && tokens[at - 1].raw.ends_with(':') && run.len() == 4;
+        // `more than 1024 open`: words, and a number.
+        let (numbers, mixed) =
+            (run.iter().filter(number).count(), run.iter().filter(mixed).count());
+        let said = |t: &&Token<'_>| List::ProseWords.has(t.text) || List::StopWords.has(t.text);
         let many = run.len() >= 3
             && (4..=6).contains(&length)
             && letters
-            && (run.iter().filter(digits).count() * 3 >= run.len() || told);
+            && (mixed > 0 || numbers * 2 >= run.len() || told && numbers == 0)
+            && !run.iter().any(said)
+            && ((mixed + numbers) * 3 >= run.len() || told);
         if many && let (Some(first), Some(last)) = (run.first(), run.last()) {
             spans.push((first.start, last.start + last.text.len()));
         }

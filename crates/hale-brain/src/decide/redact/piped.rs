@@ -253,9 +253,13 @@ pub(super) fn relay_line(found: &mut Found<'_>, at: usize) {
     if port == host + 1 || from == port {
         return;
     }
+    // `[logo]: https://…` of Markdown, `[main]: state:running` of a log.
+    let numbered = port > host + 2;
     if let Some((user, password)) = login.split_once(':')
         && !user.is_empty()
         && password.len() >= 4
+        && numbered
+        && !login.contains("://")
         && !shapes::is_nothing(password)
         && !shapes::is_number(password)
     {

@@ -182,7 +182,20 @@ pub(super) fn at(found: &mut Found<'_>, start: usize, end: usize, named: Named, 
     let after = tail.map_or(end, |(at, _)| end + at);
     if matches!(
         bytes.get(after),
-        Some(b'_' | b'=' | b'(' | b'[' | b'{' | b'\\' | b'"' | b'\'' | b'<' | b'>' | b'$' | b'%')
+        Some(
+            b'_' | b'='
+                | b'('
+                | b'['
+                | b'{'
+                | b'\\'
+                | b'"'
+                | b'\''
+                | b'<'
+                | b'>'
+                | b'$'
+                | b'%'
+                | b'@'
+        )
     ) && named != Named::Login
         && !(bytes.get(after) == Some(&b'\'') && bytes.get(after + 1) == Some(&b's'))
     {
@@ -359,7 +372,7 @@ fn value_of(
         if let Some((end, _)) = end {
             let inner = &inner[..end];
             // `<Mock name='pw'>`: how Python prints an object.
-            if close == '>' && inner.contains('=') {
+            if close == '>' && inner.contains('=') || inner.contains(" = ") {
                 return None;
             }
             if told && matches!(named, Named::Password | Named::Pin) && is_passphrase(inner, 2)

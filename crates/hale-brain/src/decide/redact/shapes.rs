@@ -35,6 +35,10 @@ pub(super) fn is_placeholder(value: &str) -> bool {
         let digits = name.bytes().filter(u8::is_ascii_digit).count();
         return is_identifier(name) && (one_case(name) && digits <= 1 || digits == 0);
     }
+    // `*db_password`: of YAML, what an anchor before holds.
+    if let Some(name) = v.strip_prefix('*') {
+        return is_plain(name) && name.len() > 2;
+    }
     if let Some(name) = v.strip_prefix([':', '@', '?']) {
         return is_identifier(name) && !name.bytes().any(|b| b.is_ascii_digit()) && is_plain(name);
     }
@@ -386,4 +390,45 @@ pub(super) fn class_runs(v: &str) -> usize {
         })
         .count();
     switches + 1
+}
+
+/// Parts that a name could have, but in both cases and with a number, as people choose passwords:
+/// `Radius-Dummy_8`. Names of objects are of one case.
+pub(super) fn is_chosen(v: &str) -> bool {
+    let c = classes(v);
+    v.len() >= 8
+        && c.lower
+        && c.upper
+        && c.digit
+        && !v.contains([' ', '/', '.', ':'])
+        && !is_nothing(v)
+}
+
+/// `user:X`, `user/X`
+pub(super) fn is_login(v: &str) -> bool {
+    v.split_once([':', '/']).is_some_and(|(user, rest)| {
+        user.len() > 1
+            && user.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'_')
+            && is_told_password(rest)
+            && !rest.contains(['/', ':'])
+    })
+}
+
+/// Twelve words or more that stand for a seed (BIP 39).
+pub(super) fn is_mnemonic(v: &str) -> bool {
+    let words = v.split(' ').count();
+    matches!(words, 12 | 15 | 18 | 21 | 24)
+        && v.bytes().all(|b| b.is_ascii_lowercase() || b == b' ')
+}
+
+/// A password of several words, between quotes: with a number or a mark, or of words that no sentence
+/// is made of.
+pub(super) fn is_quoted_phrase(v: &str) -> bool {
+    let words: Vec<&str> = v.split(' ').collect();
+    let c = classes(v);
+    let sentence = words.iter().any(|w| is_stop_word(w));
+    words.len() <= 8
+        && !v.contains(['(', ')', '<', '>'])
+        && (c.digit || c.special || !sentence)
+        && !(sentence && words.len() > 4)
 }

@@ -56,7 +56,10 @@ fn userinfo(found: &mut Found<'_>, scheme: &str, start: usize, end: usize) {
     let info = found.slice(start, end);
     if let Some(colon) = info.find(':') {
         let (user, password) = (&info[..colon], &info[colon + 1..]);
-        if !shapes::is_placeholder(password) && password != "x-oauth-basic" {
+        // `https://user:password@…`: how such a URL is written.
+        let form = is_one_of(user, &["user", "username", "login", "name"])
+            && is_one_of(password, &["pass", "password", "passwd", "pwd", "secret", "pw"]);
+        if !form && !shapes::is_placeholder(password) && password != "x-oauth-basic" {
             found.add_everywhere(start + colon + 1, end, Kind::Secret);
         }
         if shapes::is_random(user) && !user.contains('.')
@@ -92,7 +95,11 @@ fn hosts(found: &mut Found<'_>, scheme: &str, start: usize, stop: usize) {
         }
         let name = found.slice(at, end);
         let next = bytes.get(end).copied();
-        let ends = next.is_none_or(|b| !is_word(b) && !matches!(b, b'$' | b'{' | b'%' | b'@'));
+        // `https://api.${domain}`: its first part only.
+        let partial = next == Some(b'.')
+            && matches!(bytes.get(end + 1), Some(b'$' | b'{' | b'%' | b'<' | b'#' | b'['));
+        let ends =
+            !partial && next.is_none_or(|b| !is_word(b) && !matches!(b, b'$' | b'{' | b'%' | b'@'));
         let begins_word = name.as_bytes()[0].is_ascii_alphabetic();
         if ends
             && begins_word
