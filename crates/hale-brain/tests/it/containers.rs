@@ -415,6 +415,13 @@ fn what_is_planned_for_containers() {
         let plan = planned(&[told], &snapshot(unhealthy), |_| {});
         assert_eq!(plan.contains(&format!("GET {url}")), asked, "{url}: {plan}");
     }
+    // That shortens nothing: what it answers is its sender's word.
+    let mut told = ill.clone();
+    told.vars.insert("health_url".to_owned(), "http://127.0.0.1:8080/".into());
+    assert_eq!(
+        planned(&[told], &snapshot(exited(1)), |_| {}),
+        format!("docker restart web; {basic}, GET http://127.0.0.1:8080/, FindingGone for 10 s")
+    );
     let both = [ill.clone(), looping.clone()];
     assert_eq!(
         planned(&both, &snapshot(exited(1)), |_| {}),

@@ -5,7 +5,9 @@ use hale_brain::diagnose::{DiagnoseInput, diagnose, seen_well, to_ask};
 use hale_model::action::Plan;
 use hale_model::alert::{Alert, AlertKind, Evidence, Subject};
 use hale_model::config::{Config, DeclaredService};
-use hale_model::container::{Probe, ProbeTarget};
+use hale_model::container::{
+    Container, ContainerHealth, ContainerStat, ContainerState, Probe, ProbeTarget,
+};
 use hale_model::ids::EvidenceId;
 use hale_model::report::{OpenReport, Report};
 use hale_model::sample::{Source, SourceState, SourceStatus};
@@ -226,6 +228,39 @@ fn an_address_that_only_a_report_names_is_neither_a_reason_to_act_nor_a_proof() 
     let shop = own.snapshot.units.last_mut().unwrap();
     (shop.active_state, shop.service_type) = ("failed".to_owned(), "declared".to_owned());
     assert_eq!(expected(&own), ("UnitActive UnitSteady FindingGone HttpOk".to_owned(), 2));
+}
+
+#[test]
+fn a_containers_health_check_says_more_than_the_address_of_a_report() {
+    let of_container = |kind_text: &str, health: Option<ContainerHealth>| {
+        let mut case = case(kind_text, Some(URL)).answers(false);
+        let (id, name) = ("c".repeat(64), "shop".to_owned());
+        let stat = ContainerStat {
+            id: id.clone(),
+            name: name.clone(),
+            state: ContainerState::Running,
+            health,
+            ..ContainerStat::default()
+        };
+        let (cpu_percent, memory_percent) = (Some(1.0), Some(10.0));
+        case.snapshot.containers.push(Container { stat, cpu_percent, memory_percent });
+        let subject = Subject::Container { id, name };
+        case.snapshot.reports = vec![open(report(kind_text, None), subject.clone())];
+        case.alert.subject = subject;
+        case
+    };
+    for (word, health, seen) in [
+        ("unhealthy", Some(ContainerHealth::Healthy), "its health check says healthy, running"),
+        ("crash", Some(ContainerHealth::Healthy), "its health check says healthy, running"),
+        ("crash", None, "running"),
+    ] {
+        let well = of_container(word, health).seen_well();
+        let expected = format!("reported, but hale sees shop healthy ({seen})");
+        assert_eq!(well, Some(expected), "{word}");
+    }
+    // Ill by its own check; and nothing of its own says anything about errors.
+    assert_eq!(of_container("crash", Some(ContainerHealth::Unhealthy)).seen_well(), None);
+    assert_eq!(of_container("errors", None).seen_well(), None);
 }
 
 #[test]
