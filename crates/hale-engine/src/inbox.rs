@@ -502,16 +502,11 @@ impl Core {
         let service = service.map(|trouble| &trouble.open.report.service);
         // One names a unit or container, another the service, or its failing requests are seen: all the same thing.
         let action = &record.step.action;
+        let mut cured = action.target_keys();
+        cured.extend(action.container().map(|container| format!("container:{}", container.name)));
+        cured.extend(subject);
         let is_cured = |open: &OpenReport| {
-            let is_target = match &open.subject {
-                Subject::Container { name, .. } => {
-                    action.container().is_some_and(|container| container.name == *name)
-                }
-                other => action.target_keys().contains(&other.key()),
-            };
-            is_target
-                || subject.as_ref() == Some(&open.subject.key())
-                || service == Some(&open.report.service)
+            cured.contains(&open.subject.key()) || service == Some(&open.report.service)
         };
         // What came in before the time that proved the cure began, the proof speaks about too.
         let hold = std::time::Duration::from_secs(record.step.expectation.hold_secs);
