@@ -36,6 +36,8 @@ const OF_FINGERPRINTS: &[&str] = &[
     "primary key",
     "subkey",
     "trusted key",
+    "cache key",
+    "publickeytoken",
     "gpg",
     "pgp",
 ];
@@ -86,7 +88,11 @@ fn is_open(found: &Found<'_>, span: Span) -> bool {
             || head.strip_suffix(['-', '_', ':']).is_some_and(net::names_a_thing)
             || head.is_empty() && is_of_open_token(found, span.start);
     }
-    is_fingerprint(found, span, v) || is_rest_of_name(found, span, v)
+    is_fingerprint(found, span, v)
+        || is_rest_of_name(found, span, v)
+        || is_cache_key(found, span, v)
+        || is_variable_of_psql(found, span)
+        || is_of_template(v)
 }
 
 /// `lock token X`, `idempotency key: X`
@@ -127,8 +133,36 @@ fn is_assigned(found: &Found<'_>, start: usize) -> bool {
         return false;
     }
     let name = found.slice(back(bytes, end, 96, is_key), end);
-    !super::look::is_one_of(name, &["signingkey", "user.signingkey"])
+    !super::look::is_one_of(name, &["signingkey", "user.signingkey", "publickeytoken"])
         && matches!(classify(name), Key::Password | Key::Token | Key::Loose)
+}
+
+/// `Cache restored from key: node-cache-Linux-npm-<digest>`
+fn is_cache_key(found: &Found<'_>, span: Span, v: &str) -> bool {
+    let line = line_before(found.bytes, span.start);
+    let digest = |d: &str| d.len() >= 16 && d.bytes().all(|b| b.is_ascii_hexdigit());
+    contains(line, b"cache")
+        && !OF_SECRETS.iter().any(|w| contains(line, w.as_bytes()))
+        && v.rsplit_once('-').is_some_and(|(name, last)| digest(last) && name.contains('-'))
+}
+
+/// `PASSWORD :'pw'`: what stands for the value of a variable.
+fn is_variable_of_psql(found: &Found<'_>, span: Span) -> bool {
+    let before = &found.bytes[..span.start];
+    let [.., space, b':', open @ (b'\'' | b'"')] = before else { return false };
+    space.is_ascii_whitespace()
+        && found.bytes.get(span.end) == Some(open)
+        && shapes::is_identifier(found.slice(span.start, span.end))
+}
+
+/// `s/^password=.*$/password=@@DB_PASS@@/`: a pattern, and a mark that something else fills.
+fn is_of_template(v: &str) -> bool {
+    let marked = |m: &str| {
+        m.strip_prefix("@@").and_then(|m| m.strip_suffix("@@")).is_some_and(shapes::is_identifier)
+    };
+    let last = v.trim_end_matches(['g', '\'', '"']).trim_end_matches('/');
+    let last = last.rsplit(['=', '/']).next().unwrap_or_default();
+    (v.starts_with(".*") || marked(v)) && marked(last)
 }
 
 /// `PasswordResetControllerV2`: the name goes on behind the word.

@@ -248,6 +248,10 @@ pub(super) fn at_sign(found: &mut Found<'_>, at: usize) {
     if is_one_of(local, &["git"]) && !private {
         return;
     }
+    // `curve25519-sha256@libssh.org`: an algorithm, by who defined it.
+    if List::AlgorithmOwners.has(found.slice(at + 1, end)) && local.contains(['-', '2']) {
+        return;
+    }
     found.add_everywhere(start, end, Kind::Email);
 }
 

@@ -74,8 +74,8 @@ fn is_version(found: &Found<'_>, start: usize, end: usize, address: Ipv4Addr) ->
     let likely = is_network_like(address);
     let (before, after) = (byte_before(bytes, start), bytes.get(end).copied());
     let second = bytes.get(end + 1).copied();
-    // 1.3.6.1 begins every object identifier of SNMP.
-    if address.octets() == [1, 3, 6, 1] {
+    // 1.3.6.1 begins every object identifier of SNMP; 2.5.4 and 2.5.29 are X.500's attributes and extensions.
+    if address.octets() == [1, 3, 6, 1] || matches!(address.octets(), [2, 5, 4 | 29, _]) {
         return true;
     }
     match after {
@@ -92,8 +92,8 @@ fn is_version(found: &Found<'_>, start: usize, end: usize, address: Ipv4Addr) ->
                 return true;
             }
         }
-        // A port or a prefix length: no version has one.
-        Some(b':' | b'/') if second.is_some_and(|b| b.is_ascii_digit()) => {
+        // A port (BIND writes `#`) or a prefix length: no version has one.
+        Some(b':' | b'/' | b'#') if second.is_some_and(|b| b.is_ascii_digit()) => {
             return matches!(before, Some(b'.'));
         }
         Some(_) | None => {}
@@ -126,7 +126,7 @@ fn is_version(found: &Found<'_>, start: usize, end: usize, address: Ipv4Addr) ->
         }
         _ => {}
     }
-    follows_version_word(found, start, likely) || is_of_package(found, start, end)
+    follows_version_word(found, start, likely) || is_of_package(found, start, end, likely)
 }
 
 /// What packagers and installers do, and what they say they did.
@@ -169,7 +169,7 @@ const UPGRADES: &[&str] = &[
 ];
 
 /// `Setting up libx (10.2.3.4) over (10.2.3.1)`, `firmware updated from 10.2.3.1 to 10.2.3.4`
-fn is_of_package(found: &Found<'_>, start: usize, end: usize) -> bool {
+fn is_of_package(found: &Found<'_>, start: usize, end: usize, likely: bool) -> bool {
     let bytes = found.bytes;
     let dotted =
         |w: &str| w.matches('.').count() >= 2 && w.bytes().all(|b| b.is_ascii_digit() || b == b'.');
@@ -197,6 +197,12 @@ fn is_of_package(found: &Found<'_>, start: usize, end: usize) -> bool {
             || is_one_of(w, &["connection", "session", "user", "traffic", "record", "dns", "vip"])
     };
     let near: Vec<&str> = words.take(4).map(bare).collect();
+    // `rails (7.1.2.1) requires activerecord`
+    let then = found.slice(end, line_end(bytes, end)).trim_start_matches(')').split_whitespace();
+    let needs = |w: &str| is_one_of(w, &["requires", "required", "depends", "needs", "conflicts"]);
+    if braced && !likely && then.clone().next().is_some_and(needs) {
+        return true;
+    }
     if braced {
         // The package's name, and what is done to it.
         return near.first().is_some_and(|name| !of_host(name) && !name.is_empty())
@@ -233,7 +239,9 @@ fn follows_version_word(found: &Found<'_>, start: usize, likely: bool) -> bool {
             return true;
         }
         let glued = last.len().checked_sub(7).and_then(|at| last.get(at..));
-        if between == 0 && glued.is_some_and(|end| end.eq_ignore_ascii_case("version")) {
+        let ends = glued.is_some_and(|end| end.eq_ignore_ascii_case("version"));
+        // `VersionConflict: (Foo 2.14.0.3 …`
+        if ends && between == 0 || !likely && look::contains(last.as_bytes(), b"version") {
             return true;
         }
         if likely {

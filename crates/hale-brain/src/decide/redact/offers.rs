@@ -62,8 +62,14 @@ pub(super) fn at(found: &mut Found<'_>, start: usize, end: usize, behind: bool) 
     {
         return;
     }
-    let (from, to) = if behind {
-        (end, ahead(bytes, end, 80, |b| !b.is_ascii_whitespace()))
+    let word_end = |at: usize| ahead(bytes, at, 80, |b| !b.is_ascii_whitespace());
+    // `use root / X on db1`: a name and what goes with it.
+    let login = word_end(end);
+    let pair = behind && bytes[login..].starts_with(b" / ");
+    let (from, to) = if pair {
+        (login + 3, word_end(login + 3))
+    } else if behind {
+        (end, login)
     } else {
         let word = words_before(bytes, start).next().map_or(0, str::len);
         (start - word, start)
@@ -77,7 +83,8 @@ pub(super) fn at(found: &mut Found<'_>, start: usize, end: usize, behind: bool) 
     }
     // A way in is spoken of, in the same line.
     let line = found.slice(start - line_before(bytes, start).len(), line_end(bytes, end));
-    let way_in = look::contains(line.as_bytes(), b"log in")
+    let way_in = pair && shapes::is_told_password(v)
+        || look::contains(line.as_bytes(), b"log in")
         || look::contains(line.as_bytes(), b"sign in")
         || look::contains(line.as_bytes(), b"passw")
         || line

@@ -129,7 +129,9 @@ pub(super) fn shown(found: &mut Found<'_>, end: usize) {
             || shapes::is_credential(word)
             || (selects && wrapped && !shapes::is_name(word));
         let told = shapes::is_told_password(word) || net::is_joined_words(word);
-        if one && secret && !shapes::is_path(word) && (!shapes::is_name(word) || told) {
+        // A line of `.pgpass`, of which only the last field is secret, has a look of its own.
+        let fields = word.matches(':').count() == 4;
+        if one && secret && !fields && !shapes::is_path(word) && (!shapes::is_name(word) || told) {
             let at = from + (word.as_ptr() as usize - text.as_ptr() as usize);
             found.add_everywhere(at, at + word.len(), Kind::Secret);
             return;

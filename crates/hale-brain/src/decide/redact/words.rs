@@ -63,6 +63,7 @@ lists! {
     WebFiles "web_files",
     KnownPrograms "known_programs",
     ProxyWords "proxy_words",
+    AlgorithmOwners "algorithm_owners",
     VersionWords "version_words",
     VersionHints "version_hints",
     VersionTails "version_tails",
