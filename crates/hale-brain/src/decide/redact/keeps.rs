@@ -88,7 +88,10 @@ fn is_open(found: &Found<'_>, span: Span) -> bool {
             || head.strip_suffix(['-', '_', ':']).is_some_and(net::names_a_thing)
             || head.is_empty() && is_of_open_token(found, span.start);
     }
-    is_fingerprint(found, span, v)
+    is_of_image(v)
+        || is_job(v)
+        || is_peer_of_wireguard(found, span, v)
+        || is_fingerprint(found, span, v)
         || is_rest_of_name(found, span, v)
         || is_cache_key(found, span, v)
         || is_variable_of_psql(found, span)
@@ -135,6 +138,27 @@ fn is_assigned(found: &Found<'_>, start: usize) -> bool {
     let name = found.slice(back(bytes, end, 96, is_key), end);
     !super::look::is_one_of(name, &["signingkey", "user.signingkey", "publickeytoken"])
         && matches!(classify(name), Key::Password | Key::Token | Key::Loose)
+}
+
+/// `external-secrets:v0.9.8@sha256:<digest>`
+fn is_of_image(v: &str) -> bool {
+    v.split_once("@sha256:").is_some_and(|(tag, digest)| {
+        !tag.is_empty() && digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_hexdigit())
+    })
+}
+
+/// `PasswordMailerJob JID-<hex>`: a job of Sidekiq.
+fn is_job(v: &str) -> bool {
+    v.strip_prefix("JID-").is_some_and(|id| {
+        (12..=32).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_hexdigit())
+    })
+}
+
+/// `wg set wg0 peer X preshared-key …`: a peer is named by its public key.
+fn is_peer_of_wireguard(found: &Found<'_>, span: Span, v: &str) -> bool {
+    v.len() == 44
+        && v.ends_with('=')
+        && words_before(found.bytes, span.start).next() == Some("peer")
 }
 
 /// `Cache restored from key: node-cache-Linux-npm-<digest>`

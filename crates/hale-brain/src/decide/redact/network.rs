@@ -221,19 +221,27 @@ fn is_of_package(found: &Found<'_>, start: usize, end: usize, likely: bool) -> b
     pair && (upgraded || updated) && !near.iter().any(|w| of_host(w))
 }
 
+/// Who is at the other end, and no program of which a version is told, where a colon stands behind.
+const PEERS: &[&str] = &["client", "agent", "collector", "controller", "exporter", "operator"];
+
 /// `firmware 2.19.10.148`, `version: "1.2.3.4"`, `upgraded from 1.2.3.4 to 1.2.3.5`.
 fn follows_version_word(found: &Found<'_>, start: usize, likely: bool) -> bool {
     // Between a version and its word stand few others; links and numbers do not count.
     const WORDS_BETWEEN_MAX: usize = 3;
     let mut between = 0;
     for word in words_before(found.bytes, start).take(8) {
-        if between == 0 && is_foreign_version(word) {
+        if (between == 0 || !likely) && is_foreign_version(word) {
             return true;
         }
         let parts = |c: char| !c.is_ascii_alphanumeric();
         let last = word.trim_end_matches(parts).rsplit(parts).next().unwrap_or_default();
         if last.is_empty() || last.bytes().all(|b| b.is_ascii_digit()) {
             continue;
+        }
+        // nginx: `client: 203.0.113.9, server: _`
+        let is_peer = between == 0 && word.ends_with(':') && is_one_of(last, PEERS);
+        if is_peer {
+            return false;
         }
         if List::VersionWords.has(last) || (!likely && List::VersionHints.has(last)) {
             return true;
