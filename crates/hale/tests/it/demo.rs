@@ -208,6 +208,16 @@ fn hale_demo_cures_every_fault_and_leaves_nothing() {
     assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0, "something is left");
 }
 
+/// The namespace of a demo, and all that runs in it: ended with the test, however that ends.
+struct Ends(Child);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn a_fault_that_somebody_else_asks_for_is_told_as_well() {
     let bed = Bed::new();
@@ -222,8 +232,8 @@ fn a_fault_that_somebody_else_asks_for_is_told_as_well() {
     let mut command = bed.program("unshare");
     command.args(words).arg(env!("CARGO_BIN_EXE_hale"));
     command.args(["demo", "--processes", "--fault", "crash"]).env("TMPDIR", &temporary);
-    let mut demo = command.stderr(Stdio::piped()).process_group(0).spawn().unwrap();
-    let mut lines = BufReader::new(demo.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let mut demo = Ends(command.stderr(Stdio::piped()).process_group(0).spawn().unwrap());
+    let mut lines = BufReader::new(demo.0.stderr.take().unwrap()).lines().map_while(Result::ok);
     let mut told = Vec::new();
     let mut until = |mark: &str| {
         for line in lines.by_ref() {
@@ -251,10 +261,10 @@ fn a_fault_that_somebody_else_asks_for_is_told_as_well() {
         until("service.restart");
         until("over after ");
     }
-    let group = Pid::from_raw(i32::try_from(demo.id()).unwrap()).unwrap();
+    let group = Pid::from_raw(i32::try_from(demo.0.id()).unwrap()).unwrap();
     kill_process_group(group, Signal::INT).unwrap();
     assert_eq!(lines.count(), 1, "it ends with one word");
-    assert_eq!(demo.wait().unwrap().code(), Some(0));
+    assert_eq!(demo.0.wait().unwrap().code(), Some(0));
 }
 
 #[test]
