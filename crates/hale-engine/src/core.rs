@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use hale_act::Actuator;
 use hale_act::notify::{Notification, NotificationKind, Notifier};
-use hale_brain::detect::{AlertBook, AlertChange, BrainMemory, Orient, Orientation, Rules};
+use hale_brain::detect::{AlertBook, AlertChange, BrainMemory, Orient, Orientation, RuleError, Rules};
 use hale_brain::playbook::Playbooks;
 use hale_brain::remember::Symptom;
 use hale_brain::verify::Watch;
@@ -13,6 +13,7 @@ use hale_model::action::{ActionRecord, ActionState, Plan};
 use hale_model::alert::{Alert, AlertState, Finding};
 use hale_model::api::ApiError;
 use hale_model::incident::{Agent, Incident, IncidentState, TimelineEntry};
+use hale_model::playbook::PlaybookProblem;
 use hale_model::sample::{JournalEntry, Sample, Source, SourceState, SourceStatus};
 use hale_model::snapshot::Snapshot;
 use hale_model::traffic::{TrafficBook, TrafficSample};
@@ -135,11 +136,15 @@ pub(crate) type Shared = Arc<RwLock<Latest>>;
 
 /// What is wrong with a person's own rules and playbooks; the others work.
 pub(crate) fn problems_of_files(settings: &Settings) -> BTreeMap<&'static str, String> {
+    let rules = Rules::problems(&settings.user_rules);
+    let playbooks = Playbooks::problems_of(&settings.user_playbooks);
+    in_words(&rules, &playbooks)
+}
+
+fn in_words(rules: &[RuleError], playbooks: &[PlaybookProblem]) -> BTreeMap<&'static str, String> {
     let mut told = BTreeMap::new();
-    let (_, problems) = Rules::with_user_rules(&settings.user_rules);
-    let rules: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    let playbooks = Playbooks::with_own(&settings.user_playbooks);
-    let playbooks: Vec<String> = playbooks.problems().iter().map(ToString::to_string).collect();
+    let rules: Vec<String> = rules.iter().map(ToString::to_string).collect();
+    let playbooks: Vec<String> = playbooks.iter().map(ToString::to_string).collect();
     for (name, problems) in [("rules", rules), ("playbooks", playbooks)] {
         if !problems.is_empty() {
             told.insert(name, problems.join("; "));
@@ -221,9 +226,9 @@ impl Core {
         observer.declare(settings.config.services.clone());
         observer.scrape(settings.config.scrape.clone());
 
-        let (rules, _) = Rules::with_user_rules(&settings.user_rules);
+        let (rules, problems) = Rules::with_user_rules(&settings.user_rules);
         let playbooks = Playbooks::with_own(&settings.user_playbooks);
-        let warnings = problems_of_files(&settings);
+        let warnings = in_words(&problems, playbooks.problems());
         warnings.values().for_each(|text| tracing::warn!("{text}"));
         let memory = load_memory(&state)?;
         let not_closed =

@@ -225,8 +225,21 @@ impl Rules {
     /// reported and left out.
     pub fn with_user_rules(files: &[(String, String)]) -> (Rules, Vec<RuleError>) {
         let mut rules = Rules::built_in();
-        let read = || add_user_rules(&mut rules, files);
-        let errors = on_deep_stack(read).unwrap_or_else(|| {
+        let errors = rules.add(files);
+        (rules, errors)
+    }
+
+    /// What is wrong with a user's own rules, without reading those that come with hale.
+    pub fn problems(files: &[(String, String)]) -> Vec<RuleError> {
+        Rules { all: Vec::new() }.add(files)
+    }
+
+    fn add(&mut self, files: &[(String, String)]) -> Vec<RuleError> {
+        if files.is_empty() {
+            return Vec::new();
+        }
+        let read = || add_user_rules(self, files);
+        on_deep_stack(read).unwrap_or_else(|| {
             let error = |(origin, _): &(String, String)| RuleError {
                 origin: origin.clone(),
                 line: 1,
@@ -235,8 +248,7 @@ impl Rules {
                 next_step: "free memory and start again".to_owned(),
             };
             files.iter().map(error).collect()
-        });
-        (rules, errors)
+        })
     }
 }
 

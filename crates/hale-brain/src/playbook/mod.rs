@@ -108,9 +108,18 @@ impl Playbooks {
     /// Those that come with hale, and a user's own, given as (file, text). One of a shipped name
     /// takes that playbook's place. What cannot be used is reported and left out.
     pub fn with_own(files: &[(String, String)]) -> Playbooks {
+        Playbooks::read(SHIPPED, files)
+    }
+
+    /// What is wrong with a user's own playbooks, without reading those that come with hale.
+    pub fn problems_of(files: &[(String, String)]) -> Vec<PlaybookProblem> {
+        if files.is_empty() { Vec::new() } else { Playbooks::read(&[], files).problems }
+    }
+
+    fn read(shipped: &[(&str, &str)], files: &[(String, String)]) -> Playbooks {
         let read = || {
             let mut playbooks = Playbooks::default();
-            for (file, text) in SHIPPED {
+            for (file, text) in shipped {
                 match ready(file, text, PlaybookOrigin::Shipped) {
                     Ok(ready) => playbooks.all.push(ready),
                     Err(problems) => playbooks.problems.extend(problems),

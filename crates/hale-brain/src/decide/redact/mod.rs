@@ -41,7 +41,7 @@ mod values;
 mod vault;
 mod words;
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, MatchKind};
 
 pub use kinds::Kind;
 use kinds::{Found, Span, settle};
@@ -88,6 +88,14 @@ pub struct Redactor {
 struct Values {
     automaton: AhoCorasick,
     kinds: Vec<(Kind, bool)>,
+}
+
+/// How the automatons over hale's own words are built. An agent keeps them all its life: as DFAs they take
+/// 12 MiB and 20 ms; with only the first three letters dense they take a tenth, at nearly the speed.
+fn automaton() -> AhoCorasickBuilder {
+    let mut builder = AhoCorasick::builder();
+    builder.kind(Some(AhoCorasickKind::ContiguousNFA)).dense_depth(3);
+    builder
 }
 
 impl Redactor {

@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::kinds::Found;
 use super::look::{ahead, back, byte_before, is_word};
@@ -269,8 +269,7 @@ static WORDS: LazyLock<Option<(AhoCorasick, Vec<Word>)>> = LazyLock::new(|| {
     all.extend([" * ", " \"*\" "].map(|n| (n, Word::Star)));
     all.extend(seeds::NAMES.iter().map(|n| (*n, Word::Seed)));
     let words: Vec<Word> = all.iter().map(|(_, w)| *w).collect();
-    AhoCorasick::builder()
-        .kind(Some(AhoCorasickKind::DFA))
+    super::automaton()
         .ascii_case_insensitive(true)
         .match_kind(MatchKind::Standard)
         .build(all.iter().map(|(n, _)| n))

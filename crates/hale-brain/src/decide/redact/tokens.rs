@@ -4,7 +4,7 @@
 
 use std::sync::{LazyLock, OnceLock};
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use aho_corasick::{AhoCorasick, MatchKind};
 use regex::Regex;
 use serde::Deserialize;
 
@@ -69,8 +69,7 @@ static TOKENS: LazyLock<Option<Tokens>> = LazyLock::new(|| {
             (0..file.token.len()).filter(|at| begins(&file.token[*at])).collect()
         })
         .collect();
-    let automaton = AhoCorasick::builder()
-        .kind(Some(AhoCorasickKind::DFA))
+    let automaton = super::automaton()
         .match_kind(MatchKind::LeftmostLongest)
         .build(&prefixes)
         .ok()?;
