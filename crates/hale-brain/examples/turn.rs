@@ -131,6 +131,7 @@ fn snapshot(count: i32) -> Snapshot {
         scraped: Vec::new(),
         reports: Vec::new(),
         writers: Vec::new(),
+        stalled: Vec::new(),
         workloads: Vec::new(),
         traffic: None,
     }

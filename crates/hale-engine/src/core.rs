@@ -5,7 +5,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use hale_act::Actuator;
 use hale_act::notify::{Notification, NotificationKind, Notifier};
-use hale_brain::detect::{AlertBook, AlertChange, BrainMemory, Orient, Orientation, RuleError, Rules};
+use hale_brain::detect::{
+    AlertBook, AlertChange, BrainMemory, Orient, Orientation, RuleError, Rules,
+};
 use hale_brain::playbook::Playbooks;
 use hale_brain::remember::Symptom;
 use hale_brain::verify::Watch;

@@ -84,6 +84,8 @@ macro_rules! alert_kinds {
 alert_kinds! {
     /// RAM in use above the threshold.
     MemoryHigh = "memory.high",
+    /// Tasks that wait for memory instead of working (PSI).
+    MemoryPressure = "memory.pressure",
     /// Swap in use above the threshold.
     SwapHigh = "swap.high",
     /// A file system short of space.

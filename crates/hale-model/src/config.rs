@@ -140,6 +140,10 @@ pub struct Thresholds {
     /// For how long, in seconds.
     #[schemars(range(max = 86_400))]
     pub ram_for_secs: u64,
+    /// Share of time, in percent, in which nothing works because everything waits for memory (PSI `full`), of
+    /// the machine or of one service or container.
+    #[schemars(range(min = 1.0, max = 100.0))]
+    pub memory_pressure_percent: f64,
     /// Swap in use, in percent.
     #[schemars(range(min = 1.0, max = 100.0))]
     pub swap_warn_percent: f64,
@@ -214,6 +218,7 @@ impl Default for Thresholds {
             ram_warn_percent: 80.0,
             ram_critical_percent: 90.0,
             ram_for_secs: 30,
+            memory_pressure_percent: 20.0,
             swap_warn_percent: 40.0,
             cpu_load_factor: 2.0,
             load_for_secs: 300,

@@ -202,6 +202,8 @@ pub fn kind_of(text: &str, names: Names) -> AlertKind {
         AlertKind::DiskSpace
     } else if says(&["fd", "fds", "descriptors"]) && names.pid {
         AlertKind::ProcessFdLeak
+    } else if says(&["pressure", "psi"]) && says(&["memory", "mem"]) {
+        AlertKind::MemoryPressure
     } else if says(&["swap"]) {
         AlertKind::SwapHigh
     } else if says(&["crashloop", "crashlooping", "looping", "restarting", "restarts", "flapping"])

@@ -297,6 +297,23 @@ pub struct Pressure {
     pub full_avg60: f64,
 }
 
+/// A cgroup whose tasks wait for memory.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StalledCgroup {
+    /// Its path in the unified hierarchy, as `/proc/PID/cgroup` names it.
+    pub cgroup: String,
+    /// The service that it is, or lies in.
+    pub unit: Option<String>,
+    /// The container that it is, or lies in.
+    pub container: Option<String>,
+    /// Its `memory.pressure`.
+    pub pressure: Pressure,
+    /// What it holds; none where that cannot be read.
+    pub used_bytes: Option<u64>,
+    /// What it may hold, the lower of `memory.high` and `memory.max`; none without a limit.
+    pub limit_bytes: Option<u64>,
+}
+
 /// `/proc/meminfo` and `/proc/vmstat`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct MemorySample {
@@ -326,6 +343,9 @@ pub struct MemorySample {
     pub oom_kills: u64,
     /// Memory pressure; none on kernels without PSI.
     pub pressure: Option<Pressure>,
+    /// Where it comes from, the worst first; looked for only while there is some.
+    #[serde(default)]
+    pub stalled: Vec<StalledCgroup>,
 }
 
 /// CPU time since boot, in clock ticks.

@@ -14,7 +14,7 @@ use crate::report::OpenReport;
 use crate::sample::{
     CpuSample, CpuTicks, DeviceCounters, GpuStat, HostFacts, InterfaceCounters, JournalEntry,
     JournalSample, Listener, MountUsage, OriginalParent, Pressure, ProcessInfo, ProcessStat,
-    Sample, Source, SourceState, SourceStatus, Temperature, UnitStat,
+    Sample, Source, SourceState, SourceStatus, StalledCgroup, Temperature, UnitStat,
 };
 use crate::workload::{Workload, WorkloadRef};
 
@@ -77,6 +77,9 @@ pub struct Snapshot {
     /// What services told since the snapshot before; none: nothing receives here.
     #[serde(default)]
     pub traffic: Option<crate::traffic::Traffic>,
+    /// Cgroups whose tasks wait for memory, the worst first; looked for only while the machine has pressure.
+    #[serde(default)]
+    pub stalled: Vec<StalledCgroup>,
     /// Newest scrape of each Prometheus target. Thousands of series: for rules and SQL, not written out here.
     #[serde(skip)]
     pub scraped: Vec<Arc<crate::scrape::ScrapedTarget>>,
@@ -327,6 +330,7 @@ impl Snapshot {
             probes: sample.probes.clone(),
             reports: Vec::new(),
             writers: Vec::new(),
+            stalled: sample.memory.as_ref().map(|m| m.stalled.clone()).unwrap_or_default(),
             traffic: sample.traffic.as_ref().map(crate::traffic::Traffic::from),
             scraped: sample.scraped.as_ref().map(|s| s.targets.clone()).unwrap_or_default(),
             system,

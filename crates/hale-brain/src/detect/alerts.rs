@@ -532,7 +532,7 @@ fn is_gone(snapshot: &Snapshot, alert: &Alert) -> bool {
 fn warm_up_secs(kind: &AlertKind, config: &Config) -> f64 {
     let t = &config.thresholds;
     let window = match kind {
-        AlertKind::MemoryHigh | AlertKind::SwapHigh => t.ram_for_secs,
+        AlertKind::MemoryHigh | AlertKind::MemoryPressure | AlertKind::SwapHigh => t.ram_for_secs,
         AlertKind::LoadHigh => t.load_for_secs,
         AlertKind::CpuHotProcess => t.hot_process_for_secs,
         AlertKind::ProcessOrphan => t.orphan_for_secs,

@@ -231,7 +231,7 @@ fn identity(stat: &ContainerStat) -> Vars {
     ])
 }
 
-fn subject(stat: &ContainerStat) -> Subject {
+pub(super) fn subject(stat: &ContainerStat) -> Subject {
     Subject::Container { id: stat.id.clone(), name: stat.name.clone() }
 }
 

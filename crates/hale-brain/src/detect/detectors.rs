@@ -20,6 +20,7 @@ use super::journal_burst::JournalBurst;
 use super::kin::Kin;
 use super::leak::Leak;
 use super::memory::Learned;
+use super::memory_pressure::MemoryPressure;
 use super::message::Vars;
 use super::oom::Oom;
 use super::orphan::Orphan;
@@ -109,6 +110,7 @@ register! {
     "http_latency" => HttpLatency,
     "journal_burst" => JournalBurst,
     "leak" => Leak,
+    "memory_pressure" => MemoryPressure,
     "oom" => Oom,
     "orphan" => Orphan,
     "service_failed" => ServiceFailed,

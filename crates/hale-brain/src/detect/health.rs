@@ -126,7 +126,10 @@ fn factor(
 /// The factor that an alert belongs to.
 fn factor_of(issue: &Issue<'_>) -> &'static str {
     match issue.kind {
-        AlertKind::MemoryHigh | AlertKind::SwapHigh | AlertKind::KernelOom => "memory",
+        AlertKind::MemoryHigh
+        | AlertKind::MemoryPressure
+        | AlertKind::SwapHigh
+        | AlertKind::KernelOom => "memory",
         AlertKind::LoadHigh | AlertKind::CpuHotProcess => "cpu",
         AlertKind::DiskSpace | AlertKind::DiskInodes | AlertKind::DiskFilling => "disk",
         AlertKind::ProcessZombie

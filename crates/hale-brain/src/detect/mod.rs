@@ -26,6 +26,7 @@ mod kin;
 mod leak;
 pub mod log_health;
 mod memory;
+mod memory_pressure;
 pub(crate) mod message;
 pub mod miner;
 mod oom;

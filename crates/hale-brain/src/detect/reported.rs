@@ -34,7 +34,7 @@ pub fn resolve(report: &Report, snapshot: &Snapshot, config: &Server) -> Subject
     let unit = report.unit.as_deref().and_then(|name| unit_named(snapshot, name));
     let process = report.pid.and_then(|pid| snapshot.process(pid)).filter(|p| !p.is_zombie());
     if let Some(found) = container {
-        return about_container(found);
+        return super::container::subject(&found.stat);
     }
     if let Some(found) = unit {
         return Subject::Unit { unit: found.unit.clone() };
@@ -46,7 +46,7 @@ pub fn resolve(report: &Report, snapshot: &Snapshot, config: &Server) -> Subject
     let names_a_thing = report.container.is_some() || report.unit.is_some();
     let by_service = (!names_a_thing).then(|| container_of_service(snapshot, &report.service));
     if let Some(found) = by_service.flatten() {
-        return about_container(found);
+        return super::container::subject(&found.stat);
     }
     let by_name = format!("{}.service", report.service);
     match unit_named(snapshot, &by_name).filter(|_| !names_a_thing) {
@@ -59,10 +59,6 @@ pub fn resolve(report: &Report, snapshot: &Snapshot, config: &Server) -> Subject
 fn unit_named<'a>(snapshot: &'a Snapshot, name: &str) -> Option<&'a UnitStat> {
     let bare = name.strip_suffix(".service");
     snapshot.unit(name).or_else(|| bare.and_then(|bare| snapshot.unit(bare)))
-}
-
-fn about_container(found: &Container) -> Subject {
-    Subject::Container { id: found.stat.id.clone(), name: found.stat.name.clone() }
 }
 
 fn container<'a>(snapshot: &'a Snapshot, name: &str) -> Option<&'a Container> {

@@ -68,6 +68,7 @@ built_in_rules! {
     "kernel.oom",
     "load.high",
     "memory.high",
+    "memory.pressure",
     "metric.anomaly",
     "process.duplicates",
     "process.fd_leak",

@@ -34,6 +34,8 @@ causes! {
         "Give it a limit: MemoryMax= for a unit, `systemd-run --scope -p MemoryMax=…` or ulimit for a command.";
     MEMORY_PRESSURE = "memory_pressure",
         "Add memory or move work elsewhere; no single process explains it.";
+    MEMORY_LIMIT = "memory_limit",
+        "Raise its limit (MemoryHigh=, MemoryMax=, `docker update --memory`) if it needs that much; else find what it keeps.";
     CPU_SPINNER = "cpu_spinner",
         "Find what it does (`perf top -p PID`, `strace -cp PID`), and give its unit a CPUQuota=.";
     CPU_OVERLOAD = "cpu_overload",
@@ -108,6 +110,7 @@ pub(super) fn depth(kind: &AlertKind) -> u32 {
         AlertKind::ContainerRestarting => 52,
         AlertKind::ContainerUnhealthy => 53,
         AlertKind::MemoryHigh => 60,
+        AlertKind::MemoryPressure => 62,
         AlertKind::SwapHigh => 65,
         AlertKind::LoadHigh => 70,
         AlertKind::TemperatureHigh => 75,
@@ -131,6 +134,7 @@ pub(super) fn depth_of_slug(slug: &str) -> Option<u32> {
         (CPU_SPINNER.slug, AlertKind::CpuHotProcess),
         (DISK_FULL.slug, AlertKind::DiskSpace),
         (INODES_EXHAUSTED.slug, AlertKind::DiskInodes),
+        (MEMORY_LIMIT.slug, AlertKind::MemoryPressure),
         (OOM_KILL.slug, AlertKind::KernelOom),
         (UNIT_CRASH_LOOP.slug, AlertKind::ServiceFlapping),
         (UNIT_FAILED.slug, AlertKind::ServiceFailed),

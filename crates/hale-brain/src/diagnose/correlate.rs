@@ -6,7 +6,7 @@
 //! together.
 
 use hale_model::Timestamp;
-use hale_model::alert::{Alert, AlertKind, AlertState};
+use hale_model::alert::{Alert, AlertKind, AlertState, Subject};
 use hale_model::incident::{Incident, IncidentState};
 use hale_model::snapshot::Snapshot;
 use hale_model::{AlertId, IncidentId};
@@ -186,6 +186,10 @@ fn effect_weight(effect: &Alert, cause: &Node<'_>, snapshot: &Snapshot) -> Optio
     }
     match effect.kind {
         AlertKind::MemoryHigh | AlertKind::SwapHigh => memory_weight(cause, snapshot),
+        // What waits at a limit of its own does not wait for the machine's memory.
+        AlertKind::MemoryPressure => {
+            (effect.subject == Subject::Machine).then(|| memory_weight(cause, snapshot)).flatten()
+        }
         AlertKind::KernelOom => memory_weight(cause, snapshot),
         AlertKind::LoadHigh | AlertKind::TemperatureHigh => cpu_weight(cause, snapshot),
         AlertKind::MetricAnomaly => metric_weight(effect, cause, snapshot),
@@ -225,6 +229,7 @@ fn memory_weight(cause: &Node<'_>, snapshot: &Snapshot) -> Option<f64> {
         }
         // The machine as a whole explains little, but better than nothing.
         AlertKind::MemoryHigh | AlertKind::SwapHigh => Some(1.0),
+        AlertKind::MemoryPressure => (cause.alert.subject == Subject::Machine).then_some(1.0),
         AlertKind::KernelOom => machine_wide(cause.alert).then_some(1.0),
         AlertKind::DiskSpace
         | AlertKind::DiskInodes
@@ -274,6 +279,7 @@ fn metric_weight(effect: &Alert, cause: &Node<'_>, snapshot: &Snapshot) -> Optio
     let cpu = subject.starts_with("cpu_") || subject.starts_with("load");
     let whole = match cause.alert.kind {
         AlertKind::MemoryHigh | AlertKind::SwapHigh => memory,
+        AlertKind::MemoryPressure => memory && cause.alert.subject == Subject::Machine,
         AlertKind::LoadHigh => cpu,
         AlertKind::DiskSpace
         | AlertKind::DiskInodes

@@ -131,6 +131,7 @@ pub(super) fn judge(input: &DiagnoseInput<'_>, lead: &Alert, alerts: &[&Alert]) 
         AlertKind::ServiceFailed => unit_failed(lead, alerts, snapshot),
         AlertKind::ServiceFlapping => unit_crash_loop(lead, snapshot),
         AlertKind::MemoryHigh | AlertKind::SwapHigh => memory(input, lead),
+        AlertKind::MemoryPressure => memory_pressure(input, lead),
         AlertKind::LoadHigh => load(lead, snapshot),
         AlertKind::TemperatureHigh => judged(causes::OVERHEATING, 0.6, said),
         AlertKind::JournalBurst => judged(
@@ -324,6 +325,21 @@ fn memory(input: &DiagnoseInput<'_>, lead: &Alert) -> Judged {
             judged(causes::MEMORY_PRESSURE, 0.4, text)
         }
     }
+}
+
+fn memory_pressure(input: &DiagnoseInput<'_>, lead: &Alert) -> Judged {
+    if lead.subject == Subject::Machine {
+        return memory(input, lead);
+    }
+    let said = sentence(&lead.summary);
+    if lead.vars.get("limit").is_some_and(|limit| !limit.is_null()) {
+        let text = format!(
+            "{said} It has reached what it may hold: the kernel takes back what it has just read, and it \
+             waits for that again."
+        );
+        return judged(causes::MEMORY_LIMIT, 0.85, text);
+    }
+    judged(causes::MEMORY_PRESSURE, 0.5, said)
 }
 
 fn load(lead: &Alert, snapshot: &Snapshot) -> Judged {

@@ -345,7 +345,8 @@ impl<'a> Aim<'a, '_> {
     fn culprit(&self) -> Result<&'a Process, String> {
         let snapshot = self.input.snapshot;
         let kind = &self.alert.kind;
-        let found = if matches!(kind, AlertKind::MemoryHigh | AlertKind::SwapHigh) {
+        let memory = [AlertKind::MemoryHigh, AlertKind::MemoryPressure, AlertKind::SwapHigh];
+        let found = if memory.contains(kind) {
             culprit::memory_hog(snapshot, self.input.config)
         } else {
             culprit::cpu_hog(snapshot)

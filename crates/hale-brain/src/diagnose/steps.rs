@@ -46,6 +46,7 @@ pub(super) fn finding_gone(alert: &Alert) -> Option<Condition> {
         | AlertKind::ProcessDuplicates
         | AlertKind::CpuHotProcess
         | AlertKind::MemoryHigh
+        | AlertKind::MemoryPressure
         | AlertKind::SwapHigh
         | AlertKind::DiskSpace
         | AlertKind::DiskInodes

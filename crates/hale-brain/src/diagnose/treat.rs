@@ -57,6 +57,7 @@ pub(super) fn treat(input: &DiagnoseInput<'_>, alert: &Alert, alerts: &[&Alert])
         AlertKind::KernelOom => oom(input, alert, alerts),
         AlertKind::ServiceFailed => service_failed(input, alert, alerts),
         AlertKind::MemoryHigh | AlertKind::SwapHigh => memory(input, alert),
+        AlertKind::MemoryPressure => memory_pressure(input, alert),
         AlertKind::LoadHigh => load(input, alert),
         AlertKind::ServiceFlapping => none(
             "starting it once more repeats what fails at every start: a person has to mend it \
@@ -282,6 +283,21 @@ fn memory(input: &DiagnoseInput<'_>, alert: &Alert) -> Treatment {
     }
 }
 
+fn memory_pressure(input: &DiagnoseInput<'_>, alert: &Alert) -> Treatment {
+    let Subject::Unit { unit: name } = &alert.subject else { return memory(input, alert) };
+    let Some(unit) = input.snapshot.unit(name) else {
+        return none(format!("{name} is not loaded any more"));
+    };
+    let why = format!(
+        "{name} hardly works for want of memory; a restart gives back what it holds. If it needs that \
+         much, it will be so again."
+    );
+    if let Some(refusal) = protected(input, unit) {
+        return refusal;
+    }
+    Treatment::Steps(vec![steps::restart(input, alert, unit, Vec::new(), why)])
+}
+
 fn oom(input: &DiagnoseInput<'_>, alert: &Alert, alerts: &[&Alert]) -> Treatment {
     let services = Scope::of(alert, input.snapshot).services;
     let failed = services
@@ -304,12 +320,17 @@ fn treated_as_service(unit: &str, alerts: &[&Alert]) -> bool {
     })
 }
 
+fn protected(input: &DiagnoseInput<'_>, unit: &UnitStat) -> Option<Treatment> {
+    let pattern = unit_pattern(&input.config.allowlist.protected_units, &unit.unit)?;
+    Some(none(format!(
+        "{} is protected (`{pattern}` in [allowlist] protected_units): a person decides",
+        unit.unit
+    )))
+}
+
 fn restart(input: &DiagnoseInput<'_>, alert: &Alert, unit: &UnitStat, because: &str) -> Treatment {
-    if let Some(pattern) = unit_pattern(&input.config.allowlist.protected_units, &unit.unit) {
-        return none(format!(
-            "{} is protected (`{pattern}` in [allowlist] protected_units): a person decides",
-            unit.unit
-        ));
+    if let Some(refusal) = protected(input, unit) {
+        return refusal;
     }
     let why = format!("{because} {} is down until it is started again.", unit.unit);
     Treatment::Steps(vec![steps::restart(input, alert, unit, Vec::new(), why)])

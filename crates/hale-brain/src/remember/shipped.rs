@@ -26,6 +26,7 @@ shipped! {
     "load-without-cpu",
     "memory-high",
     "memory-leak",
+    "memory-pressure",
     "metric-anomaly",
     "service-crash-loop",
     "service-failed",

@@ -204,7 +204,9 @@ fn is_readable(snapshot: &Snapshot, source: Source, condition: &Condition) -> bo
 /// What a finding of this kind rests on.
 fn sources_of(kind: &AlertKind, subject: &Subject) -> Vec<Source> {
     match kind {
-        AlertKind::MemoryHigh | AlertKind::SwapHigh => vec![Source::Memory],
+        AlertKind::MemoryHigh | AlertKind::MemoryPressure | AlertKind::SwapHigh => {
+            vec![Source::Memory]
+        }
         AlertKind::DiskSpace | AlertKind::DiskInodes | AlertKind::DiskFilling => {
             vec![Source::Disk]
         }

@@ -311,6 +311,7 @@ fn a_machine_that_is_short_of_something() {
         ("a hog that came lately", memory(), hog(120.0, 40.0)),
         ("a big process that was always there", memory(), hog(90_000.0, 40.0)),
         ("one that came lately but does not matter", memory(), hog(120.0, 6.0)),
+        ("pressure, with a hog", vec![about_machine(AlertKind::MemoryPressure)], hog(120.0, 40.0)),
         ("swap, with a hog", vec![about_machine(AlertKind::SwapHigh)], hog(120.0, 40.0)),
         ("load by one process", load(), spinner(750)),
         ("load by a service", load(), spinner(201)),
@@ -334,6 +335,12 @@ memory_pressure 0.40: memory.high. No single process that came lately explains i
 # one that came lately but does not matter
 memory_pressure 0.40: memory.high. No single process that came lately explains it.
   no cure: no single process explains it, and dropping caches would not help: what is in use is not cache. A person decides what may go
+
+# pressure, with a hog
+memory_hog 0.70: memory.pressure. 750 (python3 train.p) came 2m ago and holds 3.2 GiB; without it 51 % would be in use.
+  process.kill@memory.pressure `kill 750`
+  because: 750 (python3 train.p) belongs to no service that could be restarted; ending it gives back 3.2 GiB.
+  proof: ProcessesGone, FindingGone for 10 s within 60 s
 
 # swap, with a hog
 memory_hog 0.70: swap.high. 750 (python3 train.p) came 2m ago and holds 3.2 GiB; without it 51 % would be in use.
@@ -453,6 +460,25 @@ fn disks_and_units() {
             vec![about_unit(AlertKind::KernelOom, "report.service")],
             failed("oom-kill"),
         ),
+        (
+            "a service at its memory limit",
+            vec![{
+                let mut alert = about_unit(AlertKind::MemoryPressure, "nginx.service");
+                alert.vars.insert("limit".to_owned(), (64_u64 << 20).into());
+                alert
+            }],
+            world(),
+        ),
+        (
+            "a service that waits for memory without a limit",
+            vec![about_unit(AlertKind::MemoryPressure, "nginx.service")],
+            world(),
+        ),
+        (
+            "a protected service at its memory limit",
+            vec![about_unit(AlertKind::MemoryPressure, "ssh.service")],
+            world(),
+        ),
         ("an OOM kill that did not", vec![about_machine(AlertKind::KernelOom)], world()),
         (
             "a flood in the journal",
@@ -551,6 +577,22 @@ oom_kill 0.90: kernel.oom of report.service. The kernel ended it because its mem
   service.restart@kernel.oom `systemctl restart report.service`
   because: The kernel ended it for want of memory. report.service is down until it is started again.
   proof: UnitActive, UnitSteady for 15 s within 120 s
+
+# a service at its memory limit
+memory_limit 0.85: memory.pressure of nginx.service. It has reached what it may hold: the kernel takes back what it has just read, and it waits for that again.
+  service.restart@memory.pressure `systemctl restart nginx.service`
+  because: nginx.service hardly works for want of memory; a restart gives back what it holds. If it needs that much, it will be so again.
+  proof: UnitActive, UnitSteady, FindingGone for 15 s within 120 s
+
+# a service that waits for memory without a limit
+memory_pressure 0.50: memory.pressure of nginx.service.
+  service.restart@memory.pressure `systemctl restart nginx.service`
+  because: nginx.service hardly works for want of memory; a restart gives back what it holds. If it needs that much, it will be so again.
+  proof: UnitActive, UnitSteady, FindingGone for 15 s within 120 s
+
+# a protected service at its memory limit
+memory_pressure 0.50: memory.pressure of ssh.service.
+  no cure: ssh.service is protected (`ssh.service` in [allowlist] protected_units): a person decides
 
 # an OOM kill that did not
 oom_kill 0.90: kernel.oom. The kernel ended it because its memory limit, or the machine's, was reached.

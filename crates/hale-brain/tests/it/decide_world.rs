@@ -192,6 +192,7 @@ pub fn world() -> Snapshot {
         scraped: Vec::new(),
         reports: Vec::new(),
         writers: Vec::new(),
+        stalled: Vec::new(),
         traffic: None,
     };
     snapshot.processes.sort_by_key(|p| p.pid);

@@ -2,7 +2,7 @@
 
 use hale_brain::detect::{BrainMemory, Orient, Rules, health_of};
 use hale_model::config::Language;
-use hale_model::sample::{Source, SourceState, Temperature};
+use hale_model::sample::{Pressure, Source, SourceState, StalledCgroup, Temperature};
 
 use crate::detect_scenario::{GIB, MEMORY, MIB, World, fill, mount, process, running};
 
@@ -35,6 +35,44 @@ fn a_peak_shorter_than_the_duration_is_no_alert() {
         w.set_memory(if high { MEMORY * 9 / 10 } else { MEMORY / 2 });
     });
     assert_eq!(w.story(), "");
+}
+
+#[test]
+fn memory_pressure_names_the_service_at_its_limit_else_the_machine() {
+    let stalled = |unit: &str, full: f64| StalledCgroup {
+        cgroup: format!("/system.slice/{unit}"),
+        unit: Some(unit.to_owned()),
+        pressure: Pressure { some_avg10: full + 10.0, full_avg10: full, ..Pressure::default() },
+        used_bytes: Some(63 * MIB),
+        limit_bytes: Some(64 * MIB),
+        ..StalledCgroup::default()
+    };
+    let mut w = World::new();
+    w.run(600, |w| {
+        let full = match w.secs {
+            0..=20 => 0.0,
+            21..=100 => 45.0,
+            101..=160 => 75.0,
+            161..=220 => 12.0, // within the margin
+            _ => 2.0,
+        };
+        w.now.stalled = if full > 5.0 {
+            // The second is a unit that systemd does not know here: no subject of anything.
+            vec![stalled("nginx.service", full), stalled("elsewhere.service", full)]
+        } else {
+            Vec::new()
+        };
+        let machine = if (300..400).contains(&w.secs) { 30.0 } else { full / 2.0 };
+        let pressure = Pressure { full_avg10: machine, some_avg10: 50.0, ..Pressure::default() };
+        w.now.system.memory_pressure = Some(pressure);
+    });
+    insta::assert_snapshot!(w.story(), @r#"
+    55s: opened high memory.pressure [nginx.service] nginx.service waits for memory 45 % of the time (63 MiB / 64 MiB)
+    1m 45s: escalated critical memory.pressure [nginx.service] nginx.service waits for memory 75 % of the time (63 MiB / 64 MiB)
+    3m 55s: closed high memory.pressure [nginx.service] recovered
+    5m 30s: opened high memory.pressure [machine] machine waits for memory 30 % of the time (4.0 GiB / 16 GiB)
+    6m 50s: closed high memory.pressure [machine] recovered
+    "#);
 }
 
 #[test]

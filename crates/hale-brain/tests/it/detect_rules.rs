@@ -54,7 +54,7 @@ fn a_broken_rule_is_told_with_file_line_and_next_step() {
     my.toml:4: rule `my.rule`: `system.load1 + 1 > 2.0`: Unsupported binary operator 'add': Float(0.5), Int(1); correct it or remove the file
     my.toml:4: rule `my.rule`: `now() > 2`: no function `now`; there are size, contains, startsWith, endsWith, matches, string, int, double, min, max; correct it or remove the file
     my.toml:1: rule `my.rule`: a rule has either `when` or `detector`; correct it or remove the file
-    my.toml:4: rule `my.rule`: no detector `nothing`; there are anomaly, container_restarting, container_unhealthy, duplicates, fd_leak, filling, ghost_storm, hot_process, http_errors, http_latency, journal_burst, leak, oom, orphan, service_failed, service_flapping, stale, zombie; correct it or remove the file
+    my.toml:4: rule `my.rule`: no detector `nothing`; there are anomaly, container_restarting, container_unhealthy, duplicates, fd_leak, filling, ghost_storm, hot_process, http_errors, http_latency, journal_burst, leak, memory_pressure, oom, orphan, service_failed, service_flapping, stale, zombie; correct it or remove the file
     my.toml:4: rule `my.rule`: unknown field `wen`, expected one of `kind`, `enabled`, `detector`, `scope`, `source`, `only`, `when`, `clear_when`, `for`, `severity`, `tier`, `vars`, `evidence`, `message`, `commands`; correct it or remove the file
     my.toml:4: rule `my.rule`: `[1].all(x, [2].all(y, x == y))`: a loop within a loop is not allowed; correct it or remove the file
     my.toml:5: rule `my.rule`: `config.nothing`: `config` has no `nothing`; it has general, thresholds; correct it or remove the file

@@ -277,6 +277,7 @@ fn at_rest() -> Snapshot {
         scraped: Vec::new(),
         reports: Vec::new(),
         writers: Vec::new(),
+        stalled: Vec::new(),
         workloads: Vec::new(),
         traffic: None,
     }

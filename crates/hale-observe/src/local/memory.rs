@@ -1,4 +1,7 @@
-//! Memory: `/proc/meminfo`, `/proc/vmstat`, `/proc/pressure/memory`.
+//! Memory: `/proc/meminfo`, `/proc/vmstat`, `/proc/pressure/memory`; while there is pressure, the cgroups
+//! that it comes from.
+
+mod stalled;
 
 use std::path::PathBuf;
 
@@ -13,12 +16,13 @@ const VMSTAT_LIMIT_BYTES: usize = 256 * 1024;
 
 pub(crate) struct MemoryCollector {
     proc: PathBuf,
+    sys: PathBuf,
     scratch: Scratch,
 }
 
 impl MemoryCollector {
-    pub(crate) fn new(proc: PathBuf) -> Self {
-        MemoryCollector { proc, scratch: Scratch::default() }
+    pub(crate) fn new(proc: PathBuf, sys: PathBuf) -> Self {
+        MemoryCollector { proc, sys, scratch: Scratch::default() }
     }
 
     fn meminfo(&mut self) -> Result<MemorySample, ReadError> {
@@ -43,6 +47,10 @@ impl Collect for MemoryCollector {
         }
         let pressure = pressure::read(&mut self.scratch, &self.proc, "memory");
         sample.pressure = reading.part(pressure).flatten();
+        // No cgroup's share is larger than the machine's.
+        if sample.pressure.is_some_and(|p| p.some_avg10 >= stalled::SOME_PERCENT_MIN) {
+            sample.stalled = stalled::read(&mut self.scratch, &self.proc, &self.sys);
+        }
         Reading { value: Ok(sample), ..reading }
     }
 }

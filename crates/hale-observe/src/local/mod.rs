@@ -164,8 +164,8 @@ impl LocalObserver {
         let of_proc = || proc.clone();
         let of_both = || (proc.clone(), sys.clone());
         let process = (proc.clone(), etc.clone());
-        let (memory, network) = (of_proc(), of_proc());
-        let (cpu, gpu, disk) = (of_both(), of_both(), of_both());
+        let network = of_proc();
+        let (memory, cpu, gpu, disk) = (of_both(), of_both(), of_both(), of_both());
         LocalObserver {
             machine_id: machine_id.unwrap_or_else(|| MachineId::local(&host.hostname)),
             live: read::is_procfs(&roots.proc),
@@ -173,7 +173,9 @@ impl LocalObserver {
             process: Worker::new("process", move || {
                 ProcessCollector::new(process.0.clone(), process.1.clone(), units)
             }),
-            memory: Worker::new("memory", move || MemoryCollector::new(memory.clone())),
+            memory: Worker::new("memory", move || {
+                MemoryCollector::new(memory.0.clone(), memory.1.clone())
+            }),
             cpu: Worker::new("cpu", move || CpuCollector::new(cpu.0.clone(), cpu.1.clone())),
             gpu: Worker::new("gpu", move || GpuCollector::new(gpu.0.clone(), gpu.1.clone())),
             disk: Worker::new("disk", move || DiskCollector::new(disk.0.clone(), disk.1.clone())),

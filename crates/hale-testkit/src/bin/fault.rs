@@ -4,7 +4,7 @@
 //! The first line on stdout is `{"pids":[{"pid":…,"start_ticks":…},…]}`: the processes that are the fault.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Seek, Write};
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -132,6 +132,14 @@ enum Fault {
         #[arg(long, default_value_t = 1)]
         code: u8,
     },
+    /// Read a file again and again that does not fit into the memory it may use: reads wait for reclaim
+    Thrash {
+        /// Made, and removed at the end
+        file: PathBuf,
+        /// More than the limit of its cgroup
+        #[arg(long, default_value_t = 28)]
+        mib: u64,
+    },
     /// Nothing: a well-behaved process
     Idle,
     /// The parent of orphans: starts them, tells who they are, lives a while, exits
@@ -205,6 +213,7 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Fault::Worker { mib, percent } => {
             load(Load { mib: *mib, percent: *percent, ..Load::default() }, deadline)
         }
+        Fault::Thrash { file, mib } => thrash(file, *mib, deadline),
         Fault::Idle => load(Load::default(), deadline),
         Fault::Zombies { count } => zombies(*count, deadline),
         Fault::Orphans { count, percent, parent } => {
@@ -503,6 +512,36 @@ fn end_files(made: &[PathBuf], deadline: Instant) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn thrash(path: &Path, mib: u64, deadline: Instant) -> Result<ExitCode> {
+    ensure!(mib <= 256, "--mib is at most 256");
+    let mut file = File::create(path).with_context(|| format!("make {}", path.display()))?;
+    for _ in 0..mib {
+        file.write_all(&vec![0x5a; MIB]).with_context(|| format!("write {}", path.display()))?;
+    }
+    // Only pages that are on disk can be taken back.
+    file.sync_all().with_context(|| format!("sync {}", path.display()))?;
+    announce_self()?;
+    let read_all = || -> Result<()> {
+        let mut file = File::open(path).with_context(|| format!("open {}", path.display()))?;
+        let mut block = vec![0; 16 * 1024];
+        while Instant::now() < deadline {
+            if file.read(&mut block).context("read the rows")? == 0 {
+                file.rewind().context("go back to the first row")?;
+            }
+        }
+        Ok(())
+    };
+    let done: Result<()> = std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..4).map(|_| scope.spawn(read_all)).collect();
+        readers.into_iter().try_for_each(|reader| match reader.join() {
+            Ok(read) => read,
+            Err(_) => bail!("a reader panicked"),
+        })
+    });
+    fs::remove_file(path).with_context(|| format!("remove {}", path.display()))?;
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 fn journal_flood(per_sec: u32, tag: &str, deadline: Instant) -> Result<ExitCode> {

@@ -478,6 +478,32 @@ pub const DRILLS: &[Drill] = &[
         quick: false,
     },
     Drill {
+        name: "memory pressure (PSI)",
+        needs: Needs::Systemd,
+        settings: || {
+            Ok(Settings {
+                thresholds: vec![("memory_pressure_percent", 10.0), ("ram_for_secs", 5.0)],
+                allow: &["service.restart@memory.pressure"],
+                units: &["starved.service"],
+                ..Settings::default()
+            })
+        },
+        inject: |stage| {
+            let file = stage.dir.join("rows");
+            let args = format!("thrash {} --mib 28", file.display());
+            Ok(vec![restart(
+                stage,
+                "starved",
+                "Restart=no\nMemoryMax=20M",
+                &args,
+                &["memory.pressure"],
+                &["memory_limit"],
+            )?])
+        },
+        limit_secs: 120,
+        quick: false,
+    },
+    Drill {
         name: "journal flood",
         needs: Needs::Systemd,
         settings: || Ok(Settings::default()),
