@@ -5,6 +5,8 @@
 //! id = "files.big"
 //! need = ["file big", "file over"]    # any one line; of each word of it a token; `a|b` is either
 //! may = "top disk"                    # concepts that may stand there too
+//! not = "first"                       # concepts beside which it is another request
+//! path = "file"                       # the path has to look like one of a file, or of a "project"
 //! slots = ["path=.", "size=1G", "unit!", "glob?"]   # default, required, optional
 //! changes = true                      # it means to change something: no questions, no past tense
 //! priority = 2                        # wins where another fits equally well
@@ -23,6 +25,7 @@ use super::error::RouteError;
 use super::host::is_condition;
 use super::lexicon::{Concept, Lexicon};
 use super::matching::accepts;
+use super::names;
 use super::template::{self, Filled, Part, SlotKind};
 use super::values::{self, Value};
 
@@ -82,6 +85,10 @@ struct IntentText {
     #[serde(default)]
     may: String,
     #[serde(default)]
+    not: String,
+    #[serde(default)]
+    path: String,
+    #[serde(default)]
     slots: Vec<String>,
     #[serde(default)]
     changes: bool,
@@ -127,6 +134,9 @@ pub(super) struct Intent {
     /// Alternatives; of each, groups of concepts of which one must be present.
     pub(super) needs: Vec<Vec<Vec<Concept>>>,
     pub(super) may: Vec<Concept>,
+    /// Beside one of these the sentence asks for something else.
+    pub(super) not: Vec<Concept>,
+    pub(super) path: PathKind,
     pub(super) slots: Vec<Slot>,
     pub(super) changes: bool,
     /// Decides between intents that fit equally well.
@@ -136,6 +146,62 @@ pub(super) struct Intent {
     pub(super) steps: Vec<Step>,
     explanation: Prose,
     examples: Examples,
+}
+
+/// What the path of an intent has to look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PathKind {
+    Any,
+    /// A file by its name: `README.md`, `./Makefile`.
+    File,
+    /// A file by its name, outside the folders of the system: one that may be under git.
+    ProjectFile,
+    /// Anything that may be under git.
+    Project,
+    /// Nothing that is plainly a file.
+    Folder,
+    /// A folder in which files may be deleted by their names: neither the root nor one of the system.
+    InnerFolder,
+}
+
+impl PathKind {
+    fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "" => PathKind::Any,
+            "file" => PathKind::File,
+            "project file" => PathKind::ProjectFile,
+            "project" => PathKind::Project,
+            "folder" => PathKind::Folder,
+            "inner folder" => PathKind::InnerFolder,
+            _ => return None,
+        })
+    }
+
+    /// Whether a path can be one of that kind, as far as its spelling tells.
+    pub(super) fn fits(self, path: &str) -> bool {
+        let folders = ["/etc", "/var", "/usr", "/boot", "/bin", "/sbin", "/lib", "/proc", "/sys"];
+        let of_system = || {
+            let within = |folder| {
+                path.strip_prefix(folder)
+                    .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            };
+            folders.into_iter().any(within)
+        };
+        match self {
+            PathKind::Any => true,
+            PathKind::File => names::is_called_like_a_file(path),
+            PathKind::ProjectFile => names::is_called_like_a_file(path) && !of_system(),
+            PathKind::Project => !of_system(),
+            PathKind::Folder => !names::is_called_like_a_file(path),
+            PathKind::InnerFolder => {
+                let written_by_programs =
+                    path.starts_with("/var/") || path.starts_with("/usr/local/");
+                path.contains(char::is_alphanumeric)
+                    && (!of_system() || written_by_programs)
+                    && !names::is_called_like_a_file(path)
+            }
+        }
+    }
 }
 
 /// A value that an intent takes.
@@ -242,6 +308,8 @@ fn compile(text: IntentText, lexicon: &Lexicon) -> Result<Intent, String> {
         id: text.id,
         needs,
         may: concepts(&text.may, lexicon)?,
+        not: concepts(&text.not, lexicon)?,
+        path: PathKind::named(&text.path).ok_or(format!("`{}` is no kind of path", text.path))?,
         slots,
         changes: text.changes,
         priority: text.priority.min(PRIORITY_MAX),
@@ -299,6 +367,10 @@ fn read_default(kind: SlotKind, text: &str) -> Result<Value, String> {
         | SlotKind::Mode
         | SlotKind::Interface
         | SlotKind::Program
+        | SlotKind::Device
+        | SlotKind::Lines
+        | SlotKind::Zone
+        | SlotKind::Epoch
         | SlotKind::Url => {
             values::readings(text, text).iter().find_map(|value| accepts(kind, value))
         }

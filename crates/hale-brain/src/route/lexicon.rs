@@ -46,6 +46,7 @@ struct LexiconText {
     time: BTreeMap<String, TimeWords>,
     path: BTreeMap<String, Words>,
     glob: BTreeMap<String, Words>,
+    zone: BTreeMap<String, Words>,
     korean: Korean,
     software: BTreeMap<String, String>,
     alias: BTreeMap<String, String>,
@@ -81,6 +82,7 @@ pub(super) enum Meaning {
     Time(Span),
     Path(String),
     Glob(String),
+    Zone(String),
 }
 
 /// What looking up a word found.
@@ -139,6 +141,9 @@ impl Lexicon {
         }
         for (glob, words) in &read.glob {
             lexicon.add_phrases(words, &Meaning::Glob(glob.clone()));
+        }
+        for (zone, words) in &read.zone {
+            lexicon.add_phrases(words, &Meaning::Zone(zone.clone()));
         }
         for (kind, list) in &read.software {
             for name in list.split(',').map(|name| fold::fold(name.trim())) {

@@ -10,6 +10,7 @@ use super::lexicon::{Concept, SOFT};
 use super::mood;
 use super::names::{self, Names, Rank};
 use super::nearest::nearest;
+use super::orders;
 use super::render::{self, Fills};
 use super::template::{Filled, SlotKind};
 use super::tokens::{self, Token};
@@ -26,37 +27,10 @@ const IN_QUESTIONS: [&str; 12] = [
 ];
 const IN_CHANGES: [&str; 3] = ["soft", "now", "howto"];
 
-/// What a sentence that opens with one of these, and names what it is for by an article, is to have done;
-/// and what makes a question of such a word all the same.
-const ORDERS: [&str; 22] = [
-    "stop",
-    "start",
-    "restart",
-    "kill",
-    "delete",
-    "uninstall",
-    "install",
-    "update",
-    "enable",
-    "disable",
-    "create",
-    "add",
-    "set",
-    "move",
-    "free",
-    "lock",
-    "block",
-    "allow",
-    "shutdown",
-    "reboot",
-    "prune",
-    "vacuum",
-];
-const ASKING: [&str; 5] = ["show", "what", "which", "how_many", "search"];
-const ARTICLES: [&str; 22] = [
-    "the", "a", "an", "my", "our", "this", "that", "these", "those", "all", "every", "le", "la",
-    "les", "l", "un", "une", "mes", "mon", "ma", "tous", "toutes",
-];
+/// What turns a request into another one wherever it stands (`each`, `a new container`): an intent
+/// takes it where it says so, never as one of the words that may stand in any question.
+const STRICT: [&str; 7] =
+    ["each", "all_files", "fresh", "between", "free_up", "recursive", "purge"];
 
 /// What a concept or a value that is asked for weighs when intents are compared.
 const NEED_WEIGHT: u32 = 30;
@@ -210,6 +184,7 @@ struct Matcher<'a> {
     names: Names<'a>,
     in_questions: Vec<Concept>,
     in_changes: Vec<Concept>,
+    strict: Vec<Concept>,
     how_many: Option<Concept>,
     /// The word that opens the sentence, where it orders a change: `stop all services`.
     orders: Option<usize>,
@@ -242,8 +217,9 @@ impl<'a> Matcher<'a> {
             names: Names { tokens, lexicon: &known.lexicon, host, soft },
             in_questions: concepts(&IN_QUESTIONS),
             in_changes: concepts(&IN_CHANGES),
+            strict: concepts(&STRICT),
             how_many: known.lexicon.concept("how_many"),
-            orders: opening_order(tokens, &concepts(&ORDERS), &concepts(&ASKING)),
+            orders: orders::opening(tokens, &known.lexicon),
             to_words: ["to", "into", "vers", "onto"],
         }
     }
@@ -255,7 +231,8 @@ impl<'a> Matcher<'a> {
             self.tokens.iter().any(|token| group.iter().any(|concept| token.is(*concept)))
         };
         let needs: Vec<_> = intent.needs.iter().filter(|need| need.iter().all(is_said)).collect();
-        if needs.is_empty() {
+        let is_another = self.tokens.iter().any(|token| intent.not.iter().any(|no| token.is(*no)));
+        if needs.is_empty() || is_another {
             return None;
         }
         let mut best: Option<Match<'a>> = None;
@@ -299,6 +276,7 @@ impl<'a> Matcher<'a> {
             let mut open = intent.slots.iter().enumerate().filter_map(|(index, slot)| {
                 let free = assignment.slots[index].is_none();
                 let free = free && !(is_text && slot.kind == SlotKind::Glob);
+                let free = free && !(slot.kind == SlotKind::Count && self.names.designates(at));
                 let value = token.value(|value| accepts(slot.kind, value)).filter(|_| free)?;
                 Some((index, value))
             });
@@ -382,6 +360,11 @@ impl<'a> Matcher<'a> {
             confidence: 1.0,
         };
         self.fill(intent, assignment, &mut found);
+        let filled = |of| found.fills.iter().find(|(kind, _)| *kind == of);
+        let path = filled(SlotKind::Path).or(filled(SlotKind::To));
+        if !path.and_then(|(_, path)| path.text()).is_none_or(|path| intent.path.fits(path)) {
+            return None;
+        }
         let allowed = self.allowed(intent, need, assignment);
         // What somebody calls a name is one: it is no text that is looked for, nor an everyday word.
         let is_taken = |name: usize| {
@@ -400,7 +383,13 @@ impl<'a> Matcher<'a> {
             let is_needed = need.iter().flatten().any(|concept| token.is(*concept));
             let ordered = !intent.changes && self.orders == Some(at);
             let nameless = !is_needed && self.names.announces(at, is_taken);
-            if !used && (!is_allowed || told || token.quoted || nameless || ordered) {
+            let strict = !used
+                && self.strict.iter().any(|concept| {
+                    token.is(*concept)
+                        && !intent.may.contains(concept)
+                        && !need.iter().flatten().any(|needed| needed == concept)
+                });
+            if strict || (!used && (!is_allowed || told || token.quoted || nameless || ordered)) {
                 found.unexplained.push(at);
             }
             if token.guessed {
@@ -489,22 +478,16 @@ pub(super) fn accepts(kind: SlotKind, value: &Value) -> Option<Value> {
         // /proc/sys/kernel/pid_max is at most 2^22.
         (SlotKind::Pid, Value::Number(n)) => (1..=4_194_304).contains(n),
         (SlotKind::Count, Value::Number(n)) => (1..=10_000).contains(n),
+        (SlotKind::Count, Value::One) => return Some(Value::Number(1)),
+        (SlotKind::Device, Value::Device(_)) | (SlotKind::Zone, Value::Zone(_)) => true,
+        (SlotKind::Lines, Value::Lines(..)) => true,
+        // From 1973 to 2286: nine or ten digits, in seconds.
+        (SlotKind::Epoch, Value::Number(n)) => (100_000_000..10_000_000_000).contains(n),
         (SlotKind::Host, Value::Host(_)) | (SlotKind::Glob, Value::Glob(_)) => true,
         (SlotKind::Mode, Value::Mode(_)) | (SlotKind::Url, Value::Url(_)) => true,
         _ => false,
     };
     fits.then(|| value.clone())
-}
-
-/// The first word of an English or French sentence, where it is an order.
-fn opening_order(tokens: &[Token], orders: &[Concept], asking: &[Concept]) -> Option<usize> {
-    let polite =
-        |token: &&Token| matches!(&*token.folded, "please" | "pls" | "hale" | "hey" | "stp");
-    let at = tokens.iter().position(|token| !polite(&token))?;
-    let (first, next) = (tokens.get(at)?, tokens.get(at + 1)?);
-    let is = |of: &[Concept]| of.iter().any(|concept| first.is(*concept));
-    let about = ARTICLES.contains(&next.folded.as_str());
-    (!first.quoted && !first.past && is(orders) && !is(asking) && about).then_some(at)
 }
 
 /// One token for each group, no token for two; `None` where there are not enough.

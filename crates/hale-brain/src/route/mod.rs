@@ -10,6 +10,7 @@
 //! has never heard of) makes the sentence unknown, it is never skipped. What a command risks is
 //! not decided here: the shell guard judges each one like any other.
 
+mod company;
 mod error;
 mod fold;
 mod hangul;
@@ -22,12 +23,14 @@ mod matching;
 mod mood;
 mod names;
 mod nearest;
+mod orders;
 mod render;
 mod stem;
 mod template;
 mod tokens;
 mod typo;
 mod values;
+mod whose;
 
 use hale_model::config::Language;
 

@@ -14,7 +14,7 @@ use super::lexicon::{Concept, Lexicon, SOFT};
 use super::tokens::Token;
 
 /// Concepts of the verbs that intents with `changes` are asked for with.
-const VERBS: [&str; 34] = [
+const VERBS: [&str; 38] = [
     "kill",
     "stop",
     "start",
@@ -49,6 +49,10 @@ const VERBS: [&str; 34] = [
     "archive",
     "backup",
     "download",
+    "discard",
+    "push",
+    "unlock",
+    "pop",
 ];
 
 /// Concepts whose words are nouns as often as verbs (`two backups`, `the archives`).
@@ -76,8 +80,11 @@ pub(super) fn mark(tokens: &mut [Token], sentence: &str, lexicon: &Lexicon, lang
             french.into_iter().chain(english).collect()
         }
     };
+    // `apply the stash`: the order is another verb, the noun is only what it is for.
+    let pops = tokens.iter().any(|token| grammar.pop.is_some_and(|pop| token.is(pop)));
+    let noun = |token: &Token| pops && grammar.may_be_noun(token);
     for at in told {
-        tokens[at].past = true;
+        tokens[at].past = !noun(&tokens[at]);
     }
 }
 
@@ -87,6 +94,7 @@ struct Grammar {
     nouns: Vec<Concept>,
     light: Vec<Concept>,
     howto: Option<Concept>,
+    pop: Option<Concept>,
 }
 
 impl Grammar {
@@ -97,6 +105,7 @@ impl Grammar {
             nouns: concepts(&NOUNS),
             light: concepts(&LIGHT),
             howto: lexicon.concept("howto"),
+            pop: lexicon.concept("pop"),
         }
     }
 

@@ -23,7 +23,7 @@ pub(super) fn anchors(kind: SlotKind) -> &'static [&'static str] {
         SlotKind::Group => &["group"],
         SlotKind::Host => &["host", "ping", "resolve", "trace", "machine"],
         SlotKind::Container => &["container"],
-        SlotKind::Image => &["image", "pull"],
+        SlotKind::Image => &["image", "pull", "fresh"],
         SlotKind::Branch => &["branch"],
         SlotKind::Commit => &["commit"],
         SlotKind::Text => &["contain", "text", "search", "word"],
@@ -36,6 +36,7 @@ pub(super) fn anchors(kind: SlotKind) -> &'static [&'static str] {
         SlotKind::Count => &["top", "first", "last"],
         SlotKind::Path | SlotKind::To | SlotKind::Archive => &["file", "folder"],
         SlotKind::Size | SlotKind::Since | SlotKind::Mode | SlotKind::Url => &[],
+        SlotKind::Device | SlotKind::Lines | SlotKind::Zone | SlotKind::Epoch => &[],
     }
 }
 
@@ -64,6 +65,10 @@ pub(super) fn cues(kind: SlotKind) -> &'static [&'static str] {
         | SlotKind::Commit
         | SlotKind::Interface
         | SlotKind::Program
+        | SlotKind::Device
+        | SlotKind::Lines
+        | SlotKind::Zone
+        | SlotKind::Epoch
         | SlotKind::Url => anchors(kind),
     }
 }
@@ -85,7 +90,8 @@ impl Names<'_> {
     /// How sure it is that the token at `at` is a name of that kind; `None` where it cannot be.
     pub(super) fn rank(&self, kind: SlotKind, at: usize) -> Option<Rank> {
         let token = self.tokens.get(at)?;
-        if token.raw.len() > VALUE_BYTES_MAX || self.lexicon.is_ordinary(&token.folded) {
+        let ordinary = !token.quoted && self.lexicon.is_ordinary(&token.folded);
+        if token.raw.len() > VALUE_BYTES_MAX || ordinary {
             return None;
         }
         if matches!(kind, SlotKind::Text | SlotKind::Content | SlotKind::Path) && token.quoted {
@@ -139,7 +145,23 @@ impl Names<'_> {
             return None;
         }
         let penalty = Rank::from(!unknown);
+        let of_someone = self.belongs_to(at, "process") && software.is_empty();
+        let of_member = self.belongs_to(at, "group");
         match kind {
+            SlotKind::Program if of_someone => None,
+            // A number names no program.
+            SlotKind::Program if token.raw.chars().all(|c| c.is_ascii_digit()) => None,
+            // `start a new container web` tells what to call it, not what to start.
+            SlotKind::Image if self.is_called(at) || known_as("container") => None,
+            SlotKind::User if of_someone || of_member || self.is_put_in_a_group(at) => Some(2),
+            SlotKind::User if self.has_password(at) || self.logged_in(at) => Some(3),
+            SlotKind::Group if of_member => None,
+            // `python3 3.11` is one package, and what follows is its version.
+            SlotKind::Package
+                if token.raw.starts_with(|c: char| c.is_ascii_digit()) && software.is_empty() =>
+            {
+                None
+            }
             SlotKind::Unit if token.raw.ends_with(".service") || known_as("daemon") => {
                 Some(1 + penalty)
             }
@@ -149,7 +171,9 @@ impl Names<'_> {
             SlotKind::Container if known_as("daemon") || marked => Some(3),
             // A daemon is more likely asked about as a service.
             SlotKind::Program if known_as("daemon") => Some(2 + penalty),
-            SlotKind::Package | SlotKind::Program if !software.is_empty() => Some(1 + penalty),
+            SlotKind::Package | SlotKind::Program if known_as("program") || known_as("daemon") => {
+                Some(1 + penalty)
+            }
             SlotKind::Package if anchored || marked => Some(3),
             SlotKind::Program if anchored || marked => Some(4),
             SlotKind::User if known_as("user") => Some(1 + penalty),
@@ -158,6 +182,7 @@ impl Names<'_> {
             SlotKind::Image if anchored || !software.is_empty() || marked => Some(3),
             SlotKind::Branch if marked || known_as("branch") => Some(2),
             SlotKind::Commit if is_commit(&token.raw) => Some(1),
+            SlotKind::Host if is_interface(&token.raw) => None,
             SlotKind::Host if token.raw.contains('.') => Some(1),
             SlotKind::Host if anchored => Some(3),
             SlotKind::Url if token.raw.contains('.') => Some(2),
@@ -194,6 +219,10 @@ impl Names<'_> {
             | SlotKind::Mode
             | SlotKind::Interface
             | SlotKind::Program
+            | SlotKind::Device
+            | SlotKind::Lines
+            | SlotKind::Zone
+            | SlotKind::Epoch
             | SlotKind::Url => None,
         }
     }
@@ -316,10 +345,11 @@ impl Names<'_> {
             SlotKind::Text | SlotKind::Content => false,
             SlotKind::Image | SlotKind::Branch | SlotKind::Commit | SlotKind::Mode => false,
             SlotKind::Interface | SlotKind::Url => false,
+            SlotKind::Device | SlotKind::Lines | SlotKind::Zone | SlotKind::Epoch => false,
         }
     }
 
-    fn concepts(&self, names: &'static [&'static str]) -> impl Iterator<Item = Concept> {
+    pub(super) fn concepts(&self, names: &'static [&'static str]) -> impl Iterator<Item = Concept> {
         names.iter().filter_map(|name| self.lexicon.concept(name))
     }
 
@@ -384,6 +414,10 @@ fn is_name(raw: &str, kind: SlotKind) -> bool {
         | SlotKind::Container
         | SlotKind::Mode
         | SlotKind::Interface
+        | SlotKind::Device
+        | SlotKind::Lines
+        | SlotKind::Zone
+        | SlotKind::Epoch
         | SlotKind::Program => "._@:+-",
     };
     raw.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '*')
@@ -410,6 +444,14 @@ fn has_extension(raw: &str) -> bool {
             && extension.chars().all(|c| c.is_ascii_alphanumeric())
             && extension.contains(|c: char| c.is_ascii_alphabetic())
     })
+}
+
+/// Whether the last part of a path is called as files are, not folders.
+pub(super) fn is_called_like_a_file(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let plain = ["Makefile", "Dockerfile", "Jenkinsfile", "Vagrantfile", "Gemfile"];
+    let known = SHOUTED_FILES.contains(&name) || plain.contains(&name);
+    known || (has_extension(name) && !name.ends_with(".d"))
 }
 
 /// Whether a file's name ends as an archive's does.

@@ -61,10 +61,20 @@ fn words(fills: &Fills, kind: SlotKind, format: Format) -> String {
             let file = matches!(kind, SlotKind::Path | SlotKind::To | SlotKind::Archive);
             let one = |w: &String| match format {
                 Format::Like => quote(&like(w)),
-                Format::Plain | Format::Minutes | Format::Days | Format::PlusOne if file => {
+                Format::Plain
+                | Format::Minutes
+                | Format::Days
+                | Format::Ahead
+                | Format::PlusOne
+                    if file =>
+                {
                     quote_path(w)
                 }
-                Format::Plain | Format::Minutes | Format::Days | Format::PlusOne => quote(w),
+                Format::Plain
+                | Format::Minutes
+                | Format::Days
+                | Format::Ahead
+                | Format::PlusOne => quote(w),
             };
             words.iter().map(one).collect::<Vec<_>>().join(" ")
         }
@@ -77,8 +87,12 @@ fn word(value: &Value, format: Format) -> String {
         (Value::Number(n), _) | (Value::Size(n), _) => n.to_string(),
         (Value::Since(since), Format::Minutes) => since.minutes.to_string(),
         (Value::Since(since), Format::Days) => since.minutes.div_ceil(24 * 60).to_string(),
+        (Value::Since(since), Format::Ahead) => quote(ahead(&since.text)),
         (Value::Since(since), _) => quote(&since.text),
+        (Value::One, _) => "1".to_owned(),
+        (Value::Lines(first, last), _) => format!("{first},{last}"),
         (Value::Path(path), _) => quote_path(path),
+        (Value::Device(text) | Value::Zone(text), _) => quote(text),
         (Value::Glob(text) | Value::Host(text) | Value::Url(text) | Value::Mode(text), _) => {
             quote(text)
         }
@@ -89,11 +103,19 @@ fn readable(value: &Filled, format: Format) -> String {
     match (value, format) {
         (Filled::Value(Value::Size(bytes)), _) => text::bytes(*bytes),
         (Filled::Value(Value::Since(since)), Format::Plain) => since.text.clone(),
+        (Filled::Value(Value::Since(since)), Format::Ahead) => ahead(&since.text).to_owned(),
         (Filled::Value(Value::Path(text) | Value::Glob(text) | Value::Host(text)), _)
         | (Filled::Value(Value::Url(text) | Value::Mode(text)), _) => text.clone(),
+        (Filled::Value(Value::Lines(first, last)), _) => format!("{first}–{last}"),
+        (Filled::Value(Value::Device(text) | Value::Zone(text)), _) => text.clone(),
         (Filled::Value(value), _) => word(value, format),
         (Filled::Words(words), _) => words.join(" "),
     }
+}
+
+/// `90 days` of `90 days ago`.
+fn ahead(span: &str) -> &str {
+    span.strip_suffix(" ago").unwrap_or(span)
 }
 
 /// The pattern for a file that somebody calls so: `notes` finds `notes.txt` and `my-notes` as well.

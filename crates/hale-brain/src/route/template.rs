@@ -33,10 +33,18 @@ pub(super) enum SlotKind {
     Interface,
     Program,
     Url,
+    /// A block device.
+    Device,
+    /// The first and the last of some lines.
+    Lines,
+    /// A time zone.
+    Zone,
+    /// Seconds since 1970.
+    Epoch,
 }
 
 impl SlotKind {
-    const NAMED: [(SlotKind, &'static str); 24] = [
+    const NAMED: [(SlotKind, &'static str); 28] = [
         (SlotKind::Path, "path"),
         (SlotKind::To, "to"),
         (SlotKind::Archive, "archive"),
@@ -61,6 +69,10 @@ impl SlotKind {
         (SlotKind::Interface, "interface"),
         (SlotKind::Program, "program"),
         (SlotKind::Url, "url"),
+        (SlotKind::Device, "device"),
+        (SlotKind::Lines, "lines"),
+        (SlotKind::Zone, "zone"),
+        (SlotKind::Epoch, "epoch"),
     ];
 
     /// The kind's name in data and in messages.
@@ -82,6 +94,17 @@ pub(super) enum Filled {
     Words(Vec<String>),
 }
 
+impl Filled {
+    /// The path, or the one word.
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Filled::Value(Value::Path(path)) => Some(path),
+            Filled::Words(words) => words.first().map(String::as_str),
+            Filled::Value(_) => None,
+        }
+    }
+}
+
 /// A piece of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Part {
@@ -101,6 +124,8 @@ pub(super) enum Format {
     Minutes,
     /// Whole days before now, at least one.
     Days,
+    /// The span without its `ago`.
+    Ahead,
     /// A number, plus one (a header line).
     PlusOne,
     /// A pattern of file names: one that is neither a pattern nor has an extension may be a part.
@@ -168,6 +193,7 @@ fn slot(name: &str) -> Result<Part, String> {
         None => (name, Format::Plain),
         Some((kind, "minutes")) => (kind, Format::Minutes),
         Some((kind, "days")) => (kind, Format::Days),
+        Some((kind, "ahead")) => (kind, Format::Ahead),
         Some((kind, "plus1")) => (kind, Format::PlusOne),
         Some((kind, "like")) => (kind, Format::Like),
         Some((_, other)) => return Err(format!("no format is called `{other}`")),

@@ -6,7 +6,7 @@ use super::fold::{self, is_hangul};
 use super::hangul::{self, Kind};
 use super::lexicon::{Concept, Lexicon, Meaning};
 use super::values::{self, TimeUnit, Value};
-use super::{SENTENCE_WORDS_MAX, stem};
+use super::{SENTENCE_WORDS_MAX, company, stem};
 
 /// One token.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +42,7 @@ impl Token {
         self.concepts.contains(&concept)
     }
 
-    fn number(&self) -> Option<u64> {
+    pub(super) fn number(&self) -> Option<u64> {
         self.value(|value| if let Value::Number(n) = value { Some(*n) } else { None })
     }
 }
@@ -62,6 +62,7 @@ pub(super) fn read(sentence: &str, lexicon: &Lexicon) -> Vec<Token> {
     }
     join_counts(&mut tokens, lexicon);
     join_phrases(&mut tokens, lexicon);
+    company::mark(&mut tokens, lexicon);
     tokens
 }
 
@@ -232,6 +233,18 @@ fn read_hangul(run: &str, continues: bool, lexicon: &Lexicon, tokens: &mut Vec<T
                 if let Some(last) = tokens.last_mut() {
                     last.tail.push_str(&piece.text);
                 }
+                // `폴더별`, `파일마다`: of each one.
+                let each = lexicon.concept("each");
+                if let Some(each) = each.filter(|_| matches!(&*piece.text, "별" | "별로" | "마다"))
+                {
+                    tokens.push(Token {
+                        raw: piece.text.clone(),
+                        folded: piece.text,
+                        concepts: vec![each],
+                        hangul: true,
+                        ..Token::default()
+                    });
+                }
                 continue;
             }
             Kind::Word => (lexicon.exact(&piece.text), false),
@@ -275,6 +288,9 @@ fn after_number<'a>(run: &'a str, lexicon: &Lexicon, tokens: &mut [Token]) -> Op
         last.values = vec![unit.ago(number?)];
     }
     last.hangul = true;
+    if *unit == "번" {
+        last.tail.push_str(unit);
+    }
     Some(rest)
 }
 
@@ -366,6 +382,10 @@ fn counted(count: &Token, unit: &Token) -> Option<Value> {
 /// Words in a row that mean one thing: a moment, a place, a concept.
 fn join_phrases(tokens: &mut Vec<Token>, lexicon: &Lexicon) {
     let files = lexicon.concept("file");
+    let clock = [lexicon.concept("time"), lexicon.concept("timezone")];
+    let of_time = tokens
+        .iter()
+        .any(|token| token.folded == "시" || clock.iter().flatten().any(|time| token.is(*time)));
     let mut at = 0;
     while at < tokens.len() {
         let names_files = |token: &Token| files.is_some_and(|files| token.is(files));
@@ -379,7 +399,8 @@ fn join_phrases(tokens: &mut Vec<Token>, lexicon: &Lexicon) {
                     tokens[at].values.push(Value::Glob(glob.clone()));
                 }
                 Meaning::Glob(_) => {}
-                Meaning::Time(_) | Meaning::Path(_) => {
+                Meaning::Zone(_) if !of_time => {}
+                Meaning::Time(_) | Meaning::Path(_) | Meaning::Zone(_) => {
                     if join.is_none_or(|(longest, _)| parts > longest) {
                         join = Some((parts, meaning));
                     }
@@ -452,6 +473,7 @@ fn joined(parts: Vec<Token>, meaning: &Meaning) -> Token {
             whole.concepts.clear();
         }
         Meaning::Path(path) => whole.values = vec![Value::Path(path.clone())],
+        Meaning::Zone(zone) => whole.values = vec![Value::Zone(zone.clone())],
         Meaning::Glob(_) | Meaning::Concept(_) => {}
     }
     whole

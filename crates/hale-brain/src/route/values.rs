@@ -25,6 +25,14 @@ pub(super) enum Value {
     Url(String),
     /// A file mode for `chmod`.
     Mode(String),
+    /// A block device; never taken for a file.
+    Device(String),
+    /// The one that is meant by `the last line`.
+    One,
+    /// Lines from the first to the second.
+    Lines(u64, u64),
+    /// A time zone as the system names it.
+    Zone(String),
 }
 
 /// A moment in the past, in the two ways that programs take it.
@@ -215,12 +223,17 @@ pub(super) fn readings(raw: &str, folded: &str) -> Vec<Value> {
         }
     }
     values.extend(moment(folded).map(Value::Since));
+    values.extend(lines(folded));
+    values.extend(matches!(raw, "UTC" | "GMT").then(|| Value::Zone(raw.to_owned())));
     if is_mode(folded) {
         values.push(Value::Mode(folded.to_owned()));
     }
     if let Some(url) = url(raw) {
         values.push(url);
+    } else if is_device(raw) {
+        values.push(Value::Device(raw.to_owned()));
     } else if let Some(path) = path(raw) {
+        values.extend(is_zone(raw).then(|| Value::Zone(raw.to_owned())));
         values.push(Value::Path(path));
     } else if let Some(glob) = glob(raw) {
         values.push(Value::Glob(glob));
@@ -280,6 +293,51 @@ fn is_mode(folded: &str) -> bool {
             && what.chars().all(|c| "rwxst".contains(c))
     });
     octal || symbolic
+}
+
+/// `100-120`.
+fn lines(folded: &str) -> Option<Value> {
+    let (first, last) = folded.split_once(['-', '~'])?;
+    range(first.parse().ok()?, last.parse().ok()?)
+}
+
+/// Lines from one to another, where that is how they stand in a file.
+pub(super) fn range(first: u64, last: u64) -> Option<Value> {
+    (1..=last).contains(&first).then_some(Value::Lines(first, last))
+}
+
+/// Whether a path is that of a disk or a part of one.
+fn is_device(raw: &str) -> bool {
+    let starts = [
+        "sd", "hd", "vd", "xvd", "nvme", "mmcblk", "dm-", "md", "loop", "sr", "nbd", "mapper/",
+        "disk/",
+    ];
+    raw.strip_prefix("/dev/").is_some_and(|name| {
+        starts.iter().any(|start| name.starts_with(start))
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_/.:".contains(c))
+            && !name.contains("..")
+    })
+}
+
+/// `Europe/Paris`: regions as tzdata names them, and a name that begins with a capital.
+fn is_zone(raw: &str) -> bool {
+    const REGIONS: [&str; 10] = [
+        "Africa",
+        "America",
+        "Antarctica",
+        "Arctic",
+        "Asia",
+        "Atlantic",
+        "Australia",
+        "Europe",
+        "Indian",
+        "Pacific",
+    ];
+    raw.split_once('/').is_some_and(|(region, place)| {
+        REGIONS.contains(&region)
+            && place.starts_with(|c: char| c.is_ascii_uppercase())
+            && place.chars().all(|c| c.is_ascii_alphabetic() || "_-/".contains(c))
+    })
 }
 
 fn url(raw: &str) -> Option<Value> {

@@ -42,6 +42,7 @@ fn held() -> Vec<(&'static str, &'static str)> {
     let mut held = rows(include_str!("../../../../fixtures/sentences/held_a.tsv"));
     held.extend(rows(include_str!("../../../../fixtures/sentences/held_b.tsv")));
     held.extend(rows(include_str!("../../../../fixtures/sentences/held_c.tsv")));
+    held.extend(rows(include_str!("../../../../fixtures/sentences/held_d.tsv")));
     held
 }
 

@@ -238,15 +238,86 @@ fn the_name_of_a_program_alone_is_what_it_shows() {
 fn defaults_are_written_as_each_program_takes_them() {
     let host = debian();
     for (sentence, command) in [
-        ("recently modified files", "find . -xdev -type f -mmin -1440 2>/dev/null | head -n 50"),
+        (
+            "recently modified files",
+            "find . -xdev -type f -mmin -1440 -exec stat -c '%y %n' {} + 2>/dev/null | sort -r | head -n 50",
+        ),
         (
             "files older than 2 weeks in /tmp",
-            "find /tmp -xdev -type f -mmin +20160 2>/dev/null | head -n 50",
+            "find /tmp -xdev -type f -mmin +20160 -exec stat -c '%y %n' {} + 2>/dev/null | sort | head -n 50",
         ),
         ("clean up old logs", "sudo journalctl --vacuum-time=7d"),
         ("purge logs older than 14 days", "sudo journalctl --vacuum-time=14d"),
     ] {
         assert_eq!(commands_of(sentence, &host), [command], "{sentence}");
+    }
+}
+
+/// One word makes another request of it, and so another command.
+#[test]
+fn a_word_that_changes_the_request_changes_the_command() {
+    let host = debian();
+    for (sentence, commands) in [
+        ("last 20 lines of /etc/passwd", &["tail -n 20 -- /etc/passwd"][..]),
+        ("last line of /etc/passwd", &["tail -n 1 -- /etc/passwd"]),
+        ("la première ligne de /etc/passwd", &["head -n 1 -- /etc/passwd"]),
+        ("/etc/passwd 마지막 줄", &["tail -n 1 -- /etc/passwd"]),
+        (
+            "first line of every file in /etc",
+            &["find /etc -xdev -type f -exec grep -IHm 1 '' {} + 2>/dev/null | head -n 500"],
+        ),
+        ("how many lines in /etc/passwd", &["wc -l -- /etc/passwd"]),
+        (
+            "count lines in every python file",
+            &["find . -xdev -type f -iname '*.py' -exec wc -l {} + 2>/dev/null"],
+        ),
+        ("lines 100 to 120 of app.log", &["sed -n 100,120p -- app.log"]),
+        ("app.log 100줄부터 120줄까지 보여줘", &["sed -n 100,120p -- app.log"]),
+        ("size of /home", &["du -sh -- /home"]),
+        (
+            "size of each folder in /home",
+            &["du -x -h -d 1 -- /home 2>/dev/null | sort -rh | head -n 20"],
+        ),
+        ("/home 폴더별 크기", &["du -x -h -d 1 -- /home 2>/dev/null | sort -rh | head -n 20"]),
+        ("start the container nginx", &["docker start nginx"]),
+        ("run a container from nginx", &["docker run -d nginx"]),
+        ("nginx 이미지로 컨테이너 실행해줘", &["docker run -d nginx"]),
+        ("lance nginx dans docker", &["docker run -d nginx"]),
+        ("run nginx in docker on port 80", &["docker run -d -p 80:80 nginx"]),
+        ("members of the docker group", &["getent group -- docker"]),
+        ("show the groups of alice", &["id -- alice"]),
+        ("firefox processes", &["pgrep -a -i -- firefox || true"]),
+        ("processes of bob", &["ps -u bob -o pid,%cpu,%mem,etime,args"]),
+        (
+            "what changed in README.md",
+            &["git log -p --follow -n 3 -- README.md", "git diff HEAD -- README.md"],
+        ),
+        ("remove apache2", &["sudo apt-get remove -y -- apache2"]),
+        ("remove apache2 and its config", &["sudo apt-get purge -y -- apache2"]),
+        ("delete user bob and his home directory", &["sudo userdel -r -- bob"]),
+        ("delete user bob but keep his home directory", &["sudo userdel -- bob"]),
+        ("reboot", &["sudo systemctl reboot"]),
+        ("reboot in 10 minutes", &["sudo shutdown -r +10"]),
+        ("what day was it 3 days ago", &["date -d '3 days ago' '+%A %F'"]),
+        ("what day is it in 3 days", &["date -d '3 days' '+%A %F'"]),
+        ("what time is it in Tokyo", &["TZ=Asia/Tokyo date"]),
+        (
+            "size of /dev/sda",
+            &["lsblk -o NAME,SIZE,TYPE,FSTYPE,LABEL,UUID,MOUNTPOINTS,MODEL /dev/sda"],
+        ),
+        (
+            "compress /srv/a into a.zip",
+            &["case a.zip in *.zip) zip -qr a.zip /srv/a ;; *) tar -caf a.zip -- /srv/a ;; esac"],
+        ),
+        (
+            "delete files older than 30 days in /srv/cache",
+            &[
+                "find /srv/cache -xdev -type f -mmin +43200 2>/dev/null | head -n 50",
+                "find /srv/cache -xdev -type f -mmin +43200 -delete",
+            ],
+        ),
+    ] {
+        assert_eq!(commands_of(sentence, &host), commands, "{sentence}");
     }
 }
 

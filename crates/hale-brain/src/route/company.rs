@@ -1,0 +1,109 @@
+//! Tokens that mean something else in the company of their neighbours: two numbers that are the ends
+//! of a run of lines, a span of time that is still to come, a container that is not there yet.
+
+use super::lexicon::{Concept, Lexicon};
+use super::tokens::Token;
+use super::values::{self, Value};
+
+/// Reads what only neighbours tell.
+pub(super) fn mark(tokens: &mut Vec<Token>, lexicon: &Lexicon) {
+    join_lines(tokens, lexicon);
+    mark_single(tokens, lexicon);
+    mark_older(tokens, lexicon);
+    mark_fresh(tokens, lexicon);
+    mark_ahead(tokens, lexicon);
+}
+
+/// `lines 100 to 120`, `100줄부터 120줄까지`: the two numbers become one token.
+fn join_lines(tokens: &mut Vec<Token>, lexicon: &Lexicon) {
+    let line = lexicon.concept("line");
+    let is_line =
+        |token: Option<&Token>| token.is_some_and(|t| line.is_some_and(|line| t.is(line)));
+    let mut at = 0;
+    while at + 1 < tokens.len() {
+        let from = ["부터", "에서"].contains(&tokens[at].tail.as_str());
+        let between = &*tokens[at + 1].folded;
+        let to = matches!(between, "to" | "through" | "a" | "-" | "until" | "부터" | "에서");
+        let from_here = from || (to && tokens[at + 1].hangul);
+        let last = if from { at + 1 } else { at + 2 };
+        let about_lines = is_line(at.checked_sub(1).and_then(|before| tokens.get(before)))
+            || is_line(tokens.get(last + 1))
+            || (from_here && tokens.get(last).is_some_and(|token| token.hangul));
+        let both = tokens[at].number().zip(tokens.get(last).and_then(Token::number));
+        let range = both.filter(|_| (from || to) && about_lines);
+        if let Some(lines) = range.and_then(|(first, last)| values::range(first, last)) {
+            let end: Vec<Token> = tokens.drain(at + 1..=last).collect();
+            let whole = &mut tokens[at];
+            whole.values = vec![lines];
+            whole.concepts = line.into_iter().collect();
+            if let Some(end) = end.into_iter().next_back() {
+                whole.raw = format!("{}-{}", whole.raw, end.raw);
+                whole.pause = end.pause;
+                whole.tail = end.tail;
+            }
+        }
+        at += 1;
+    }
+}
+
+/// `the last line`, `첫 줄`: one, where nothing else tells how many.
+fn mark_single(tokens: &mut [Token], lexicon: &Lexicon) {
+    let concepts = |names: &[&str]| -> Vec<Concept> {
+        names.iter().filter_map(|n| lexicon.concept(n)).collect()
+    };
+    let (nouns, ends) = (concepts(&["line", "commit", "login"]), concepts(&["first", "last"]));
+    let is = |token: &Token, of: &[Concept]| of.iter().any(|concept| token.is(*concept));
+    for at in 1..tokens.len() {
+        let noun = &tokens[at];
+        let single = match noun.hangul {
+            true => matches!(&*noun.folded, "줄" | "라인" | "행"),
+            false => !noun.folded.ends_with('s'),
+        };
+        let first = &tokens[at - 1];
+        if single && is(noun, &nouns) && is(first, &ends) && first.values.is_empty() {
+            tokens[at - 1].values.push(Value::One);
+        }
+    }
+}
+
+/// `7일 지난 파일`: a span before `지난` has gone by, one behind it (`지난 7일`) is the last.
+fn mark_older(tokens: &mut [Token], lexicon: &Lexicon) {
+    let Some(old) = lexicon.concept("old") else { return };
+    for at in 1..tokens.len() {
+        let span = |token: &Token| {
+            token.hangul && token.value(|v| matches!(v, Value::Since(_)).then_some(())).is_some()
+        };
+        if tokens[at].folded == "지난" && span(&tokens[at - 1]) {
+            tokens[at].concepts = vec![old];
+        }
+    }
+}
+
+/// `a new redis container`, `un conteneur`: one that is not there yet, where `the` would be one that is.
+fn mark_fresh(tokens: &mut [Token], lexicon: &Lexicon) {
+    let concepts = lexicon.concept("container").zip(lexicon.concept("fresh"));
+    let Some((container, fresh)) = concepts else { return };
+    for at in 1..tokens.len() {
+        let is_container = tokens[at].is(container);
+        let article = (at.saturating_sub(2)..at).find(|before| {
+            let word = &tokens[*before];
+            !word.quoted && matches!(&*word.folded, "a" | "an" | "new" | "un" | "nouveau" | "새")
+        });
+        if let Some(article) = article.filter(|_| is_container) {
+            tokens[article].concepts.push(fresh);
+        }
+    }
+}
+
+/// `in 10 minutes`, `dans une heure`: a span that is to come, none that is over.
+fn mark_ahead(tokens: &mut [Token], lexicon: &Lexicon) {
+    let Some(future) = lexicon.concept("future") else { return };
+    for at in 1..tokens.len() {
+        let span = tokens[at].value(|v| matches!(v, Value::Since(_)).then_some(())).is_some();
+        let counted = tokens[at].raw.starts_with(|c: char| c.is_ascii_digit())
+            || tokens[at].raw.contains(' ');
+        if span && counted && matches!(&*tokens[at - 1].folded, "in" | "dans") {
+            tokens[at - 1].concepts.push(future);
+        }
+    }
+}

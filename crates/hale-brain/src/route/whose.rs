@@ -1,0 +1,73 @@
+//! Who a name belongs to, and which one a number means: `processes of bob`, `process 1234`.
+
+use super::names::Names;
+use super::tokens::Token;
+
+impl Names<'_> {
+    /// Whether something belongs to who is named here: `processes of bob`, `les groupes de bob`,
+    /// `bob's groups`, `bob의 그룹`, `bob이 속한 그룹`.
+    pub(super) fn belongs_to(&self, at: usize, what: &'static str) -> bool {
+        let is_what = |token: &Token| self.lexicon.concept(what).is_some_and(|what| token.is(what));
+        let plural =
+            |token: &Token| is_what(token) && matches!(&*token.folded, "groups" | "groupes");
+        let light = |token: &&Token| self.soft.is_some_and(|soft| token.is(soft));
+        let (before, after) = (&self.tokens[..at], &self.tokens[at + 1..]);
+        let of = before.last().is_some_and(|token| {
+            !token.quoted && matches!(&*token.folded, "of" | "by" | "de" | "d")
+        });
+        let said = before.iter().rev().find(|token| !light(token));
+        let next = after.iter().find(|token| !light(token));
+        if of && said.is_some_and(is_what) {
+            return true;
+        }
+        if before.last().is_some_and(plural) || next.is_some_and(plural) {
+            return true;
+        }
+        let member = |token: &Token| self.concepts(&["member"]).any(|concept| token.is(concept));
+        // A particle behind a Latin name may have been read as the word that it also is.
+        let particle = after.first().filter(|token| token.folded == "이" && token.hangul);
+        let tail =
+            particle.map_or(self.tokens[at].tail.as_str(), |particle| particle.folded.as_str());
+        match tail {
+            "의" => next.is_some_and(is_what),
+            "가" | "이" => next.is_some_and(member) && after.iter().any(is_what),
+            _ => false,
+        }
+    }
+
+    /// `bob's password`, `le mot de passe de bob`.
+    pub(super) fn has_password(&self, at: usize) -> bool {
+        let next = self.tokens.get(at + 1);
+        let password = |token: &Token| self.concepts(&["password"]).any(|c| token.is(c));
+        self.belongs_to(at, "password") || next.is_some_and(password)
+    }
+
+    /// `when did bob last log in`.
+    pub(super) fn logged_in(&self, at: usize) -> bool {
+        let before = at.checked_sub(1).and_then(|before| self.tokens.get(before));
+        let asked = before.is_some_and(|word| matches!(&*word.folded, "did" | "has" | "does"));
+        let login = |token: &Token| self.concepts(&["login"]).any(|concept| token.is(concept));
+        asked && self.tokens[at + 1..].iter().any(login)
+    }
+
+    /// `minsu를 docker 그룹에 추가`: who is put somewhere carries the object's particle.
+    pub(super) fn is_put_in_a_group(&self, at: usize) -> bool {
+        let says = |name: &str| {
+            let concept = self.lexicon.concept(name);
+            concept.is_some_and(|c| self.tokens[at + 1..].iter().any(|token| token.is(c)))
+        };
+        ["를", "을"].contains(&self.tokens[at].tail.as_str()) && says("group") && says("add")
+    }
+
+    /// Whether a number says which one is meant, not how many: `process 1234`, `1234번 프로세스`.
+    pub(super) fn designates(&self, at: usize) -> bool {
+        let Some(token) = self.tokens.get(at) else { return false };
+        let singular = ["process", "processus", "pid", "port", "id", "version", "프로세스", "포트"];
+        let before = at.checked_sub(1).and_then(|before| self.tokens.get(before));
+        let of_one =
+            |token: &Token| self.concepts(&["process", "pid", "port"]).any(|c| token.is(c));
+        let named = before.is_some_and(|word| singular.contains(&word.folded.as_str()));
+        (named && !token.hangul)
+            || token.tail.starts_with("번") && self.tokens.get(at + 1).is_some_and(of_one)
+    }
+}
