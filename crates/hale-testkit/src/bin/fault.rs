@@ -134,10 +134,10 @@ enum Fault {
     },
     /// Read a file again and again that does not fit into the memory it may use: reads wait for reclaim
     Thrash {
-        /// Made, and removed at the end
+        /// Made, and removed at once: it lives as long as it is read
         file: PathBuf,
         /// More than the limit of its cgroup
-        #[arg(long, default_value_t = 28)]
+        #[arg(long, default_value_t = 24)]
         mib: u64,
     },
     /// Nothing: a well-behaved process
@@ -523,25 +523,31 @@ fn thrash(path: &Path, mib: u64, deadline: Instant) -> Result<ExitCode> {
     // Only pages that are on disk can be taken back.
     file.sync_all().with_context(|| format!("sync {}", path.display()))?;
     announce_self()?;
-    let read_all = || -> Result<()> {
-        let mut file = File::open(path).with_context(|| format!("open {}", path.display()))?;
-        let mut block = vec![0; 16 * 1024];
-        while Instant::now() < deadline {
-            if file.read(&mut block).context("read the rows")? == 0 {
-                file.rewind().context("go back to the first row")?;
-            }
-        }
-        Ok(())
-    };
-    let done: Result<()> = std::thread::scope(|scope| {
-        let readers: Vec<_> = (0..4).map(|_| scope.spawn(read_all)).collect();
+    let readers = 4;
+    let files: Vec<File> = (0..readers)
+        .map(|_| File::open(path).with_context(|| format!("open {}", path.display())))
+        .collect::<Result<_>>()?;
+    // However this ends, the file goes with it.
+    fs::remove_file(path).with_context(|| format!("remove {}", path.display()))?;
+    std::thread::scope(|scope| {
+        let readers: Vec<_> =
+            files.iter().map(|file| scope.spawn(move || read_on(file, deadline))).collect();
         readers.into_iter().try_for_each(|reader| match reader.join() {
             Ok(read) => read,
             Err(_) => bail!("a reader panicked"),
         })
-    });
-    fs::remove_file(path).with_context(|| format!("remove {}", path.display()))?;
-    done.map(|()| ExitCode::SUCCESS)
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read_on(mut file: &File, deadline: Instant) -> Result<()> {
+    let mut block = vec![0; 16 * 1024];
+    while Instant::now() < deadline {
+        if file.read(&mut block).context("read the rows")? == 0 {
+            file.rewind().context("go back to the first row")?;
+        }
+    }
+    Ok(())
 }
 
 fn journal_flood(per_sec: u32, tag: &str, deadline: Instant) -> Result<ExitCode> {

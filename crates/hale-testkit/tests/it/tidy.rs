@@ -8,7 +8,7 @@ use crate::dependencies::root;
 /// Lines of code proper in one file (tests apart) above which it wants splitting.
 const FILE_LINES_MAX: usize = 800;
 
-fn rust_files() -> Vec<PathBuf> {
+pub(crate) fn rust_files() -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![root().join("crates")];
     while let Some(folder) = folders.pop() {

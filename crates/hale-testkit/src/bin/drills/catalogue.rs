@@ -489,13 +489,12 @@ pub const DRILLS: &[Drill] = &[
             })
         },
         inject: |stage| {
-            let file = stage.dir.join("rows");
-            let args = format!("thrash {} --mib 28", file.display());
+            // Not in memory as the rest of the stage is: only what is on a disk can be taken back.
             Ok(vec![restart(
                 stage,
                 "starved",
-                "Restart=no\nMemoryMax=20M",
-                &args,
+                "Restart=no\nMemoryMax=16M",
+                "thrash /var/tmp/hale-drill-rows --mib 24",
                 &["memory.pressure"],
                 &["memory_limit"],
             )?])
