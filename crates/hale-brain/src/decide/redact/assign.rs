@@ -71,7 +71,8 @@ pub(super) fn at(found: &mut Found<'_>, hit_start: usize) -> usize {
             // `auth.erlangCookie=X`: no cookie of a browser.
             let own = name.len() > 6
                 && !look::contains(name.as_bytes(), b"set")
-                && !is_one_of(name, &["http_cookie", "cookie2"]);
+                && !is_one_of(name, &["http_cookie", "cookie2"])
+                || headers::is_of_erlang(bytes, start);
             if own && found.spans.len() == before {
                 return secret_value(found, Key::Token, start, end).unwrap_or(end);
             }
@@ -383,6 +384,10 @@ fn accept(found: &mut Found<'_>, key: Key, join: Join, start: usize, v: Value) -
         let v = Value { start: v.end - rest.len(), ..v };
         return accept(found, key, join, start, v);
     }
+    // `input("New password: ")`: what is asked.
+    if v.quoted && trimmed.ends_with(':') && trimmed.contains(' ') {
+        return None;
+    }
     // ODBC puts a value into braces.
     let inner = trimmed.strip_prefix('{').and_then(|t| t.strip_suffix('}'));
     if let Some(inner) = inner.filter(|i| key == Key::Password && shapes::is_told_password(i)) {
@@ -470,6 +475,7 @@ fn is_code(found: &Found<'_>, start: usize, at: usize) -> bool {
     let name = found.slice(start, ahead(found.bytes, start, NAME_BYTES_MAX, is_key));
     code::is_expression(found.bytes, at, !name.bytes().any(|b| b.is_ascii_lowercase()))
         || code::is_named(found, start, at)
+        || code::is_cmdlet(found.bytes, start, at)
 }
 
 /// `API_KEY=correcthorse`: no look of a secret, but a name that leaves nothing else.

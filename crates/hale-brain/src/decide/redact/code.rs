@@ -104,6 +104,18 @@ pub(super) fn is_named(found: &Found<'_>, start: usize, at: usize) -> bool {
         || spaced && found.slice(start, at).starts_with("this.") && join.ends_with(b"=")
 }
 
+/// `$password = Read-Host`: what a command of PowerShell gives; it stands at `at`, the variable's name at `start`.
+pub(super) fn is_cmdlet(bytes: &[u8], start: usize, at: usize) -> bool {
+    let end = ahead(bytes, at, 48, |b| b.is_ascii_alphabetic() || b == b'-');
+    let word = bytes.get(at..end).unwrap_or_default();
+    let capital = |p: &[u8]| p.len() > 2 && p[0].is_ascii_uppercase() && p[1].is_ascii_lowercase();
+    let mut parts = word.split(|b| *b == b'-');
+    byte_before(bytes, start) == Some(b'$')
+        && parts.next().is_some_and(capital)
+        && parts.next().is_some_and(capital)
+        && parts.next().is_none()
+}
+
 /// A name, and the steps from it: what was read, and where it ends.
 fn expression(line: &[u8], from: usize, sigil: bool) -> Option<(Read, usize)> {
     let mut read = Read::default();

@@ -2,7 +2,7 @@
 
 use super::keys::{Key, classify};
 use super::kinds::{Found, Kind};
-use super::look::{ahead, blanks, byte_before, is_one_of, line_end};
+use super::look::{ahead, blanks, byte_before, contains, is_one_of, line_before, line_end};
 use super::shapes;
 use super::values::opening_quote;
 use super::words::List;
@@ -23,6 +23,13 @@ pub(super) fn authorization(found: &mut Found<'_>, end: usize) -> usize {
         // ("Authorization", "Bearer …")
         Some(b',') if opening_quote(bytes, blanks(bytes, closed + 1)).is_some() => {
             blanks(bytes, closed + 1)
+        }
+        // proxy_set_header Authorization "Basic …";
+        Some(_)
+            if bytes.get(end) == Some(&b' ')
+                && opening_quote(bytes, blanks(bytes, end)).is_some() =>
+        {
+            blanks(bytes, end)
         }
         _ => return end,
     };
@@ -148,6 +155,11 @@ pub(super) fn holds_user_and_password(word: &str) -> bool {
         text.find(':').is_some_and(|at| at > 0 && at + 1 < text.len())
             && text.chars().all(|c| !c.is_control() && c != '\u{fffd}')
     })
+}
+
+/// `cookie` in a line about Erlang: what nodes know each other by.
+pub(super) fn is_of_erlang(bytes: &[u8], start: usize) -> bool {
+    contains(line_before(bytes, start), b"erlang ")
 }
 
 /// `Cookie: a=b; c=d`; the name stands at `start..end`.

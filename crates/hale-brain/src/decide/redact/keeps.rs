@@ -7,6 +7,7 @@ use super::look::{
     back, bare, byte_before, contains, is_key, is_word, line_before, line_end, words_before,
 };
 use super::net;
+use super::objects;
 use super::shapes;
 
 /// Of which a line speaks that has the fingerprint or the id of a key, or the number of a certificate.
@@ -42,8 +43,17 @@ const OF_FINGERPRINTS: &[&str] = &[
     "pgp",
 ];
 /// And which speak of a secret all the same.
-const OF_SECRETS: &[&str] =
-    &["passw", "passphrase", "secret", "bearer", "api", "private", "session", "psk"];
+const OF_SECRETS: &[&str] = &[
+    "passw",
+    "passphrase",
+    "secret",
+    "bearer",
+    "api",
+    "private",
+    "session",
+    "psk",
+    "encryption key",
+];
 /// What a token that stands behind one of these words grants: nothing.
 const OPEN_TOKENS: &[&str] = &[
     "lock",
@@ -93,7 +103,8 @@ fn is_open(found: &Found<'_>, span: Span) -> bool {
         || is_peer_of_wireguard(found, span, v)
         || is_fingerprint(found, span, v)
         || is_rest_of_name(found, span, v)
-        || is_cache_key(found, span, v)
+        || objects::is_open(found, span, v)
+        || is_resource(found, span, v)
         || is_variable_of_psql(found, span)
         || is_of_template(v)
 }
@@ -107,6 +118,30 @@ fn is_of_open_token(found: &Found<'_>, start: usize) -> bool {
 
 fn is_one_of(word: &str) -> bool {
     super::look::is_one_of(word, OPEN_TOKENS)
+}
+
+/// `secret "web-tls-9x2" not found`: what Kubernetes says of an object.
+fn is_resource(found: &Found<'_>, span: Span, v: &str) -> bool {
+    const SAID: &[&str] = &[
+        "not found",
+        "is forbidden",
+        "already exists",
+        "created",
+        "deleted",
+        "configured",
+        "unchanged",
+        "patched",
+        "is invalid",
+    ];
+    let rest = found.slice(span.end, line_end(found.bytes, span.end));
+    let quoted = rest.strip_prefix(['"', '\'', '\\']).map(|r| r.trim_start_matches('"'));
+    v.contains('-')
+        && v.bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
+        && quoted.is_some_and(|r| SAID.iter().any(|w| r.trim_start().starts_with(w)))
+        && words_before(found.bytes, span.start)
+            .find(|w| !bare(w).is_empty())
+            .is_some_and(|w| super::look::is_one_of(bare(w), &["secret", "secrets"]))
 }
 
 /// `gpg: using RSA key X`: hex digits of the length that fingerprints and ids have, in a line about them.
@@ -123,8 +158,13 @@ fn is_fingerprint(found: &Found<'_>, span: Span, v: &str) -> bool {
     );
     let line = line.as_bytes();
     OF_FINGERPRINTS.iter().any(|w| contains(line, w.as_bytes()))
-        && !OF_SECRETS.iter().any(|w| contains(line, w.as_bytes()))
+        && !speaks_of_secret(line)
         && !is_assigned(found, span.start)
+}
+
+/// Whether a line speaks of a secret.
+pub(super) fn speaks_of_secret(line: &[u8]) -> bool {
+    OF_SECRETS.iter().any(|w| contains(line, w.as_bytes()))
 }
 
 /// Whether the name of a credential, and what assigns to it, stand directly before.
@@ -159,15 +199,6 @@ fn is_peer_of_wireguard(found: &Found<'_>, span: Span, v: &str) -> bool {
     v.len() == 44
         && v.ends_with('=')
         && words_before(found.bytes, span.start).next() == Some("peer")
-}
-
-/// `Cache restored from key: node-cache-Linux-npm-<digest>`
-fn is_cache_key(found: &Found<'_>, span: Span, v: &str) -> bool {
-    let line = line_before(found.bytes, span.start);
-    let digest = |d: &str| d.len() >= 16 && d.bytes().all(|b| b.is_ascii_hexdigit());
-    contains(line, b"cache")
-        && !OF_SECRETS.iter().any(|w| contains(line, w.as_bytes()))
-        && v.rsplit_once('-').is_some_and(|(name, last)| digest(last) && name.contains('-'))
 }
 
 /// `PASSWORD :'pw'`: what stands for the value of a variable.

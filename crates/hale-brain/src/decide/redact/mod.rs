@@ -27,6 +27,7 @@ mod look;
 mod names;
 mod net;
 mod network;
+mod objects;
 mod offers;
 mod piped;
 mod places;
@@ -39,6 +40,7 @@ mod tokens;
 mod urls;
 mod values;
 mod vault;
+mod versions;
 mod words;
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, MatchKind};

@@ -325,6 +325,10 @@ pub(super) fn home(found: &mut Found<'_>, marker: usize, from: usize) {
     if name.is_empty() || List::Nobody.has(name) || !name.chars().any(char::is_alphabetic) {
         return;
     }
+    // `/users/password/new`: a route of a program.
+    if List::Passwords.has(name) {
+        return;
+    }
     // `$HOME/…` and templates
     if matches!(bytes.get(end), Some(b'}' | b'%' | b'*'))
         || (name.contains('.') && is_file(name) && !matches!(bytes.get(end), Some(b'/' | b'\\')))

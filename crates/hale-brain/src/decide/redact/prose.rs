@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::answers;
 use super::kinds::{Found, Kind};
-use super::look::{byte_before, line_end};
+use super::look::{back, byte_before, line_end};
 use super::net;
 use super::shapes;
 use super::words::List;
@@ -172,6 +172,9 @@ pub(super) fn at(found: &mut Found<'_>, start: usize, end: usize, named: Named, 
     {
         return;
     }
+    if is_in_route(bytes, start, end) {
+        return;
+    }
     // The word's own end: `passordet`, `паролем`, `password's`.
     let rest = found.text.get(end..).unwrap_or_default();
     let foreign = word.chars().next_back().is_some_and(|c| !is_latin(c));
@@ -219,6 +222,14 @@ pub(super) fn at(found: &mut Found<'_>, start: usize, end: usize, named: Named, 
     if !told {
         answers::next_lines(found, start, after, named);
     }
+}
+
+/// `^/reset-password/(.*)$`: a part of a path or of a pattern for one.
+fn is_in_route(bytes: &[u8], start: usize, end: usize) -> bool {
+    let from = back(bytes, start, 128, |b| !b.is_ascii_whitespace());
+    let rooted = matches!(bytes[from], b'^' | b'/' | b'~');
+    let goes_on = matches!(bytes.get(end), Some(b'/' | b'-' | b'?' | b'$' | b'*'));
+    from < start && rooted && (goes_on || bytes[from] == b'^')
 }
 
 /// Where a reading of a sentence stands.
