@@ -8,6 +8,7 @@ use super::values::{self, Value};
 /// Reads what only neighbours tell.
 pub(super) fn mark(tokens: &mut Vec<Token>, lexicon: &Lexicon) {
     join_lines(tokens, lexicon);
+    mark_one_line(tokens, lexicon);
     mark_single(tokens, lexicon);
     mark_older(tokens, lexicon);
     mark_fresh(tokens, lexicon);
@@ -43,6 +44,19 @@ fn join_lines(tokens: &mut Vec<Token>, lexicon: &Lexicon) {
             }
         }
         at += 1;
+    }
+}
+
+/// `line 5`, `5번째 줄`: that one.
+fn mark_one_line(tokens: &mut [Token], lexicon: &Lexicon) {
+    let Some(line) = lexicon.concept("line") else { return };
+    for at in 1..tokens.len() {
+        let (before, after) = tokens.split_at_mut(at);
+        let (Some(first), Some(second)) = (before.last_mut(), after.first_mut()) else { continue };
+        if first.is(line) && matches!(&*first.folded, "line" | "ligne") {
+            let number = second.number();
+            second.values.extend(number.and_then(|n| values::range(n, n)));
+        }
     }
 }
 
@@ -84,8 +98,10 @@ fn mark_fresh(tokens: &mut [Token], lexicon: &Lexicon) {
     let concepts = lexicon.concept("container").zip(lexicon.concept("fresh"));
     let Some((container, fresh)) = concepts else { return };
     for at in 1..tokens.len() {
-        let is_container = tokens[at].is(container);
-        let article = (at.saturating_sub(2)..at).find(|before| {
+        // `a docker image` is no container.
+        let engine = matches!(&*tokens[at].folded, "docker" | "podman" | "도커" | "포드맨");
+        let is_container = tokens[at].is(container) && !engine;
+        let article = (at.saturating_sub(3)..at).find(|before| {
             let word = &tokens[*before];
             !word.quoted && matches!(&*word.folded, "a" | "an" | "new" | "un" | "nouveau" | "새")
         });

@@ -4,7 +4,7 @@
 use hale_model::config::Language;
 
 use super::host::{self as host_facts, HostFacts};
-use super::intents::Intent;
+use super::intents::{Intent, PathKind};
 use super::knowledge::Knowledge;
 use super::lexicon::{Concept, SOFT};
 use super::mood;
@@ -360,6 +360,15 @@ impl<'a> Matcher<'a> {
             confidence: 1.0,
         };
         self.fill(intent, assignment, &mut found);
+        // What is deleted by its name has a pattern for one: a plain name is one file, which is elsewhere.
+        if intent.path == PathKind::InnerFolder
+            && found
+                .fills
+                .iter()
+                .any(|(of, with)| *of == SlotKind::Glob && matches!(with, Filled::Words(_)))
+        {
+            return None;
+        }
         let filled = |of| found.fills.iter().find(|(kind, _)| *kind == of);
         let path = filled(SlotKind::Path).or(filled(SlotKind::To));
         if !path.and_then(|(_, path)| path.text()).is_none_or(|path| intent.path.fits(path)) {

@@ -78,6 +78,23 @@ pub(super) fn takes_several(kind: SlotKind) -> bool {
     kind == SlotKind::Package
 }
 
+/// Whether values of that kind are known by their shape: no word is one, be it between quotation marks.
+fn is_typed(kind: SlotKind) -> bool {
+    matches!(
+        kind,
+        SlotKind::Size
+            | SlotKind::Since
+            | SlotKind::Port
+            | SlotKind::Pid
+            | SlotKind::Count
+            | SlotKind::Mode
+            | SlotKind::Device
+            | SlotKind::Lines
+            | SlotKind::Zone
+            | SlotKind::Epoch
+    )
+}
+
 /// What is asked of every token.
 pub(super) struct Names<'a> {
     pub(super) tokens: &'a [Token],
@@ -90,6 +107,9 @@ impl Names<'_> {
     /// How sure it is that the token at `at` is a name of that kind; `None` where it cannot be.
     pub(super) fn rank(&self, kind: SlotKind, at: usize) -> Option<Rank> {
         let token = self.tokens.get(at)?;
+        if is_typed(kind) {
+            return None;
+        }
         let ordinary = !token.quoted && self.lexicon.is_ordinary(&token.folded);
         if token.raw.len() > VALUE_BYTES_MAX || ordinary {
             return None;
@@ -145,6 +165,7 @@ impl Names<'_> {
             return None;
         }
         let penalty = Rank::from(!unknown);
+        let is_engine = self.concepts(&["docker"]).any(|concept| token.is(concept));
         let of_someone = self.belongs_to(at, "process") && software.is_empty();
         let of_member = self.belongs_to(at, "group");
         match kind {
@@ -152,7 +173,19 @@ impl Names<'_> {
             // A number names no program.
             SlotKind::Program if token.raw.chars().all(|c| c.is_ascii_digit()) => None,
             // `start a new container web` tells what to call it, not what to start.
-            SlotKind::Image if self.is_called(at) || known_as("container") => None,
+            SlotKind::Image if self.is_called(at) || known_as("container") || is_engine => None,
+            // `list files by extension` names none.
+            SlotKind::Glob if self.is_behind(at, &["by", "par"]) => None,
+            // The password of a database is none of the system's; processes of a program are not
+            // those of the account that it runs as.
+            SlotKind::User
+                if known_as("daemon")
+                    && (self.says("password") || self.says("kill"))
+                    && !anchored =>
+            {
+                None
+            }
+            SlotKind::User if self.is_author(at) && software.is_empty() => Some(3),
             SlotKind::User if of_someone || of_member || self.is_put_in_a_group(at) => Some(2),
             SlotKind::User if self.has_password(at) || self.logged_in(at) => Some(3),
             SlotKind::Group if of_member => None,

@@ -90,6 +90,7 @@ fn word(value: &Value, format: Format) -> String {
         (Value::Since(since), Format::Ahead) => quote(ahead(&since.text)),
         (Value::Since(since), _) => quote(&since.text),
         (Value::One, _) => "1".to_owned(),
+        (Value::Lines(first, last), _) if first == last => first.to_string(),
         (Value::Lines(first, last), _) => format!("{first},{last}"),
         (Value::Path(path), _) => quote_path(path),
         (Value::Device(text) | Value::Zone(text), _) => quote(text),
@@ -106,7 +107,7 @@ fn readable(value: &Filled, format: Format) -> String {
         (Filled::Value(Value::Since(since)), Format::Ahead) => ahead(&since.text).to_owned(),
         (Filled::Value(Value::Path(text) | Value::Glob(text) | Value::Host(text)), _)
         | (Filled::Value(Value::Url(text) | Value::Mode(text)), _) => text.clone(),
-        (Filled::Value(Value::Lines(first, last)), _) => format!("{first}–{last}"),
+        (Filled::Value(Value::Lines(first, last)), _) if first != last => format!("{first}–{last}"),
         (Filled::Value(Value::Device(text) | Value::Zone(text)), _) => text.clone(),
         (Filled::Value(value), _) => word(value, format),
         (Filled::Words(words), _) => words.join(" "),

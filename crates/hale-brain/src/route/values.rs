@@ -29,7 +29,7 @@ pub(super) enum Value {
     Device(String),
     /// The one that is meant by `the last line`.
     One,
-    /// Lines from the first to the second.
+    /// Lines from the first to the second, which may be the same.
     Lines(u64, u64),
     /// A time zone as the system names it.
     Zone(String),

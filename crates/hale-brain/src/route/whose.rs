@@ -42,6 +42,24 @@ impl Names<'_> {
         self.belongs_to(at, "password") || next.is_some_and(password)
     }
 
+    /// `commits by bob`, `what bob owns`: whoever did it or has it.
+    pub(super) fn is_author(&self, at: usize) -> bool {
+        let owned = self.concepts(&["owner"]).any(|c| self.tokens[..at].iter().any(|t| t.is(c)));
+        self.belongs_to(at, "commit") || (owned && self.is_behind(at, &["by"]))
+    }
+
+    /// Whether one of these words stands right before.
+    pub(super) fn is_behind(&self, at: usize, words: &[&str]) -> bool {
+        let before = at.checked_sub(1).and_then(|before| self.tokens.get(before));
+        before.is_some_and(|word| !word.quoted && words.contains(&word.folded.as_str()))
+    }
+
+    /// Whether a word for that is in the sentence.
+    pub(super) fn says(&self, name: &str) -> bool {
+        let concept = self.lexicon.concept(name);
+        concept.is_some_and(|concept| self.tokens.iter().any(|token| token.is(concept)))
+    }
+
     /// `when did bob last log in`.
     pub(super) fn logged_in(&self, at: usize) -> bool {
         let before = at.checked_sub(1).and_then(|before| self.tokens.get(before));
