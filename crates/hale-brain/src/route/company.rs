@@ -56,6 +56,9 @@ fn mark_one_line(tokens: &mut [Token], lexicon: &Lexicon) {
         if first.is(line) && matches!(&*first.folded, "line" | "ligne") {
             let number = second.number();
             second.values.extend(number.and_then(|n| values::range(n, n)));
+        } else if second.is(line) && first.tail.starts_with("번째") {
+            let number = first.number();
+            first.values.extend(number.and_then(|n| values::range(n, n)));
         }
     }
 }
@@ -97,9 +100,13 @@ fn mark_older(tokens: &mut [Token], lexicon: &Lexicon) {
 fn mark_fresh(tokens: &mut [Token], lexicon: &Lexicon) {
     let concepts = lexicon.concept("container").zip(lexicon.concept("fresh"));
     let Some((container, fresh)) = concepts else { return };
-    for at in 1..tokens.len() {
+    for at in 0..tokens.len() {
         // `a docker image` is no container.
         let engine = matches!(&*tokens[at].folded, "docker" | "podman" | "도커" | "포드맨");
+        // `도커로 redis 실행`.
+        if engine && tokens[at].tail == "로" {
+            tokens[at].concepts.push(fresh);
+        }
         let is_container = tokens[at].is(container) && !engine;
         let article = (at.saturating_sub(3)..at).find(|before| {
             let word = &tokens[*before];

@@ -418,7 +418,11 @@ impl<'a> Matcher<'a> {
                 found.specificity += if slot.required { NEED_WEIGHT } else { SLOT_WEIGHT };
                 found.fills.push((slot.kind, filled.clone()));
             } else if let Some(default) = &slot.default {
-                found.fills.push((slot.kind, default.clone()));
+                // `the biggest log file on this machine` is looked for everywhere, not here.
+                let here = *default == Filled::Value(Value::Path(".".to_owned()));
+                let everywhere = here && slot.kind == SlotKind::Path && self.names.says("machine");
+                let all = Filled::Value(Value::Path("/".to_owned()));
+                found.fills.push((slot.kind, if everywhere { all } else { default.clone() }));
             } else if slot.required {
                 found.missing = Some(slot.kind);
             }

@@ -50,17 +50,18 @@ pub(super) fn cues(kind: SlotKind) -> &'static [&'static str] {
         SlotKind::Mode => &["mode"],
         SlotKind::Glob => &["name"],
         SlotKind::Package => &["package", "and", "program"],
+        // Never the verbs among the anchors: `add`, `ping` and `pull` are what is asked for.
+        SlotKind::User => &["user", "account"],
+        SlotKind::Host => &["host", "machine"],
+        SlotKind::Image => &["image"],
         SlotKind::Unit
         | SlotKind::Archive
         | SlotKind::Port
         | SlotKind::Pid
-        | SlotKind::User
         | SlotKind::Group
-        | SlotKind::Host
         | SlotKind::Text
         | SlotKind::Content
         | SlotKind::Container
-        | SlotKind::Image
         | SlotKind::Branch
         | SlotKind::Commit
         | SlotKind::Interface
@@ -142,6 +143,12 @@ impl Names<'_> {
         if !is_name(&token.raw, kind) {
             return None;
         }
+        let misshapen = (kind == SlotKind::Archive && !is_archive(&token.raw))
+            || (kind == SlotKind::Interface && !is_interface(&token.raw))
+            || (kind == SlotKind::Commit && !is_commit(&token.raw));
+        if misshapen {
+            return None;
+        }
         let unknown = token.concepts.is_empty() || token.guessed;
         if token.quoted || self.is_on_host(kind, &token.raw) {
             return Some(0);
@@ -170,6 +177,11 @@ impl Names<'_> {
         let of_member = self.belongs_to(at, "group");
         match kind {
             SlotKind::Program if of_someone => None,
+            // `which port is open on web1`: a machine.
+            SlotKind::Program if software.is_empty() && self.is_behind(at, &["on", "sur"]) => None,
+            SlotKind::User if self.is_behind(at, &["to", "au"]) && !self.says("owner") => None,
+            // `delete the users in …` names no group.
+            SlotKind::Group if self.is_users(at) && !anchored => None,
             // A number names no program.
             SlotKind::Program if token.raw.chars().all(|c| c.is_ascii_digit()) => None,
             // `start a new container web` tells what to call it, not what to start.
@@ -185,6 +197,8 @@ impl Names<'_> {
             {
                 None
             }
+            SlotKind::User if self.is_no_account(at, &software) => None,
+            SlotKind::User if self.is_moved(at) => Some(3),
             SlotKind::User if self.is_author(at) && software.is_empty() => Some(3),
             SlotKind::User if of_someone || of_member || self.is_put_in_a_group(at) => Some(2),
             SlotKind::User if self.has_password(at) || self.logged_in(at) => Some(3),

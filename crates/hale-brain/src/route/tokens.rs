@@ -267,7 +267,9 @@ fn read_hangul(run: &str, continues: bool, lexicon: &Lexicon, tokens: &mut Vec<T
 
 /// Gives the number before a run its unit (`1` `시간`); what follows the unit, where there is one.
 fn after_number<'a>(run: &'a str, lexicon: &Lexicon, tokens: &mut [Token]) -> Option<&'a str> {
-    let last = tokens.last_mut().filter(|token| !token.quoted)?;
+    // `20번째 줄` has its unit, the line is another word.
+    let open = |token: &&mut Token| !token.quoted && !token.tail.starts_with('번');
+    let last = tokens.last_mut().filter(open)?;
     let count = last.raw.clone();
     let number = last.number();
     let decimal = count.parse::<f64>().is_ok();
@@ -288,7 +290,7 @@ fn after_number<'a>(run: &'a str, lexicon: &Lexicon, tokens: &mut [Token]) -> Op
         last.values = vec![unit.ago(number?)];
     }
     last.hangul = true;
-    if *unit == "번" {
+    if unit.starts_with('번') {
         last.tail.push_str(unit);
     }
     Some(rest)
@@ -351,7 +353,9 @@ fn join_counts(tokens: &mut Vec<Token>, lexicon: &Lexicon) {
             tokens.swap(at, at + 1);
             at += 1;
         }
-        if let Some(value) = counted(&tokens[at], &tokens[at + 1]) {
+        // `half an hour` is a phrase of its own.
+        let half = at > 0 && tokens[at - 1].folded == "half";
+        if let Some(value) = counted(&tokens[at], &tokens[at + 1]).filter(|_| !half) {
             let unit = tokens.remove(at + 1);
             let count = &mut tokens[at];
             count.raw = format!("{} {}", count.raw, unit.raw);

@@ -48,6 +48,28 @@ impl Names<'_> {
         self.belongs_to(at, "commit") || (owned && self.is_behind(at, &["by"]))
     }
 
+    /// `add redis to docker`: a program, where nothing says that it is an account.
+    pub(super) fn is_no_account(&self, at: usize, software: &[String]) -> bool {
+        let is_program = software.iter().any(|kind| kind == "daemon" || kind == "program");
+        let says_so =
+            self.says("group") || self.says("user") || software.iter().any(|k| k == "group");
+        is_program && self.says("add") && !says_so && !self.tokens[at].quoted
+    }
+
+    /// `change the owner of /srv to bob`, `소유자를 bob으로`, `remove bob from the docker group`.
+    pub(super) fn is_moved(&self, at: usize) -> bool {
+        let becomes = self.is_behind(at, &["to", "en"])
+            || ["로", "으로"].contains(&self.tokens[at].tail.as_str());
+        let next = self.tokens.get(at + 1);
+        let leaves = next.is_some_and(|word| matches!(&*word.folded, "from" | "du" | "des"));
+        (becomes && self.says("owner")) || (leaves && self.says("delete"))
+    }
+
+    /// The word for users, which is also the name of a group.
+    pub(super) fn is_users(&self, at: usize) -> bool {
+        self.concepts(&["user"]).any(|user| self.tokens[at].is(user))
+    }
+
     /// Whether one of these words stands right before.
     pub(super) fn is_behind(&self, at: usize, words: &[&str]) -> bool {
         let before = at.checked_sub(1).and_then(|before| self.tokens.get(before));
@@ -85,7 +107,9 @@ impl Names<'_> {
         let of_one =
             |token: &Token| self.concepts(&["process", "pid", "port"]).any(|c| token.is(c));
         let named = before.is_some_and(|word| singular.contains(&word.folded.as_str()));
-        (named && !token.hangul)
+        let ordinal = token.tail.starts_with("번째");
+        ordinal
+            || (named && !token.hangul)
             || token.tail.starts_with("번") && self.tokens.get(at + 1).is_some_and(of_one)
     }
 }
