@@ -61,7 +61,7 @@ impl Core {
                 continue;
             }
             let ended = in_hand != Some(plan_id) && steps.iter().any(|record| was_done(record));
-            climbed.push(Climbed { usage, ended });
+            climbed.push(Climbed { usage, ended, did_not_hold: false });
         }
         climbed.extend(self.climbed_in_vain(id));
         climbed
@@ -92,7 +92,8 @@ impl Core {
             .filter_map(|record| record.plan_id.as_ref())
             .collect();
         let usage = |plan: &PlanId| self.state.plan(plan).ok().flatten()?.playbook;
-        plans.into_iter().filter_map(usage).map(|usage| Climbed { usage, ended: true }).collect()
+        let climbed = |usage| Climbed { usage, ended: true, did_not_hold: true };
+        plans.into_iter().filter_map(usage).map(climbed).collect()
     }
 
     /// Oldest first. The guard reads it once more, and refuses where it cannot be read.

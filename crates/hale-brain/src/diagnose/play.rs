@@ -46,6 +46,8 @@ pub struct Climbed {
     pub usage: PlaybookUse,
     /// Whether it has ended; else it waits for a person, or is being done.
     pub ended: bool,
+    /// Whether it had cured the same trouble in an incident before, a while ago.
+    pub did_not_hold: bool,
 }
 
 /// What the playbooks say to an alert.
@@ -102,9 +104,11 @@ fn climb<'a>(
     if let (true, Some(after)) = (begun, late) {
         return ended(ready, seen.alert, format!("it goes on after {after}"));
     }
-    let mut skipped = Vec::new();
+    let (mut tried, mut skipped) = (Vec::new(), Vec::new());
     for (at, (rung, applies)) in ready.rungs(seen).enumerate() {
-        if of_it.iter().any(|c| c.ended && c.usage.rung == rung.rung) {
+        if let Some(climbed) = of_it.iter().find(|c| c.ended && c.usage.rung == rung.rung) {
+            let how = if climbed.did_not_hold { ", which did not hold" } else { "" };
+            tried.push(format!("`{}`{how}", rung.rung));
             continue;
         }
         if applies != Some(true) {
@@ -130,7 +134,7 @@ fn climb<'a>(
     } else {
         format!(" (left out: {})", skipped.join("; "))
     };
-    ended(ready, seen.alert, format!("every rung was tried{rest}"))
+    ended(ready, seen.alert, format!("every rung was tried: {}{rest}", tried.join(", ")))
 }
 
 fn did_not_hold(input: &DiagnoseInput<'_>, plays: Plays<'_>, steps: &[PlanStep]) -> bool {

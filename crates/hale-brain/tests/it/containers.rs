@@ -9,7 +9,7 @@ use hale_model::config::Mode;
 use hale_model::container::{
     Container, ContainerHealth, ContainerRef, ContainerStat, ContainerState, Probe, ProbeTarget,
 };
-use hale_model::sample::Source;
+use hale_model::sample::{Pressure, Source, StalledCgroup};
 use hale_model::snapshot::Snapshot;
 
 use crate::decide_guard::Ask;
@@ -73,6 +73,27 @@ fn found(granted: bool, change: impl Fn(&mut ContainerStat)) -> String {
     let all: Vec<_> =
         findings.iter().filter(|f| about(&f.kind)).map(|f| f.summary.clone()).collect();
     if all.is_empty() { "well".to_owned() } else { all.join("; ") }
+}
+
+#[test]
+fn a_container_that_waits_for_memory_is_named_and_not_the_engine_around_it() {
+    let mut scenario = World::new();
+    scenario.now.containers = with(|_| {});
+    let pressure = Pressure { full_avg10: 70.0, some_avg10: 90.0, ..Pressure::default() };
+    scenario.now.system.memory_pressure = Some(pressure);
+    scenario.now.stalled = vec![StalledCgroup {
+        cgroup: format!("/system.slice/docker-{}.scope", web().id),
+        container: Some(web().id),
+        pressure,
+        used_bytes: Some(255 * MIB),
+        limit_bytes: Some(256 * MIB),
+        ..StalledCgroup::default()
+    }];
+    scenario.run(60, |_| {});
+    insta::assert_snapshot!(
+        scenario.story(),
+        @"35s: opened critical memory.pressure [container web] container web waits for memory 70 % of the time (255 MiB / 256 MiB)"
+    );
 }
 
 #[test]

@@ -462,7 +462,7 @@ something slow that is no database
 
 pub fn climb(diagnosed: &Diagnosed, ended: bool) -> Climbed {
     let usage = diagnosed.plan.as_ref().unwrap().playbook.clone().unwrap();
-    Climbed { usage, ended }
+    Climbed { usage, ended, did_not_hold: false }
 }
 
 const LADDER: &str = "\
@@ -530,8 +530,8 @@ after it failed
   service.restart nginx.service: UnitActive UnitSteady for 15 s within 120 s
   service.restart report.service: UnitActive UnitSteady FindingGone for 30 s within 180 s
 after all failed
-  unit_failed: no plan: playbook report-again v3: every rung was tried (left out: `never` does not apply)
-  calls: playbook report-again v3: every rung was tried (left out: `never` does not apply); tell the report team. report.service does not come back. Look into /var/log/report
+  unit_failed: no plan: playbook report-again v3: every rung was tried: `restart`, `start what it needs` (left out: `never` does not apply)
+  calls: playbook report-again v3: every rung was tried: `restart`, `start what it needs` (left out: `never` does not apply); tell the report team. report.service does not come back. Look into /var/log/report
 too late for another
   unit_failed: no plan: playbook report-again v3: it goes on after 30m
   calls: playbook report-again v3: it goes on after 30m; tell the report team. report.service does not come back. Look into /var/log/report

@@ -123,6 +123,27 @@ async fn a_restart_that_does_not_help_is_tried_once_and_then_a_person_is_told() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_ill_again_soon_after_its_cure_is_left_to_a_person() {
+    let name = "what_is_ill_again_soon_after_its_cure_is_left_to_a_person";
+    let Some(engine) = TestEngine::find(name) else { return };
+    let web = engine.checked_server("again", &[]).unwrap();
+    web.until_health("healthy").unwrap();
+    let dir = TempDir::new().unwrap();
+    let world = World::start_on(auto_on(&dir, &engine, &[&web])).await.unwrap();
+    web.get("/break");
+    let first = incident(&world, &web, is("resolved")).await;
+    assert_eq!(done(&first), pairs(&[("container.restart", "succeeded")]));
+    let run = web.started_at().unwrap();
+    web.get("/break");
+    let again = incident(&world, &web, |i| i.id != first.id && i.state == "escalated").await;
+    assert_eq!(done(&again), pairs(&[]));
+    let said = &again.timeline.iter().find(|t| t.kind == "escalated").unwrap().text;
+    assert!(said.contains("`restart`, which did not hold"), "{said}");
+    assert_eq!(web.started_at().unwrap(), run, "it was restarted again");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_falls_over_at_every_start_is_not_started_once_more() {
     let name = "what_falls_over_at_every_start_is_not_started_once_more";
     let Some(engine) = TestEngine::find(name) else { return };
