@@ -125,6 +125,14 @@ pub(super) fn is_host_shaped(name: &str) -> bool {
     {
         return false;
     }
+    // `app-env-2024-05`: of a month.
+    if let [.., year, month] = parts[..]
+        && matches!((year.len(), month.len()), (4, 2))
+        && (year.starts_with("19") || year.starts_with("20"))
+        && [year, month].iter().all(|p| p.bytes().all(|b| b.is_ascii_digit()))
+    {
+        return false;
+    }
     // `api-7d9c8b6f5-x2xkq` is a pod: random ends with letters after digits.
     let scrambled = parts.iter().skip(1).any(|p| {
         p.len() >= 4
@@ -478,7 +486,9 @@ fn has_host_role(found: &Found<'_>, name: &str, start: usize, end: usize) -> boo
     let told = match (parts.len(), number.len()) {
         (_, 0) => false,
         _ if strange || code || year && !padded => false,
-        (1, _) => padded && roles == 1 || composed,
+        (1, _) if composed || padded && roles == 1 => true,
+        (1, 2 | 3) => roles == 1 && is_spoken_of(found, end_word, start, end),
+        (1, _) => false,
         (2, 1) => composed,
         (2, _) => {
             roles > 0 && (padded || !is_one_of(number, &["14", "16", "18", "20", "22", "24"]))
@@ -490,6 +500,25 @@ fn has_host_role(found: &Found<'_>, name: &str, start: usize, end: usize) -> boo
     // `client-mobile-app31`: of a program.
     let program = parts.len() > 2 && is_one_of(parts[0], &["client", "user", "plugin", "module"]);
     told && !thing && !program
+}
+
+/// `ssh jump32`, `on web17`, `web17 is down`: a sentence about a machine, and no version of a program.
+fn is_spoken_of(found: &Found<'_>, role: &str, start: usize, end: usize) -> bool {
+    let bytes = found.bytes;
+    let ends = match bytes.get(end) {
+        None | Some(b' ' | b'\n' | b'\r' | b',' | b'?' | b'!' | b';' | b')') => true,
+        Some(b'.') => !bytes.get(end + 1).is_some_and(|b| is_word(*b)),
+        Some(_) => false,
+    };
+    let apart = byte_before(bytes, start).is_none_or(|b| b.is_ascii_whitespace());
+    let lower = bytes[start..end].iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    if !ends || !apart || !lower || List::VersionedRoles.has(role) {
+        return false;
+    }
+    let before = words_before(bytes, start).next();
+    let next = found.slice(end, line_end(bytes, end)).split_whitespace().next();
+    before.is_some_and(|w| List::BeforeMachines.has(w))
+        || next.is_some_and(|w| List::BehindMachines.has(w))
 }
 
 /// `be/app-02 0/0/1/5/6 200` in the log of HAProxy: the server after its backend, timers after both.

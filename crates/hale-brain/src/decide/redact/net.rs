@@ -321,7 +321,7 @@ fn is_mixed(v: &str) -> bool {
 }
 
 /// Words that names are made of, and hardly a password.
-fn is_of_names(w: &str) -> bool {
+pub(super) fn is_of_names(w: &str) -> bool {
     List::StopWords.has(w)
         || List::ProseWords.has(w)
         || List::HostRoles.has(w)

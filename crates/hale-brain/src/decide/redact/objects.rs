@@ -38,7 +38,11 @@ fn is_behind_key(found: &Found<'_>, start: usize, v: &str) -> bool {
     let gap = |b: u8| matches!(b, b' ' | b'"' | b'\'' | b'`' | b'=' | b':' | b'(' | b'[' | b'{');
     let end = back(bytes, start, 8, gap);
     let from = back(bytes, end, 64, is_key);
-    if end == start || !is_one_of(found.slice(from, end), &["key", "keys"]) {
+    let name = found.slice(from, end);
+    if end > from && end < start && is_of_file(name, v) {
+        return true;
+    }
+    if end == start || !is_one_of(name, &["key", "keys"]) {
         return false;
     }
     let before = words_before(bytes, from).next().unwrap_or_default();
@@ -47,6 +51,17 @@ fn is_behind_key(found: &Found<'_>, start: usize, v: &str) -> bool {
         return true;
     }
     !List::SecretKeyWords.has(bare(last)) && is_place(v)
+}
+
+/// `storageKey=uploads/2026/3c91….pdf`: a path to a file.
+fn is_of_file(name: &str, v: &str) -> bool {
+    let end = v.rsplit_once('.').map(|(_, end)| end).unwrap_or_default();
+    let key = name.len().checked_sub(3).and_then(|at| name.get(at..));
+    key.is_some_and(|k| k.eq_ignore_ascii_case("key"))
+        && v.contains('/')
+        && (2..=5).contains(&end.len())
+        && end.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        && is_place(v)
 }
 
 /// Hex digits, or what is written in one case: no token has that form.
@@ -87,9 +102,7 @@ fn is_cached(found: &Found<'_>, span: Span, v: &str) -> bool {
     OF_CACHES.iter().any(|w| contains(line, w))
         && !super::keeps::speaks_of_secret(line)
         && parts.iter().any(|p| digest(p))
-        && parts.len() > 1
         && parts.iter().all(|p| digest(p) || name(p))
-        && parts[0].bytes().next().is_some_and(|b| b.is_ascii_alphabetic())
         && !is_one_of(parts[0], OF_LOCKS)
         && parts[0].len() >= 2
 }

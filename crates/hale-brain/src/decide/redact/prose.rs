@@ -464,6 +464,9 @@ pub(super) fn is_value(v: &str, state: State, named: Named) -> bool {
                 || state == State::Beside && (shapes::is_strong_password(v) && is_told(v))
                 || state == State::Into && is_marked(v)
                 || told && v.len() >= 16 && shapes::is_random(v)
+                || named == Named::Password
+                    && (told || state == State::Beside)
+                    && is_letters(v, told)
         }
         Named::Key | Named::Code => {
             let wordy = shapes::is_wordy(v) && v.bytes().all(|b| b.is_ascii_alphanumeric());
@@ -477,6 +480,32 @@ pub(super) fn is_value(v: &str, state: State, named: Named) -> bool {
         }
         Named::Login => is_unmistakable(v) || is_told(v),
     }
+}
+
+/// `MarbleCanyon` where it is told, `BlueMarbleCanyon` beside its word, `JxwKwETyWTaBug`: words put together, or
+/// letters of which nobody makes any.
+fn is_letters(v: &str, told: bool) -> bool {
+    if !(8..=40).contains(&v.len()) || !v.bytes().all(|b| b.is_ascii_alphabetic()) {
+        return false;
+    }
+    let humps = super::keys::words(v);
+    let word = |w: &&str| {
+        (3..=10).contains(&w.len())
+            && w.as_bytes()[0].is_ascii_uppercase()
+            && w[1..].bytes().all(|b| b.is_ascii_lowercase())
+            && !net::is_of_names(w)
+    };
+    let joined = humps.len() >= if told { 2 } else { 3 }
+        && humps.len() <= 5
+        && humps.iter().all(|w| word(w))
+        && !List::TwoWordNames.has(v);
+    let c = shapes::classes(v);
+    let scrambled = c.lower
+        && c.upper
+        && v.len() >= 10
+        && shapes::class_runs(v) * 3 >= v.len()
+        && !shapes::is_wordy(v);
+    joined || scrambled
 }
 
 /// Four to eight digits that are no year.

@@ -72,6 +72,8 @@ enum Word {
     Challenge,
     /// A block whose second line is a password.
     UserPass,
+    /// A part of a route before what lets somebody in.
+    Route,
     /// What decodes Base64.
     Decodes,
     /// What is followed by a host.
@@ -260,6 +262,7 @@ static WORDS: LazyLock<Option<(AhoCorasick, Vec<Word>)>> = LazyLock::new(|| {
         ]
         .map(|n| (n, Word::Decodes)),
     );
+    all.extend(List::ResetRoutes.words().map(|n| (n, Word::Route)));
     all.extend(hosts::BEFORE_HOST.iter().map(|n| (*n, Word::BeforeHost)));
     all.extend(hosts::BEFORE_BLOCK.iter().map(|n| (*n, Word::BeforeBlock)));
     all.extend(hosts::AFTER_HOST.iter().map(|n| (*n, Word::AfterHost)));
@@ -347,6 +350,7 @@ fn words(found: &mut Found<'_>) {
                 });
                 calls::decoded(found, start, end)
             }
+            Word::Route => urls::way_in(found, start, end),
             Word::BeforeHost => hosts::after(found, start, end, false),
             Word::BeforeBlock => hosts::after(found, start, end, true),
             Word::AfterHost => hosts::before(found, start),

@@ -39,6 +39,20 @@ pub(super) fn at(found: &mut Found<'_>, at: usize) {
     hosts(found, scheme, host_start, stop);
 }
 
+/// `/reset-password/X`, `/invite/X`: whoever has the link gets in; the part before stands at `start..end`.
+pub(super) fn way_in(found: &mut Found<'_>, start: usize, end: usize) {
+    let bytes = found.bytes;
+    if byte_before(bytes, start) != Some(b'/') || bytes.get(end) != Some(&b'/') {
+        return;
+    }
+    let from = end + 1;
+    let to = ahead(bytes, from, 256, |b| is_word(b) || matches!(b, b'-' | b'.' | b'~' | b'='));
+    let v = found.slice(from, to).trim_end_matches('.');
+    if shapes::is_uuid(v) || v.len() >= 20 && shapes::is_random(v) {
+        found.add_everywhere(from, from + v.len(), Kind::Secret);
+    }
+}
+
 /// `user:pa/ss@host`: a colon before the slash, no port after it, and an `@` later on.
 fn userinfo_with_slash(rest: &[u8], slash: usize) -> Option<usize> {
     let colon = rest[..slash].iter().position(|b| *b == b':')?;

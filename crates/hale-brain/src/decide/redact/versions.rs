@@ -18,10 +18,10 @@ fn is_network_like(a: Ipv4Addr) -> bool {
         || o[0] >= 100
 }
 
-/// Numbers so small that few addresses have them: one of seventy in the networks of the world.
+/// Numbers so small that few addresses have them: one of a hundred in the networks of the world.
 fn is_small(a: Ipv4Addr) -> bool {
     let [first, second, third, _] = a.octets();
-    !is_network_like(a) && first < 64 && second < 32 && third < 32
+    !is_network_like(a) && first < 64 && second < 64 && third < 32
 }
 
 /// Identifiers of X.500 (attributes, syntaxes, classes, rules, extensions), of SNMP, and of algorithms.
@@ -77,7 +77,7 @@ impl<'t> Place<'_, 't> {
         match bytes.get(self.end).copied()? {
             b'.' if second.is_some_and(|b| b.is_ascii_digit()) => Some(true),
             b'.' if second.is_some_and(|b| b.is_ascii_alphabetic()) => {
-                Some(!self.likely || self.is_packed())
+                Some(!self.likely && !self.is_of_host_file() || self.is_packed())
             }
             b if is_word(b) => Some(!(self.likely && b == b'_') || self.is_packed()),
             b'+' | b'~' => Some(true),
@@ -99,6 +99,16 @@ impl<'t> Place<'_, 't> {
     fn is_step_of_build(&self) -> bool {
         let told = words_before(self.found.bytes, self.start).next();
         !self.likely && told.is_some_and(|w| w == "Step" || w == "STEP")
+    }
+
+    /// `host-203.0.113.9.log`: the file of a host.
+    fn is_of_host_file(&self) -> bool {
+        let mark = self.start.saturating_sub(1);
+        let bytes = self.found.bytes;
+        let name = self.found.slice(back(bytes, mark, 32, is_word), mark);
+        matches!(self.before(0), Some(b'-' | b'_'))
+            && !is_small(self.address)
+            && (List::AddressWords.has(name) || List::HostKeys.has(name))
     }
 
     /// `lib-10.2.0.3.jar`, `tool-10.2.0.3-py3-none-any.whl`, `agent_10.2.0.3_amd64.deb`: a file of packages.
@@ -208,6 +218,11 @@ impl<'t> Place<'_, 't> {
         if List::FirmwareParts.has(word) && !word.bytes().any(|b| b.is_ascii_lowercase()) {
             return true;
         }
+        // `NetBackup 10.1.1.0`: of no address, and hardly a network's that has no mask.
+        let [first, second, third, last] = self.address.octets();
+        if first == 10 && second < 32 && third < 32 && last == 0 && is_camel(word) {
+            return !List::HostKeys.has(word);
+        }
         if self.likely {
             return false;
         }
@@ -223,7 +238,39 @@ impl<'t> Place<'_, 't> {
         let name = bare(name.unwrap_or_default());
         is_small(self.address)
             && !of_host(name)
-            && (is_camel(name) || List::Products.has(name) || self.is_locked(rest))
+            && (is_camel(name)
+                || List::Products.has(name)
+                || self.is_locked(rest)
+                || self.is_behind_name())
+    }
+
+    /// `grpcio-tools 1.62.0.1`, `ODBC 17.10.5.1`, `ok 12 - 6.2.1.1 accounts`: behind a name, where nothing
+    /// speaks of an address.
+    fn is_behind_name(&self) -> bool {
+        if self.before(0) != Some(b' ')
+            || !matches!(
+                self.found.bytes.get(self.end),
+                None | Some(b' ' | b'\n' | b'\r' | b',' | b')')
+            )
+        {
+            return false;
+        }
+        let mut words = words_before(self.found.bytes, self.start)
+            .filter(|w| w.bytes().any(|b| b.is_ascii_alphabetic()));
+        let Some(name) = words.next() else { return false };
+        let of_address = |w: &str| {
+            let w = bare(w);
+            List::AddressWords.has(w)
+                || List::AddressVerbs.has(w)
+                || List::HostWords.has(w)
+                || List::HostKeys.has(w)
+                || List::HostRoles.has(w) && !List::VersionedRoles.has(w)
+                || super::names::is_host_shaped(w)
+        };
+        name.starts_with(|c: char| c.is_ascii_alphabetic())
+            && name.bytes().all(|b| is_word(b) || matches!(b, b'-' | b'.'))
+            && !of_address(name)
+            && !words.take(2).any(of_address)
     }
 
     /// `activesupport (6.1.7.7)`, as a line of its own: what a list of packages says.
@@ -254,8 +301,11 @@ fn is_heading(rest: &str) -> bool {
     let capital = first.first().is_some_and(u8::is_ascii_uppercase)
         && first.len() > 2
         && first[1..].iter().all(u8::is_ascii_lowercase);
-    let lower = |w: &&str| w.len() > 1 && w.bytes().all(|b| b.is_ascii_lowercase());
-    capital && words.take(3).filter(lower).count() >= 2
+    let plain = |w: &&str| w.len() > 1 && w.bytes().all(|b| b.is_ascii_alphabetic());
+    let next: Vec<&str> = words.take(4).map(|w| w.trim_end_matches([':', ',', '.'])).collect();
+    capital
+        && next.iter().filter(|w| plain(w)).count() >= 3
+        && next.iter().any(|w| plain(w) && w.bytes().all(|b| b.is_ascii_lowercase()))
 }
 
 /// `TensorRT`, `WebSphere`: capitals inside of a word.
