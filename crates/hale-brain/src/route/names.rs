@@ -197,7 +197,7 @@ impl Names<'_> {
             {
                 None
             }
-            SlotKind::User if self.is_no_account(at, &software) => None,
+            SlotKind::User if self.is_no_account(at, software) => None,
             SlotKind::User if self.is_moved(at) => Some(3),
             SlotKind::User if self.is_author(at) && software.is_empty() => Some(3),
             SlotKind::User if of_someone || of_member || self.is_put_in_a_group(at) => Some(2),
