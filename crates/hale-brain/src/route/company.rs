@@ -8,6 +8,7 @@ use super::values::{self, Value};
 /// Reads what only neighbours tell.
 pub(super) fn mark(tokens: &mut Vec<Token>, lexicon: &Lexicon) {
     join_lines(tokens, lexicon);
+    mark_lines(tokens, lexicon);
     mark_one_line(tokens, lexicon);
     mark_single(tokens, lexicon);
     mark_older(tokens, lexicon);
@@ -79,6 +80,18 @@ fn mark_single(tokens: &mut [Token], lexicon: &Lexicon) {
         let first = &tokens[at - 1];
         if single && is(noun, &nouns) && is(first, &ends) && first.values.is_empty() {
             tokens[at - 1].values.push(Value::One);
+        }
+    }
+}
+
+/// `몇 줄`, `첫 줄`: a line, where `줄` elsewhere is a form of giving (`해 줄 수`).
+fn mark_lines(tokens: &mut [Token], lexicon: &Lexicon) {
+    let names = ["how_many", "first", "last"];
+    let before: Vec<Concept> = names.iter().filter_map(|name| lexicon.concept(name)).collect();
+    for at in 1..tokens.len() {
+        let counted = before.iter().any(|concept| tokens[at - 1].is(*concept));
+        if counted && tokens[at].folded == "줄" {
+            tokens[at].concepts = lexicon.concept("line").into_iter().collect();
         }
     }
 }

@@ -185,6 +185,7 @@ struct Matcher<'a> {
     in_questions: Vec<Concept>,
     in_changes: Vec<Concept>,
     strict: Vec<Concept>,
+    follow: Option<Concept>,
     how_many: Option<Concept>,
     /// The word that opens the sentence, where it orders a change: `stop all services`.
     orders: Option<usize>,
@@ -218,6 +219,7 @@ impl<'a> Matcher<'a> {
             in_questions: concepts(&IN_QUESTIONS),
             in_changes: concepts(&IN_CHANGES),
             strict: concepts(&STRICT),
+            follow: known.lexicon.concept("follow"),
             how_many: known.lexicon.concept("how_many"),
             orders: orders::opening(tokens, &known.lexicon),
             to_words: ["to", "into", "vers", "onto"],
@@ -390,7 +392,9 @@ impl<'a> Matcher<'a> {
             let told = intent.changes && token.past;
             let is_allowed = allowed.iter().any(|concept| token.is(*concept));
             let is_needed = need.iter().flatten().any(|concept| token.is(*concept));
-            let ordered = !intent.changes && self.orders == Some(at);
+            // `suis les logs`: to follow them is asked for, and changes nothing.
+            let follows = is_needed && self.follow.is_some_and(|follow| token.is(follow));
+            let ordered = !intent.changes && self.orders == Some(at) && !follows;
             let nameless = !is_needed && self.names.announces(at, is_taken);
             let strict = !used
                 && self.strict.iter().any(|concept| {

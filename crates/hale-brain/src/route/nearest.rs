@@ -16,9 +16,15 @@ pub(super) fn nearest(known: &Knowledge, tokens: &[Token], language: Language) -
         .iter()
         .enumerate()
         .filter_map(|(index, intent)| {
+            // What changes something is near where its verb is said, and the verb comes first.
+            let verb = |need: &&Vec<Vec<Concept>>| {
+                let said = |concept: &Concept| tokens.iter().any(|token| token.is(*concept));
+                !intent.changes || need.first().is_none_or(|group| group.iter().any(said))
+            };
             let best = intent
                 .needs
                 .iter()
+                .filter(verb)
                 .map(|need| shared(need, tokens, &rarity))
                 .fold(0.0_f64, f64::max);
             (best > 0.0).then_some((best, index))

@@ -74,7 +74,7 @@ pub(super) fn opening(tokens: &[Token], lexicon: &Lexicon) -> Option<usize> {
     let (first, next) = (tokens.get(at)?, tokens.get(at + 1)?);
     let is = |of: &[Concept]| of.iter().any(|concept| first.is(*concept));
     // Whoever asks for the format of something, or what runs, does not begin with that word.
-    if !first.quoted && matches!(&*first.folded, "format" | "run" | "touch") {
+    if !first.quoted && matches!(&*first.folded, "format" | "run" | "touch" | "suis") {
         return Some(at);
     }
     let about = ARTICLES.contains(&next.folded.as_str());
