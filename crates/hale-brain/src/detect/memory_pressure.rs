@@ -31,16 +31,19 @@ impl Detector for MemoryPressure {
         for stalled in snapshot.stalled.iter().filter(|s| told(&s.pressure)) {
             // The worst comes first: further cgroups of one service add nothing.
             if let Some(subject) = subject(snapshot, stalled) {
-                by_subject
-                    .entry(subject.key())
-                    .or_insert_with(|| of_cgroup(subject, stalled, threshold));
+                let held = (stalled.used_bytes, stalled.limit_bytes);
+                by_subject.entry(subject.key()).or_insert_with(|| {
+                    claim(subject, stalled.pressure, held, threshold).with_place(&stalled.cgroup)
+                });
             }
         }
         if !by_subject.is_empty() {
             return by_subject.into_values().collect();
         }
+        let held = (snapshot.system.mem_used_bytes, snapshot.system.mem_total_bytes);
         let machine = snapshot.system.memory_pressure.filter(told);
-        machine.map(|pressure| of_machine(snapshot, pressure, threshold)).into_iter().collect()
+        let claims = machine.map(|pressure| claim(Subject::Machine, pressure, held, threshold));
+        claims.into_iter().collect()
     }
 }
 
@@ -53,28 +56,13 @@ fn subject(snapshot: &Snapshot, stalled: &StalledCgroup) -> Option<Subject> {
     }
 }
 
-fn of_cgroup(subject: Subject, stalled: &StalledCgroup, threshold: f64) -> Claim {
-    let who = match &subject {
-        Subject::Container { name, .. } => format!("container {name}"),
-        other => other.to_string(),
-    };
-    claim(subject, who, stalled.pressure, (stalled.used_bytes, stalled.limit_bytes), threshold)
-        .with_place(&stalled.cgroup)
-}
-
-fn of_machine(snapshot: &Snapshot, pressure: Pressure, threshold: f64) -> Claim {
-    let held = (snapshot.system.mem_used_bytes, snapshot.system.mem_total_bytes);
-    claim(Subject::Machine, "machine".to_owned(), pressure, held, threshold)
-}
-
 fn claim(
     subject: Subject,
-    who: String,
     pressure: Pressure,
     (used, limit): (Option<u64>, Option<u64>),
     threshold: f64,
 ) -> Claim {
-    let percent = pressure.full_avg10;
+    let (who, percent) = (subject.to_string(), pressure.full_avg10);
     let held = match (used, limit) {
         (Some(used), Some(limit)) => format!("{} / {}", bytes(used), bytes(limit)),
         (Some(used), None) => bytes(used),

@@ -166,35 +166,76 @@ async fn a_full_spool_outlives_restarts_and_ends_when_it_is_cleaned() {
     assert!(market.customer.visit("Ada").await.bought);
 }
 
-/// An agent in mode auto runs in a pid namespace of its own: it sees nothing but the demo.
-fn apart(bed: &Bed) -> Option<Vec<&'static str>> {
+/// A demo of this test with a temporary directory of its own. An agent in mode auto runs in a pid namespace of
+/// its own, where it sees nothing but the demo; where none may be made, the test is skipped.
+fn demo_apart(bed: &Bed, test: &str, arguments: &[&str]) -> Option<Command> {
     let as_root = ["--pid", "--fork", "--kill-child", "--mount-proc"];
     let as_user = ["--user", "--map-root-user", "--pid", "--fork", "--kill-child", "--mount-proc"];
-    [as_root.as_slice(), as_user.as_slice()]
-        .into_iter()
-        .find(|words| {
-            let mut command: Command = bed.program("unshare");
-            let tried = command.args(*words).arg("true").stderr(Stdio::null()).status();
-            tried.is_ok_and(|status| status.success())
-        })
-        .map(<[&str]>::to_vec)
+    let may = |words: &[&str]| {
+        let mut command: Command = bed.program("unshare");
+        let tried = command.args(words).arg("true").stderr(Stdio::null()).status();
+        tried.is_ok_and(|status| status.success())
+    };
+    let Some(words) = [as_root.as_slice(), as_user.as_slice()].into_iter().find(|w| may(w)) else {
+        println!("SKIPPED {test}: no pid namespace may be made here");
+        return None;
+    };
+    std::fs::create_dir_all(bed.path("tmp")).unwrap();
+    let mut command = bed.program("unshare");
+    command.args(words).arg(env!("CARGO_BIN_EXE_hale")).args(["demo", "--processes"]);
+    command.args(arguments).env("TMPDIR", bed.path("tmp"));
+    Some(command)
+}
+
+/// A demo that runs, ended with its test, however that ends.
+struct Running {
+    child: Child,
+    lines: Box<dyn Iterator<Item = String>>,
+}
+
+impl Running {
+    /// As on a terminal, where Ctrl-C reaches the whole group.
+    fn start(mut command: Command) -> Running {
+        let mut child = command.stderr(Stdio::piped()).process_group(0).spawn().unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        Running { child, lines: Box::new(lines) }
+    }
+
+    /// The next line with these words.
+    fn until(&mut self, mark: &str) -> String {
+        let mut told = Vec::new();
+        for line in self.lines.by_ref() {
+            told.push(line);
+            if told.last().is_some_and(|line| line.contains(mark)) {
+                return told.pop().unwrap();
+            }
+        }
+        panic!("never told: {mark}: {told:#?}")
+    }
+
+    /// Ctrl-C; what it still says until it has ended well.
+    fn interrupt(mut self) -> Vec<String> {
+        let group = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        kill_process_group(group, Signal::INT).unwrap();
+        let rest: Vec<String> = self.lines.by_ref().collect();
+        assert_eq!(self.child.wait().unwrap().code(), Some(0), "{rest:?}");
+        rest
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 #[test]
 fn hale_demo_cures_every_fault_and_leaves_nothing() {
-    let bed = Bed::new();
-    let Some(words) = apart(&bed) else {
-        println!(
-            "SKIPPED hale_demo_cures_every_fault_and_leaves_nothing: no pid namespace may be made here"
-        );
-        return;
-    };
-    let temporary = bed.path("tmp");
-    std::fs::create_dir_all(&temporary).unwrap();
-    let mut command = bed.program("unshare");
-    command.args(words).arg(env!("CARGO_BIN_EXE_hale"));
-    command.args(["demo", "--processes", "--once", "--json", "--interval", "1"]);
-    let output = command.env("TMPDIR", &temporary).output().unwrap();
+    let (bed, name) = (Bed::new(), "hale_demo_cures_every_fault_and_leaves_nothing");
+    let arguments = ["--once", "--json", "--interval", "1"];
+    let Some(mut command) = demo_apart(&bed, name, &arguments) else { return };
+    let output = command.output().unwrap();
     let talk = String::from_utf8_lossy(&output.stderr).into_owned();
     let told: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).expect(&talk);
     let cured = told.iter().filter(|one| one["recovered"] == true);
@@ -205,46 +246,15 @@ fn hale_demo_cures_every_fault_and_leaves_nothing() {
     for word in ["asks a person", "question withdrawn"] {
         assert!(!talk.contains(word), "{word}: {talk}");
     }
-    assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0, "something is left");
-}
-
-/// The namespace of a demo, and all that runs in it: ended with the test, however that ends.
-struct Ends(Child);
-
-impl Drop for Ends {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+    assert_eq!(std::fs::read_dir(bed.path("tmp")).unwrap().count(), 0, "something is left");
 }
 
 #[test]
 fn a_fault_that_somebody_else_asks_for_is_told_as_well() {
-    let bed = Bed::new();
-    let Some(words) = apart(&bed) else {
-        println!(
-            "SKIPPED a_fault_that_somebody_else_asks_for_is_told_as_well: no pid namespace may be made here"
-        );
-        return;
-    };
-    let temporary = bed.path("tmp");
-    std::fs::create_dir_all(&temporary).unwrap();
-    let mut command = bed.program("unshare");
-    command.args(words).arg(env!("CARGO_BIN_EXE_hale"));
-    command.args(["demo", "--processes", "--fault", "crash"]).env("TMPDIR", &temporary);
-    let mut demo = Ends(command.stderr(Stdio::piped()).process_group(0).spawn().unwrap());
-    let mut lines = BufReader::new(demo.0.stderr.take().unwrap()).lines().map_while(Result::ok);
-    let mut told = Vec::new();
-    let mut until = |mark: &str| {
-        for line in lines.by_ref() {
-            told.push(line.clone());
-            if line.contains(mark) {
-                return line;
-            }
-        }
-        panic!("never told: {mark}: {told:#?}")
-    };
-    let invited = until("Break it yourself: curl ");
+    let (bed, name) = (Bed::new(), "a_fault_that_somebody_else_asks_for_is_told_as_well");
+    let Some(command) = demo_apart(&bed, name, &["--fault", "crash"]) else { return };
+    let mut demo = Running::start(command);
+    let invited = demo.until("Break it yourself: curl ");
     let url = invited.split("curl ").nth(1).unwrap();
     let address = url.strip_prefix("http://").and_then(|u| u.split('/').next()).unwrap();
     // The invited one, in the same service as another one after it: neither is a relapse here.
@@ -257,46 +267,31 @@ fn a_fault_that_somebody_else_asks_for_is_told_as_well() {
         let mut answer = String::new();
         let _ = std::io::Read::read_to_string(&mut stream, &mut answer);
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        until("Trouble: ");
-        until("service.restart");
-        until("over after ");
+        for mark in ["Trouble: ", "service.restart", "over after "] {
+            demo.until(mark);
+        }
     }
-    let group = Pid::from_raw(i32::try_from(demo.0.id()).unwrap()).unwrap();
-    kill_process_group(group, Signal::INT).unwrap();
-    assert_eq!(lines.count(), 1, "it ends with one word");
-    assert_eq!(demo.0.wait().unwrap().code(), Some(0));
+    let rest = demo.interrupt();
+    assert_eq!(rest.len(), 1, "it ends with one word: {rest:?}");
 }
 
 #[test]
 fn an_interrupted_demo_ends_in_order_and_asks_no_engine_that_it_did_not_use() {
     let bed = Bed::new();
-    let Some(words) = apart(&bed) else {
-        println!(
-            "SKIPPED an_interrupted_demo_ends_in_order_and_asks_no_engine_that_it_did_not_use: no pid namespace may be made here"
-        );
-        return;
-    };
-    let (temporary, programs, asked) = (bed.path("tmp"), bed.path("bin"), bed.path("asked"));
-    std::fs::create_dir_all(&temporary).unwrap();
+    let name = "an_interrupted_demo_ends_in_order_and_asks_no_engine_that_it_did_not_use";
+    let Some(mut command) = demo_apart(&bed, name, &[]) else { return };
+    let (programs, asked) = (bed.path("bin"), bed.path("asked"));
     std::fs::create_dir_all(&programs).unwrap();
     // An engine that never answers.
     let docker = programs.join("docker");
     std::fs::write(&docker, format!("#!/bin/sh\n: >{}\nexec sleep 600\n", asked.display()))
         .unwrap();
     std::fs::set_permissions(&docker, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let mut command = bed.program("unshare");
-    command.args(words).arg(env!("CARGO_BIN_EXE_hale")).args(["demo", "--processes"]);
-    command.env("TMPDIR", &temporary);
     command.env("PATH", format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", programs.display()));
-    // As on a terminal, where Ctrl-C reaches the whole group.
-    let mut demo = command.stderr(Stdio::piped()).process_group(0).spawn().unwrap();
-    let mut lines = BufReader::new(demo.stderr.take().unwrap()).lines();
-    let serves = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("dashboard")));
-    assert!(serves.is_some(), "it never served");
-    let group = Pid::from_raw(i32::try_from(demo.id()).unwrap()).unwrap();
-    kill_process_group(group, Signal::INT).unwrap();
-    let rest: Vec<String> = lines.map_while(Result::ok).collect();
-    assert_eq!(demo.wait().unwrap().code(), Some(0), "{rest:?}");
+    let mut demo = Running::start(command);
+    demo.until("dashboard");
+    let rest = demo.interrupt();
     assert!(!asked.exists(), "docker was asked: {rest:?}");
-    assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0, "something is left: {rest:?}");
+    let left = std::fs::read_dir(bed.path("tmp")).unwrap().count();
+    assert_eq!(left, 0, "something is left: {rest:?}");
 }
