@@ -96,7 +96,8 @@ fn is_open(found: &Found<'_>, span: Span) -> bool {
         return before.ends_with(b"urn:uuid:")
             || before.ends_with(b"opaquelocktoken:")
             || head.strip_suffix(['-', '_', ':']).is_some_and(net::names_a_thing)
-            || head.is_empty() && is_of_open_token(found, span.start);
+            || head.is_empty() && is_of_open_token(found, span.start)
+            || objects::is_open(found, span, v);
     }
     is_of_image(v)
         || is_job(v)

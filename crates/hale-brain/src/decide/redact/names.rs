@@ -518,7 +518,7 @@ fn is_spoken_of(found: &Found<'_>, role: &str, start: usize, end: usize) -> bool
     let before = words_before(bytes, start).next();
     let next = found.slice(end, line_end(bytes, end)).split_whitespace().next();
     before.is_some_and(|w| List::BeforeMachines.has(w))
-        || next.is_some_and(|w| List::BehindMachines.has(w))
+        || next.is_some_and(|w| List::BehindMachines.has(w.trim_end_matches(['?', '.', '!', ','])))
 }
 
 /// `be/app-02 0/0/1/5/6 200` in the log of HAProxy: the server after its backend, timers after both.

@@ -1,6 +1,7 @@
 //! Keys that open nothing: those of caches, tables, stores, messages and texts, and certificates, which are
 //! public. Told by the word before `key`, by the form of a path, or by what is wrapped in Base64.
 
+use super::keys::{Key, classify};
 use super::kinds::{Found, Span};
 use super::look::{back, bare, contains, is_key, is_one_of, line_before, words_before};
 use super::shapes;
@@ -15,8 +16,18 @@ const OF_LOCKS: &[&str] = &[
     "key", "api", "secret", "token", "live", "test", "prod", "sk", "pk", "pat", "session", "sess",
     "auth", "pass", "password", "bearer", "cred", "creds", "access", "private",
 ];
-/// Of which a line speaks that tells what a cache does.
-const OF_CACHES: &[&[u8]] = &[b"cache", b"memcached", b"evict"];
+/// Of which a line speaks that tells what a cache or a store of keys does.
+const OF_STORES: &[&[u8]] = &[
+    b"cache",
+    b"evict",
+    b"kafka",
+    b"leveldb",
+    b"rocksdb",
+    b"badger",
+    b"dynamodb",
+    b"hash slot",
+    b"bucket",
+];
 
 /// Whether what was found is a key that opens nothing.
 pub(super) fn is_open(found: &Found<'_>, span: Span, v: &str) -> bool {
@@ -32,20 +43,26 @@ fn is_certificate(found: &Found<'_>, span: Span, v: &str) -> bool {
         && !contains(line_before(found.bytes, span.start), b"client-cert")
 }
 
-/// `primary key X`, `key: backups/2026/db.sql`
-fn is_behind_key(found: &Found<'_>, start: usize, v: &str) -> bool {
+/// The name that stands directly before, where it begins, if something assigns or a blank is between.
+fn name_before<'t>(found: &Found<'t>, start: usize) -> Option<(usize, &'t str)> {
     let bytes = found.bytes;
     let gap = |b: u8| matches!(b, b' ' | b'"' | b'\'' | b'`' | b'=' | b':' | b'(' | b'[' | b'{');
     let end = back(bytes, start, 8, gap);
     let from = back(bytes, end, 64, is_key);
-    let name = found.slice(from, end);
-    if end > from && end < start && is_of_file(name, v) {
-        return true;
+    (from < end && end < start).then(|| (from, found.slice(from, end)))
+}
+
+fn is_key_word(name: &str) -> bool {
+    is_one_of(name, &["key", "keys"])
+}
+
+/// `primary key X`, `key: backups/2026/db.sql`
+fn is_behind_key(found: &Found<'_>, start: usize, v: &str) -> bool {
+    let Some((from, name)) = name_before(found, start) else { return false };
+    if !is_key_word(name) {
+        return is_of_file(name, v);
     }
-    if end == start || !is_one_of(name, &["key", "keys"]) {
-        return false;
-    }
-    let before = words_before(bytes, from).next().unwrap_or_default();
+    let before = words_before(found.bytes, from).next().unwrap_or_default();
     let last = before.rsplit(['-', '_', '/']).next().unwrap_or_default();
     if List::OpenKeyWords.has(last) && is_plain_id(v) {
         return true;
@@ -77,13 +94,15 @@ fn is_plain_id(v: &str) -> bool {
 
 /// `logs/app/0b1c….json.gz`, `page:home:8f37…`, `USER#0b1c…`: where something lies.
 fn is_place(v: &str) -> bool {
+    let v = v.trim_start_matches('{');
     let Some(at) = v.find(['/', ':', '#']) else { return false };
     let (first, rest) = (&v[..at], &v[at + 1..]);
     let letters = |b: u8| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_');
     let c = shapes::classes(first);
     let part = |p: &str| {
         let c = shapes::classes(p);
-        let name = p.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+        let name =
+            p.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'}'));
         name && !(c.lower && c.upper && c.digit)
     };
     first.len() >= 3
@@ -93,14 +112,20 @@ fn is_place(v: &str) -> bool {
         && rest.split(['/', ':', '#']).all(part)
 }
 
-/// `Cache restored from key: npm-linux-<digest>-v2`, in a line about a cache.
+/// `Cache restored from key: npm-linux-<digest>-v2`, in a line about a cache; `kafka: key=<digest>`, of a store.
 fn is_cached(found: &Found<'_>, span: Span, v: &str) -> bool {
     let line = line_before(found.bytes, span.start);
     let digest = |p: &str| p.len() >= 16 && p.bytes().all(|b| b.is_ascii_hexdigit());
     let name = |p: &str| p.len() <= 16 && p.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.');
     let parts: Vec<&str> = v.split(['-', '_', ':', '|']).collect();
-    OF_CACHES.iter().any(|w| contains(line, w))
+    let name_of = name_before(found, span.start).map(|(_, name)| name).unwrap_or_default();
+    let granted = matches!(classify(name_of), Key::Password | Key::Token | Key::Loose);
+    let of_store = is_key_word(name_of) && OF_STORES.iter().any(|w| contains(line, w));
+    let of_cache = parts.len() > 1 && contains(line, b"cache");
+    (of_store || of_cache)
+        && !granted
         && !super::keeps::speaks_of_secret(line)
+        && !contains(line, b"auth")
         && parts.iter().any(|p| digest(p))
         && parts.iter().all(|p| digest(p) || name(p))
         && !is_one_of(parts[0], OF_LOCKS)

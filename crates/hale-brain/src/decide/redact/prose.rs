@@ -497,7 +497,7 @@ fn is_letters(v: &str, told: bool) -> bool {
     };
     let joined = humps.len() >= if told { 2 } else { 3 }
         && humps.len() <= 5
-        && humps.iter().all(|w| word(w))
+        && humps.iter().all(word)
         && !List::TwoWordNames.has(v);
     let c = shapes::classes(v);
     let scrambled = c.lower

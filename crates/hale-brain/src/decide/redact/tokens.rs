@@ -69,10 +69,8 @@ static TOKENS: LazyLock<Option<Tokens>> = LazyLock::new(|| {
             (0..file.token.len()).filter(|at| begins(&file.token[*at])).collect()
         })
         .collect();
-    let automaton = super::automaton()
-        .match_kind(MatchKind::LeftmostLongest)
-        .build(&prefixes)
-        .ok()?;
+    let automaton =
+        super::automaton().match_kind(MatchKind::LeftmostLongest).build(&prefixes).ok()?;
     Some(Tokens { rules: file.token, automaton, tried })
 });
 

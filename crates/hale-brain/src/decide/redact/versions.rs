@@ -40,13 +40,9 @@ pub(super) fn is_version(found: &Found<'_>, start: usize, end: usize, address: I
         return true;
     }
     let at = Place { found, start, end, address, likely: is_network_like(address) };
-    at.joined_after().or_else(|| at.joined_before()).unwrap_or_else(|| {
-        at.follows_word()
-            || is_of_package(found, start, end, at.likely)
-            || at.is_in_schema()
-            || at.is_numbered()
-            || at.is_of_product()
-    })
+    at.joined_after()
+        .or_else(|| at.joined_before())
+        .unwrap_or_else(|| at.is_told() || at.is_beside_version())
 }
 
 /// Four numbers, and where they stand.
@@ -68,6 +64,33 @@ impl<'t> Place<'_, 't> {
     /// The rest of the line.
     fn rest(&self) -> &'t str {
         self.found.slice(self.end, line_end(self.found.bytes, self.end))
+    }
+
+    /// The words around tell.
+    fn is_told(&self) -> bool {
+        self.follows_word()
+            || is_of_package(self.found, self.start, self.end, self.likely)
+            || self.is_in_schema()
+            || self.is_numbered()
+            || self.is_of_product()
+    }
+
+    /// `sections 4.1.1.2 and 4.1.1.3`, `1.4.0.2, 1.4.0.3`: a second of which the first tells.
+    fn is_beside_version(&self) -> bool {
+        let bytes = self.found.bytes;
+        let mut words = words_before(bytes, self.start).peekable();
+        let linked = words.next_if(|w| is_one_of(w, &["and", "or", "&", "+"])).is_some();
+        let Some(word) = words.next() else { return false };
+        let first = word.trim_end_matches(',');
+        let Ok(address) = first.parse::<Ipv4Addr>() else { return false };
+        if self.likely || !linked && first.len() == word.len() {
+            return false;
+        }
+        let line = self.start - look::line_before(bytes, self.start).len();
+        let start = self.found.slice(line, self.start).rfind(word).map_or(line, |at| line + at);
+        let end = start + first.len();
+        let likely = is_network_like(address);
+        !likely && Place { start, end, address, likely, ..*self }.is_told()
     }
 
     /// What is glued to the end tells.
@@ -419,6 +442,10 @@ impl Place<'_, '_> {
 
     /// `firmware 2.19.10.148`, `version: "1.2.3.4"`, `upgraded from 1.2.3.4 to 1.2.3.5`.
     fn follows_word(&self) -> bool {
+        // No version begins so.
+        if matches!(self.address.octets(), [192, 168, ..] | [169, 254, ..]) {
+            return false;
+        }
         // Between a version and its word stand few others; links and numbers do not count.
         const WORDS_BETWEEN_MAX: usize = 3;
         let (mut between, mut opened) = (0, false);
