@@ -12,6 +12,8 @@ pub(super) fn mark(tokens: &mut Vec<Token>, lexicon: &Lexicon) {
     mark_one_line(tokens, lexicon);
     mark_single(tokens, lexicon);
     mark_older(tokens, lexicon);
+    mark_until(tokens, lexicon);
+    mark_lone(tokens, lexicon);
     mark_fresh(tokens, lexicon);
     mark_ahead(tokens, lexicon);
 }
@@ -96,15 +98,53 @@ fn mark_lines(tokens: &mut [Token], lexicon: &Lexicon) {
     }
 }
 
-/// `7일 지난 파일`: a span before `지난` has gone by, one behind it (`지난 7일`) is the last.
+/// `7일 지난 파일`: a span before `지난` has gone by, one behind it (`지난 7일`) is the last. `3일 이전`
+/// lies before that moment, not since.
 fn mark_older(tokens: &mut [Token], lexicon: &Lexicon) {
     let Some(old) = lexicon.concept("old") else { return };
     for at in 1..tokens.len() {
-        let span = |token: &Token| {
-            token.hangul && token.value(|v| matches!(v, Value::Since(_)).then_some(())).is_some()
-        };
-        if tokens[at].folded == "지난" && span(&tokens[at - 1]) {
+        let span = |token: &Token| token.hangul && is_span(token);
+        if matches!(&*tokens[at].folded, "지난" | "이전") && span(&tokens[at - 1]) {
             tokens[at].concepts = vec![old];
+        }
+    }
+}
+
+fn is_span(token: &Token) -> bool {
+    token.value(|v| matches!(v, Value::Since(_)).then_some(())).is_some()
+}
+
+/// `어제까지`, `10분 전까지`: where the span ends. No request takes an end, and it must not be read as the
+/// beginning.
+fn mark_until(tokens: &mut [Token], lexicon: &Lexicon) {
+    let Some((then, ago)) = lexicon.concept("then").zip(lexicon.concept("ago")) else { return };
+    for token in tokens.iter_mut().filter(|token| token.tail.starts_with("까지")) {
+        if is_span(token) || token.is(ago) {
+            token.values.clear();
+            token.concepts = vec![then];
+        }
+    }
+}
+
+/// `the stopped container`, `le conteneur arrêté`: one of them, where the plural means them all.
+fn mark_lone(tokens: &mut [Token], lexicon: &Lexicon) {
+    let Some(lone) = lexicon.concept("lone") else { return };
+    let states: Vec<Concept> =
+        ["stopped", "unused"].iter().filter_map(|name| lexicon.concept(name)).collect();
+    let is_state = |token: &Token| states.iter().any(|state| token.is(*state));
+    let is_noun =
+        |token: &Token| matches!(&*token.folded, "container" | "conteneur" | "image" | "volume");
+    for at in 0..tokens.len() {
+        let article = matches!(
+            &*tokens[at].folded,
+            "the" | "this" | "that" | "my" | "le" | "la" | "l" | "ce" | "cette" | "mon" | "ma"
+        );
+        let [first, second] = [at + 1, at + 2].map(|next| tokens.get(next));
+        let both = first.zip(second).is_some_and(|(first, second)| {
+            (is_state(first) && is_noun(second)) || (is_noun(first) && is_state(second))
+        });
+        if article && both && !tokens[at].quoted {
+            tokens[at].concepts.push(lone);
         }
     }
 }
@@ -135,7 +175,7 @@ fn mark_fresh(tokens: &mut [Token], lexicon: &Lexicon) {
 fn mark_ahead(tokens: &mut [Token], lexicon: &Lexicon) {
     let Some(future) = lexicon.concept("future") else { return };
     for at in 1..tokens.len() {
-        let span = tokens[at].value(|v| matches!(v, Value::Since(_)).then_some(())).is_some();
+        let span = is_span(&tokens[at]);
         let counted = tokens[at].raw.starts_with(|c: char| c.is_ascii_digit())
             || tokens[at].raw.contains(' ');
         if span && counted && matches!(&*tokens[at - 1].folded, "in" | "dans") {

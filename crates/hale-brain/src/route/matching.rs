@@ -29,8 +29,8 @@ const IN_CHANGES: [&str; 3] = ["soft", "now", "howto"];
 
 /// What turns a request into another one wherever it stands (`each`, `a new container`): an intent
 /// takes it where it says so, never as one of the words that may stand in any question.
-const STRICT: [&str; 7] =
-    ["each", "all_files", "fresh", "between", "free_up", "recursive", "purge"];
+const STRICT: [&str; 8] =
+    ["each", "all_files", "fresh", "between", "free_up", "recursive", "purge", "lone"];
 
 /// What a concept or a value that is asked for weighs when intents are compared.
 const NEED_WEIGHT: u32 = 30;

@@ -111,7 +111,8 @@ impl Names<'_> {
         if is_typed(kind) {
             return None;
         }
-        let ordinary = !token.quoted && self.lexicon.is_ordinary(&token.folded);
+        let ordinary =
+            !token.quoted && (self.lexicon.is_ordinary(&token.folded) || is_ordinal(&token.folded));
         if token.raw.len() > VALUE_BYTES_MAX || ordinary {
             return None;
         }
@@ -469,6 +470,13 @@ fn is_name(raw: &str, kind: SlotKind) -> bool {
     };
     raw.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_' || c == '*')
         && raw.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || extra.contains(c))
+}
+
+/// `2nd`, `3e`: which of them, never what one is called.
+fn is_ordinal(folded: &str) -> bool {
+    let ending = folded.trim_start_matches(|c: char| c.is_ascii_digit());
+    let counted = ending.len() < folded.len();
+    counted && ["st", "nd", "rd", "th", "e", "er", "ere", "eme", "nde"].contains(&ending)
 }
 
 fn is_commit(raw: &str) -> bool {

@@ -226,7 +226,10 @@ fn read_hangul(run: &str, continues: bool, lexicon: &Lexicon, tokens: &mut Vec<T
         return;
     }
     let rest = after_number(run, lexicon, tokens).unwrap_or(run);
-    let continues = continues || rest.len() < run.len();
+    // `/var 에서`: people set a space between a Latin word and its particle.
+    let apart = matches!(run, "에서" | "에" | "을" | "를" | "의" | "로" | "으로")
+        && tokens.last().is_some_and(|token| !token.hangul);
+    let continues = continues || apart || rest.len() < run.len();
     for piece in hangul::cut(rest, continues, lexicon) {
         let (concepts, guessed) = match piece.kind {
             Kind::Grammar => {

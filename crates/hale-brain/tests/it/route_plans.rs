@@ -274,6 +274,20 @@ fn a_word_that_changes_the_request_changes_the_command() {
         ("lines 100 to 120 of app.log", &["sed -n 100,120p -- app.log"]),
         ("app.log 100줄부터 120줄까지 보여줘", &["sed -n 100,120p -- app.log"]),
         ("size of /home", &["du -sh -- /home"]),
+        ("/home 의 크기", &["du -sh -- /home"]),
+        (
+            "어제 이후로 바뀐 파일",
+            &[
+                "find . -xdev -type f -mmin -2880 -exec stat -c '%y %n' {} + 2>/dev/null | sort -r | head -n 50",
+            ],
+        ),
+        (
+            "/srv/cache에서 30일 이전 파일 삭제해줘",
+            &[
+                "find /srv/cache -xdev -type f -mmin +43200 2>/dev/null | head -n 50",
+                "find /srv/cache -xdev -type f -mmin +43200 -delete",
+            ],
+        ),
         (
             "size of each folder in /home",
             &["du -x -h -d 1 -- /home 2>/dev/null | sort -rh | head -n 20"],
