@@ -154,6 +154,10 @@ impl<'t> Place<'_, 't> {
             b'.' => Some(!(self.likely && alphabetic(second))),
             b if b.is_ascii_alphanumeric() => Some(true),
             b'_' | b'-' if alphabetic(second) || digit(second) => Some(self.is_joined_to_name()),
+            // `HIER_DIRECT/203.0.113.9`: where a proxy got it
+            b'/' if second.is_some_and(|b| b.is_ascii_uppercase()) && self.is_behind_code() => {
+                Some(false)
+            }
             b'/' if alphabetic(second) || digit(second) => {
                 // `Chrome/131.0.0.0`
                 let [_, b, c, d] = self.address.octets();
@@ -163,6 +167,15 @@ impl<'t> Place<'_, 't> {
             b':' if !self.likely && self.is_coordinate() => Some(true),
             _ => None,
         }
+    }
+
+    fn is_behind_code(&self) -> bool {
+        let bytes = self.found.bytes;
+        let mark = self.start - 1;
+        let code = self.found.slice(back(bytes, mark, 32, is_word), mark);
+        !is_small(self.address)
+            && code.contains('_')
+            && code.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')
     }
 
     /// Behind `-` or `_`: the version of what is named before, or the end of a range.
