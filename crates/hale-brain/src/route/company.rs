@@ -14,6 +14,7 @@ pub(super) fn mark(tokens: &mut Vec<Token>, lexicon: &Lexicon) {
     mark_older(tokens, lexicon);
     mark_until(tokens, lexicon);
     mark_lone(tokens, lexicon);
+    mark_not(tokens, lexicon);
     mark_fresh(tokens, lexicon);
     mark_ahead(tokens, lexicon);
 }
@@ -122,6 +123,27 @@ fn mark_until(tokens: &mut [Token], lexicon: &Lexicon) {
         if is_span(token) || token.is(ago) {
             token.values.clear();
             token.concepts = vec![then];
+        }
+    }
+}
+
+/// `1기가 안 넘는`: `안` is a place only behind one (`/tmp 안 파일`), and never before a verb.
+fn mark_not(tokens: &mut [Token], lexicon: &Lexicon) {
+    let Some(not) = lexicon.concept("neg") else { return };
+    let concepts = |names: &[&str]| -> Vec<Concept> {
+        names.iter().filter_map(|n| lexicon.concept(n)).collect()
+    };
+    let (places, verbs) =
+        (concepts(&["folder", "container", "machine", "in"]), concepts(&["over", "change", "use"]));
+    let is = |token: &Token, of: &[Concept]| of.iter().any(|concept| token.is(*concept));
+    for at in 1..tokens.len() {
+        let before = &tokens[at - 1];
+        let path = before.value(|v| matches!(v, Value::Path(_)).then_some(())).is_some();
+        let behind_place = path || is(before, &places) || !before.hangul;
+        let before_verb = tokens.get(at + 1).is_some_and(|next| is(next, &verbs));
+        let bare = tokens[at].folded == "안" && tokens[at].tail.is_empty();
+        if bare && (!behind_place || before_verb) {
+            tokens[at].concepts = vec![not];
         }
     }
 }

@@ -12,7 +12,7 @@ use super::names::{self, Names, Rank};
 use super::nearest::nearest;
 use super::orders;
 use super::render::{self, Fills};
-use super::template::{Filled, SlotKind};
+use super::template::{self, Filled, Part, SlotKind};
 use super::tokens::{self, Token};
 use super::values::Value;
 use super::{
@@ -151,8 +151,30 @@ fn equal_to_best(matches: &[Match<'_>], language: Language) -> Vec<super::Neares
         .collect()
 }
 
+/// What this machine lacks for a command that takes all that was said, where the one it has instead
+/// drops a value: logins `since yesterday` are none of a file that is searched as a whole.
+fn loses_a_value(best: &Match<'_>, host: &HostFacts) -> Option<String> {
+    let steps = &best.intent.steps;
+    let said = best.intent.slots.iter().filter(|slot| {
+        let filled = best.fills.iter().find(|(kind, _)| *kind == slot.kind);
+        filled.is_some_and(|(_, with)| Some(with) != slot.default.as_ref())
+    });
+    said.into_iter().find_map(|slot| {
+        let takes = |parts: &[Part]| template::mentions(parts, slot.kind);
+        let kept = steps.iter().any(|step| {
+            let chosen = step.variants.iter().find(|(condition, _)| host.satisfies(condition));
+            chosen.is_none_or(|(_, parts)| takes(parts))
+        });
+        let taking = steps.iter().flat_map(|step| &step.variants).find(|(_, parts)| takes(parts));
+        taking.filter(|_| !kept).map(|(condition, _)| host_facts::needed(condition))
+    })
+}
+
 fn plan(best: &Match<'_>, language: Language, host: &HostFacts) -> Routed {
     let intent = best.intent;
+    if let Some(condition) = loses_a_value(best, host) {
+        return unknown(language, Reason::MissingTool(condition), vec![intent.near(language)]);
+    }
     let mut steps = Vec::new();
     for step in &intent.steps {
         let variant = step.variants.iter().find(|(condition, _)| host.satisfies(condition));

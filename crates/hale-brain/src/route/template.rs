@@ -116,6 +116,15 @@ pub(super) enum Part {
     Section(SlotKind, Vec<Part>),
 }
 
+/// Whether a value of that kind is written somewhere among these.
+pub(super) fn mentions(parts: &[Part], kind: SlotKind) -> bool {
+    parts.iter().any(|part| match part {
+        Part::Slot(of, _) => *of == kind,
+        Part::Section(of, inner) => *of == kind || mentions(inner, kind),
+        Part::Text(_) | Part::Sudo | Part::Engine => false,
+    })
+}
+
 /// How a value is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {

@@ -385,6 +385,8 @@ fn a_machine_without_systemd_gets_other_commands() {
     ] {
         assert_eq!(commands_of(sentence, &alpine), [command], "{sentence}");
     }
+    // The files that it searches instead are read whole, whatever span was said.
+    assert!(matches!(route("failed logins since yesterday", &alpine), Routed::Unknown(_)));
 }
 
 /// Splits a line as a POSIX shell does, as far as hale's quoting goes; anything else that is
