@@ -212,7 +212,8 @@ fn memory_hog() -> Result<Settings> {
     let now = used as f64 * 100.0 / total as f64;
     let hog = 1200.0 * 100.0 / total as f64;
     Ok(Settings {
-        thresholds: vec![("ram_warn_percent", (now + hog * 0.5).ceil()), ("ram_for_secs", 3.0)],
+        // Nearer to the top: the alert is over two points below, where the agent's own memory counts too.
+        thresholds: vec![("ram_warn_percent", (now + hog * 0.7).ceil()), ("ram_for_secs", 3.0)],
         allow: &["process.kill@memory.high"],
         ..Settings::default()
     })
